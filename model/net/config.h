@@ -1,0 +1,64 @@
+/* config.h - what a checkpoint's header fixes about the model, and its checks. */
+#ifndef MODEL_NET_CONFIG_H
+#define MODEL_NET_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/diffuse_err.h"
+#include "proto/limits.h"
+#include "proto/reason.h"
+
+enum net_boundary {
+    NET_BOUNDARY_ZERO, /* a neighbour beyond either end is the zero vector */
+    NET_BOUNDARY_RING  /* circular over the real tokens of the sequence (the paper) */
+};
+
+enum net_norm {
+    NET_NORM_POST, /* h = LN(alpha*h + (1-alpha)*u(h)) (the paper) */
+    NET_NORM_PRE   /* h = h + u(LN(h)), and a final LN before the pool */
+};
+
+enum net_pool {
+    NET_POOL_MEAN,    /* mean over tokens (the paper) */
+    NET_POOL_MAX,     /* maximum over tokens, by channel */
+    NET_POOL_MEAN_MAX /* both, end to end: the head reads 2*width */
+};
+
+struct net_config {
+    uint32_t vocab;        /* rows of the embedding */
+    uint32_t width;        /* d */
+    uint32_t mlp_width;    /* hidden width of the update MLP; the paper: 2d */
+    uint32_t head_width;   /* hidden width of the classifier; the paper: d */
+    uint32_t labels;       /* classes */
+    uint32_t steps;        /* T; 0 is allowed: a bag of embeddings */
+    uint32_t ngram_order;  /* hashed n-grams of 2..order tokens are added; below 2: none */
+    uint32_t ngram_rows;   /* rows of the hashed table; 0: none */
+    uint32_t offsets[LIMIT_STEPS]; /* o_t, 1 or more */
+    float alpha;           /* share of the old state */
+    float noise_std;       /* of the noise on the embeddings, in training only */
+    bool per_step;         /* one set of weights a step, else one for all (the paper) */
+    enum net_boundary boundary;
+    enum net_norm norm;
+    enum net_pool pool;
+};
+
+/* The paper's form: width 256, 4 steps, offsets 1, alpha 0.5, noise 0.05, ring, post, shared, mean. */
+void net_config_paper(struct net_config *c);
+
+/* Everything in range and consistent? Errors: INVAL, the reason naming field and range. */
+DIFFUSE_MUST_CHECK diffuse_err net_config_check(const struct net_config *c, struct reason *why);
+
+uint32_t net_config_pool_width(const struct net_config *c);  /* what the head reads */
+uint64_t net_config_reach(const struct net_config *c);       /* tokens seen to each side: sum of o_t */
+
+/* Names as in files and options: "zero" "ring", "post" "pre", "mean" "max" "mean_max".
+ * The parsers return NOTFOUND for any other name. */
+const char *net_boundary_name(enum net_boundary b);
+const char *net_norm_name(enum net_norm n);
+const char *net_pool_name(enum net_pool p);
+DIFFUSE_MUST_CHECK diffuse_err net_boundary_parse(const char *name, enum net_boundary *ret);
+DIFFUSE_MUST_CHECK diffuse_err net_norm_parse(const char *name, enum net_norm *ret);
+DIFFUSE_MUST_CHECK diffuse_err net_pool_parse(const char *name, enum net_pool *ret);
+
+#endif

@@ -1,0 +1,35 @@
+/* net.h - the model: token ids in, logits out.
+ *
+ * Sequences are ragged: laid end to end without padding. Shapes: N tokens in all, B sequences,
+ * C = width, L = labels. Weights are shared and constant, scratch belongs to one thread.
+ */
+#ifndef MODEL_NET_NET_H
+#define MODEL_NET_NET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/base/arena.h"
+#include "model/base/real.h"
+#include "model/net/config.h"
+#include "model/net/weights.h"
+
+struct net_batch {
+    const uint32_t *ids;   /* (N) each below config.vocab: the caller has checked */
+    const uint32_t *start; /* (B+1) sequence b is ids[start[b]] .. ids[start[b+1]-1]; none is empty */
+    uint32_t n;            /* B */
+};
+
+struct net_scratch; /* activations of one forward pass */
+
+/* Arena bytes of net_scratch_new: linear in max_tokens (N) and max_seqs (B). */
+size_t net_scratch_bytes(const struct net_config *c, size_t max_tokens, size_t max_seqs);
+DIFFUSE_MUST_CHECK diffuse_err net_scratch_new(struct arena *arena, const struct net_config *c,
+                                               size_t max_tokens, size_t max_seqs,
+                                               struct net_scratch **ret_scratch);
+
+/* logits(B,L) of a batch that fits the scratch. Allocates nothing, cannot fail. */
+void net_forward(const struct net_config *c, const struct net_weights *w, struct net_scratch *s,
+                 const struct net_batch *batch, real *logits);
+
+#endif

@@ -1,0 +1,74 @@
+/* weights.h - the model's tensors: one block of memory, and the list of what lies where in it.
+ *
+ * The list is made from params.def for a configuration; checkpoints, optimiser, initialiser and gradient
+ * check all walk it. Weights are immutable once a model serves.
+ */
+#ifndef MODEL_NET_WEIGHTS_H
+#define MODEL_NET_WEIGHTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/base/arena.h"
+#include "model/base/real.h"
+#include "model/base/rng.h"
+#include "model/net/config.h"
+
+#define WEIGHTS_NAME_BYTES 48u
+#define WEIGHTS_TENSORS_MAX (16u + 9u * LIMIT_STEPS)
+
+enum weights_init_kind { WEIGHTS_INIT_TABLE, WEIGHTS_INIT_LINEAR, WEIGHTS_INIT_ONE, WEIGHTS_INIT_ZERO };
+
+/* One tensor. A vector has cols 0 and rows entries; a matrix is rows x cols, row-major. */
+struct weights_tensor {
+    char name[WEIGHTS_NAME_BYTES];
+    uint32_t rows, cols;
+    size_t count;  /* entries */
+    size_t offset; /* entries from the start of the block */
+    enum weights_init_kind init;
+    bool table;    /* looked up by row: gradients are sparse */
+    bool decays;   /* weight decay applies */
+};
+
+struct weights_list {
+    size_t n;
+    size_t table_entries; /* the tables come first: entries [0, table_entries) */
+    size_t entries;       /* of the whole block */
+    struct weights_tensor tensor[WEIGHTS_TENSORS_MAX];
+};
+
+/* The tensors of one step (or of all, when shared). Shapes: params.def. */
+struct weights_step {
+    real *proj_left, *proj_right, *proj_self; /* (3*width, width) in one piece, from proj_left */
+    real *norm_gain, *norm_bias;
+    real *mlp_in, *mlp_in_bias, *mlp_out, *mlp_out_bias;
+};
+
+struct net_weights {
+    real *block;  /* everything, in the list's order */
+    real *embed;  /* (vocab, width) */
+    real *ngram;  /* (ngram_rows, width), or NULL */
+    struct weights_step step[LIMIT_STEPS]; /* shared: all entries are equal */
+    real *final_gain, *final_bias;         /* norm pre, else NULL */
+    real *head_in, *head_in_bias, *head_out, *head_out_bias;
+};
+
+/* The tensors of a checked configuration, in memory order. */
+void weights_list_make(const struct net_config *c, struct weights_list *ret_list);
+
+/* Arena bytes of weights_new. */
+size_t weights_bytes(const struct net_config *c);
+
+/* A zeroed block for c in the arena, and pointers into it. NOMEM: arena full. */
+DIFFUSE_MUST_CHECK diffuse_err weights_new(struct arena *arena, const struct net_config *c,
+                                           struct net_weights **ret_weights);
+
+/* Point w into a block of the list's entries; for gradients, without_tables leaves embed and ngram NULL
+ * and block is entries - table_entries long. */
+void weights_point(struct net_weights *w, const struct net_config *c, real *block, bool without_tables);
+
+/* Random start: tables N(0, table_std^2), matrices N(0, 1/cols), gains 1, biases 0. */
+void weights_init(struct net_weights *w, const struct net_config *c, double table_std, struct rng *rng);
+
+#endif
