@@ -51,14 +51,6 @@ DIFFUSE_MUST_CHECK diffuse_err decode_event(const void *bytes, size_t len, struc
 DIFFUSE_MUST_CHECK diffuse_err decode_reply(const void *bytes, size_t len, struct msgmem *mem,
                                             Diffused__V1__Reply **ret_reply, struct reason *why);
 
-/* The id of a frame that decode_request refused, so that the refusal can be addressed; 0 where
- * there is none to be read. Uses mem. */
-uint64_t decode_request_id(const void *bytes, size_t len, struct msgmem *mem);
-
-/* The seq of a frame that decode_ingest refused, so that the error label can be addressed; 0 where
- * there is none to be read. Uses mem. */
-uint64_t decode_ingest_seq(const void *bytes, size_t len, struct msgmem *mem);
-
 /* A stream's name: 1..LIMIT_STREAM_BYTES bytes of UTF-8 without control characters, not beginning
  * with
  * '$' (reserved for $sys topics). Errors: BADNAME. */
