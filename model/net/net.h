@@ -1,4 +1,4 @@
-/* net.h - the model: token ids in, logits out.
+/* net.h - the model: token ids in, logits out, and the way back for training.
  *
  * Sequences are ragged: laid end to end without padding. Shapes: N tokens in all, B sequences,
  * C = width, L = labels. Weights are shared and constant, scratch belongs to one thread.
@@ -12,6 +12,7 @@
 #include "model/base/arena.h"
 #include "model/base/real.h"
 #include "model/net/config.h"
+#include "model/net/noise.h"
 #include "model/net/weights.h"
 
 struct net_batch {
@@ -28,8 +29,28 @@ DIFFUSE_MUST_CHECK diffuse_err net_scratch_new(struct arena *arena, const struct
                                                size_t max_tokens, size_t max_seqs,
                                                struct net_scratch **ret_scratch);
 
+/* The same with room for every step's activations, for net_forward_training and net_backward. */
+size_t net_training_scratch_bytes(const struct net_config *c, size_t max_tokens, size_t max_seqs);
+DIFFUSE_MUST_CHECK diffuse_err net_training_scratch_new(struct arena *arena,
+                                                        const struct net_config *c,
+                                                        size_t max_tokens, size_t max_seqs,
+                                                        struct net_scratch **ret_scratch);
+
 /* logits(B,L) of a batch that fits the scratch. Allocates nothing, cannot fail. */
 void net_forward(const struct net_config *c, const struct net_weights *w, struct net_scratch *s,
                  const struct net_batch *batch, real *logits);
+
+/* The same with noise and dropout drawn from *noise, keeping what net_backward needs. */
+void net_forward_training(const struct net_config *c, const struct net_weights *w,
+                          struct net_scratch *s, const struct net_batch *batch,
+                          struct net_noise *noise, real *logits);
+
+/* Gradients of the last net_forward_training from dlogits(B,L). dw, pointed without tables, is added to.
+ * Returns dh0(N,C), the gradient at each token's embedding, borrowed until the scratch is used again:
+ * row v of the tables gets the sum of dh0 over the tokens that looked v up (embed.h). */
+const real *net_backward(const struct net_config *c, const struct net_weights *w,
+                         struct net_scratch *s, const struct net_batch *batch,
+                         const struct net_noise *noise, const real *dlogits,
+                         struct net_weights *dw);
 
 #endif

@@ -29,6 +29,9 @@ struct weights_tensor {
     enum weights_init_kind init;
     bool table;    /* looked up by row: gradients are sparse */
     bool decays;   /* weight decay applies */
+    bool per_step; /* belongs to struct weights_step of step (of all steps, when shared) */
+    uint32_t step;
+    size_t member; /* byte offset of its pointer in struct net_weights or struct weights_step */
 };
 
 struct weights_list {

@@ -1,0 +1,61 @@
+/* gemm.c - see gemm.h. */
+#include <assert.h>
+#include <cblas.h>
+#include <limits.h>
+
+#include "model/base/gemm.h"
+
+#ifdef DIFFUSE_DOUBLE
+#define cblas_gemm cblas_dgemm
+#else
+#define cblas_gemm cblas_sgemm
+#endif
+
+static int dim(size_t n) {
+    assert(n <= INT_MAX);
+    return n ? (int)n : 1; /* BLAS wants strides of at least one */
+}
+
+void gemm_nt(size_t M, size_t N, size_t K, const real *A, const real *B, real beta, real *C) {
+    cblas_gemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)M, (int)N, (int)K, 1, A, dim(K), B,
+               dim(K), beta, C, dim(N));
+}
+
+void gemm_nn(size_t M, size_t N, size_t K, const real *A, const real *B, real beta, real *C) {
+    cblas_gemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)M, (int)N, (int)K, 1, A, dim(K), B,
+               dim(N), beta, C, dim(N));
+}
+
+void gemm_tn(size_t M, size_t N, size_t K, const real *A, const real *B, real beta, real *C) {
+    cblas_gemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)M, (int)N, (int)K, 1, A, dim(M), B,
+               dim(N), beta, C, dim(N));
+}
+
+/* One sum for all three: element (m,k) of A is A[m*am + k*ak], (k,n) of B is B[k*bk + n*bn]. */
+static void plain(size_t M, size_t N, size_t K, const real *A, size_t am, size_t ak, const real *B,
+                  size_t bk, size_t bn, real beta, real *C) {
+    for (size_t m = 0; m < M; m++)
+        for (size_t n = 0; n < N; n++) {
+            double sum = 0;
+
+            for (size_t k = 0; k < K; k++)
+                sum += (double)A[m * am + k * ak] * (double)B[k * bk + n * bn];
+            C[m * N + n] = (real)(beta == 0 ? sum : sum + (double)beta * (double)C[m * N + n]);
+        }
+}
+
+void gemm_plain_nt(size_t M, size_t N, size_t K, const real *A, const real *B, real beta, real *C) {
+    plain(M, N, K, A, K, 1, B, 1, K, beta, C);
+}
+
+void gemm_plain_nn(size_t M, size_t N, size_t K, const real *A, const real *B, real beta, real *C) {
+    plain(M, N, K, A, K, 1, B, N, 1, beta, C);
+}
+
+void gemm_plain_tn(size_t M, size_t N, size_t K, const real *A, const real *B, real beta, real *C) {
+    plain(M, N, K, A, 1, M, B, N, 1, beta, C);
+}
+
+void gemm_single_thread(void) {
+    openblas_set_num_threads(1);
+}

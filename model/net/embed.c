@@ -1,0 +1,22 @@
+/* embed.c - see embed.h. */
+#include "model/base/vec.h"
+#include "model/net/embed.h"
+
+uint32_t embed_ngram_row(const struct net_config *c, const uint32_t *last, uint32_t n) {
+    uint64_t h = 0xcbf29ce484222325u ^ n;
+
+    for (uint32_t k = n; k-- > 0;) {
+        h = (h ^ *(last - k)) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 29;
+    }
+    return (uint32_t)(h % c->ngram_rows);
+}
+
+void embed_forward(const struct net_config *c, const struct net_weights *w, const uint32_t *ids,
+                   size_t n, real *h) {
+    for (size_t i = 0; i < n; i++, h += c->width) {
+        vec_copy(c->width, w->embed + (size_t)ids[i] * c->width, h);
+        for (uint32_t k = 2; k <= c->ngram_order && k <= i + 1; k++)
+            vec_add(c->width, w->ngram + (size_t)embed_ngram_row(c, ids + i, k) * c->width, h);
+    }
+}
