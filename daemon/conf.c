@@ -1,0 +1,231 @@
+#include "daemon/conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/nearest.h"
+
+#define CONF(key, type, preset, min, max, choices, when, help)                                     \
+    {#key, CONFVALUE_##type, preset, min, max, choices, CONF_AT_##when, help, offsetof(struct conf, key)},
+static const struct conf_row rows[CONF_KEYS] = {
+#include "daemon/conf.def"
+};
+#undef CONF
+
+const struct conf_row *conf_row(enum conf_key key) {
+    return &rows[key];
+}
+
+static void *field(struct conf *c, const struct conf_row *row) {
+    return (char *)c + row->offset;
+}
+
+static const void *field_const(const struct conf *c, const struct conf_row *row) {
+    return (const char *)c + row->offset;
+}
+
+static diffuse_err store_number(struct conf *c, const struct conf_row *row, const char *text,
+                                struct reason *why) {
+    uint64_t v;
+    diffuse_err e = confvalue_parse(row->type, row->choices, text, &v, why);
+    if (e)
+        return e;
+    if (row->type != CONFVALUE_ENUM && (v < row->min || v > row->max)) {
+        char low[32], high[32];
+        confvalue_format(row->type, NULL, row->min, low, sizeof low);
+        confvalue_format(row->type, NULL, row->max, high, sizeof high);
+        return reason_set(why, DIFFUSE_INVAL, "%.64s is out of range; expected %s to %s", text, low,
+                          high);
+    }
+    memcpy(field(c, row), &v, sizeof v);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err store_text(struct conf *c, const struct conf_row *row, const char *text,
+                              struct reason *why) {
+    size_t len = strlen(text);
+    if (len < row->min)
+        return reason_set(why, DIFFUSE_INVAL, "is empty; expected %s", row->help);
+    if (len > row->max)
+        return reason_set(why, DIFFUSE_INVAL, "has %zu bytes; at most %llu are allowed", len,
+                          (unsigned long long)row->max);
+    memcpy(field(c, row), text, len + 1);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err store_list(struct conf *c, const struct conf_row *row, const char *text,
+                              struct reason *why) {
+    struct conf_list *list = field(c, row);
+    while (*(text += strspn(text, " \t")) != '\0') {
+        size_t len = strcspn(text, " \t");
+        if (len >= CONF_TEXT_BYTES)
+            return reason_set(why, DIFFUSE_INVAL, "an item has %zu bytes; at most %u are allowed",
+                              len, CONF_TEXT_BYTES - 1);
+        if (list->n == LIMIT_PUBLISHERS)
+            return reason_set(why, DIFFUSE_INVAL, "more than %u items", LIMIT_PUBLISHERS);
+        memcpy(list->item[list->n], text, len);
+        list->item[list->n++][len] = '\0';
+        text += len;
+    }
+    return DIFFUSE_OK;
+}
+
+static diffuse_err store(struct conf *c, const struct conf_row *row, const char *text,
+                         struct reason *why) {
+    if (row->type == CONFVALUE_TEXT)
+        return store_text(c, row, text, why);
+    if (row->type == CONFVALUE_LIST)
+        return store_list(c, row, text, why);
+    return store_number(c, row, text, why);
+}
+
+void conf_init(struct conf *c) {
+    memset(c, 0, sizeof *c);
+    for (size_t i = 0; i < CONF_KEYS; i++) {
+        if (rows[i].type != CONFVALUE_TEXT)
+            (void)store(c, &rows[i], rows[i].preset, NULL);
+    }
+}
+
+/* The row of a key, or NULL and the likeliest meant row in *ret_near. */
+static const struct conf_row *find(const char *key, const struct conf_row **ret_near) {
+    unsigned best = ~0u;
+    for (size_t i = 0; i < CONF_KEYS; i++) {
+        unsigned d = nearest_distance(key, rows[i].key);
+        if (strcmp(key, rows[i].key) == 0)
+            return &rows[i];
+        if (d < best) {
+            best = d;
+            *ret_near = &rows[i];
+        }
+    }
+    return NULL;
+}
+
+diffuse_err conf_assign(struct conf *c, const char *key, const char *value,
+                        enum conf_source source, unsigned line, struct reason *why) {
+    const struct conf_row *near = NULL;
+    const struct conf_row *row = find(key, &near);
+    if (!row)
+        return reason_set(why, DIFFUSE_INVAL, "unknown key '%.64s'; did you mean '%s'?", key,
+                          near->key);
+    size_t i = (size_t)(row - rows);
+    if (source == CONF_FROM_FILE && c->origin[i].source == CONF_FROM_FILE &&
+        row->type != CONFVALUE_LIST)
+        return reason_set(why, DIFFUSE_INVAL, "%s was already set in line %u; remove one", row->key,
+                          c->origin[i].line);
+    struct reason inner = {""};
+    diffuse_err e = store(c, row, value, &inner);
+    if (e)
+        return reason_set(why, e, "%s: %s", row->key, inner.text);
+    c->origin[i].source = source;
+    c->origin[i].line = line;
+    return DIFFUSE_OK;
+}
+
+diffuse_err conf_set(struct conf *c, const char *assignment, struct reason *why) {
+    const char *equals = strchr(assignment, '=');
+    char key[64];
+    if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof key)
+        return reason_set(why, DIFFUSE_INVAL, "'%.64s': expected KEY=VALUE", assignment);
+    memcpy(key, assignment, (size_t)(equals - assignment));
+    key[equals - assignment] = '\0';
+    return conf_assign(c, key, equals + 1, CONF_FROM_OPTION, 0, why);
+}
+
+static diffuse_err finish_runtime_dir(struct conf *c, struct reason *why) {
+    if (c->runtime_dir[0])
+        return DIFFUSE_OK;
+    const char *given = getenv("RUNTIME_DIRECTORY");
+    const char *user = getenv("XDG_RUNTIME_DIR");
+    int n;
+    if (given && *given)
+        n = snprintf(c->runtime_dir, sizeof c->runtime_dir, "%.*s", (int)strcspn(given, ":"), given);
+    else if (geteuid() == 0)
+        n = snprintf(c->runtime_dir, sizeof c->runtime_dir, "/run/diffused");
+    else if (user && *user)
+        n = snprintf(c->runtime_dir, sizeof c->runtime_dir, "%s/diffused", user);
+    else
+        return reason_set(why, DIFFUSE_INVAL,
+                          "runtime_dir is not set and neither is $XDG_RUNTIME_DIR; set one");
+    c->origin[CONF_KEY_runtime_dir].source = CONF_FROM_ENVIRONMENT;
+    if (n < 0 || (uint64_t)n > rows[CONF_KEY_runtime_dir].max)
+        return reason_set(why, DIFFUSE_INVAL, "runtime_dir '%.64s...' has over %llu bytes; set a "
+                          "shorter one", c->runtime_dir,
+                          (unsigned long long)rows[CONF_KEY_runtime_dir].max);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err finish_endpoint(const struct conf *c, conf_text endpoint, const char *name,
+                                   struct reason *why) {
+    if (!endpoint[0])
+        snprintf(endpoint, CONF_TEXT_BYTES, "ipc://%.90s/%s", c->runtime_dir, name);
+    if (!strstr(endpoint, "://"))
+        return reason_set(why, DIFFUSE_INVAL,
+                          "%s: '%.64s' is no endpoint; expected ipc:///path or tcp://address:port",
+                          name, endpoint);
+    if (strncmp(endpoint, "ipc://", 6) == 0 && strlen(endpoint + 6) > LIMIT_ENDPOINT)
+        return reason_set(why, DIFFUSE_INVAL,
+                          "%s: the path '%.64s...' has %zu bytes; sockets take at most %u", name,
+                          endpoint + 6, strlen(endpoint + 6), LIMIT_ENDPOINT);
+    return DIFFUSE_OK;
+}
+
+diffuse_err conf_finish(struct conf *c, struct reason *why) {
+    if (!c->model[0])
+        return reason_set(why, DIFFUSE_INVAL,
+                          "model is not set; set it to the checkpoint that shall answer");
+    diffuse_err e = finish_runtime_dir(c, why);
+    if (!e)
+        e = finish_endpoint(c, c->ingest, "ingest", why);
+    if (!e)
+        e = finish_endpoint(c, c->push, "push", why);
+    if (!e)
+        e = finish_endpoint(c, c->labels, "labels", why);
+    if (!e)
+        e = finish_endpoint(c, c->control, "control", why);
+    if (e)
+        return e;
+    if (c->workers == 0) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        c->workers = cores < 1 ? 1 : (uint64_t)cores;
+        if (c->workers > LIMIT_WORKERS)
+            c->workers = LIMIT_WORKERS;
+    }
+    if (c->batch_tokens < c->max_length)
+        return reason_set(why, DIFFUSE_INVAL,
+                          "batch_tokens is %llu, less than max_length %llu; raise it, or no batch "
+                          "could hold the longest sample",
+                          (unsigned long long)c->batch_tokens, (unsigned long long)c->max_length);
+    return DIFFUSE_OK;
+}
+
+void conf_show(const struct conf *c, enum conf_key key, char *ret_text, size_t cap) {
+    const struct conf_row *row = &rows[key];
+    const void *value = field_const(c, row);
+    if (row->type == CONFVALUE_TEXT) {
+        snprintf(ret_text, cap, "%s", (const char *)value);
+    } else if (row->type == CONFVALUE_LIST) {
+        const struct conf_list *list = value;
+        size_t used = 0;
+        ret_text[0] = '\0';
+        for (uint32_t i = 0; i < list->n && used < cap; i++) {
+            int n = snprintf(ret_text + used, cap - used, "%s%s", i ? " " : "", list->item[i]);
+            used += n > 0 ? (size_t)n : 0;
+        }
+    } else {
+        uint64_t v;
+        memcpy(&v, value, sizeof v);
+        confvalue_format(row->type, row->choices, v, ret_text, cap);
+    }
+}
+
+void conf_origin(const struct conf *c, enum conf_key key, char *ret_text, size_t cap) {
+    static const char *const words[] = {"default", "", "--set", "environment"};
+    if (c->origin[key].source == CONF_FROM_FILE)
+        snprintf(ret_text, cap, "line %u", c->origin[key].line);
+    else
+        snprintf(ret_text, cap, "%s", words[c->origin[key].source]);
+}

@@ -1,0 +1,94 @@
+/* conf.h - the configuration: defaults, a file of `key = value` lines, and --set, in that order.
+ *
+ * Every key is one row of conf.def; here each becomes a field. The struct is plain data, complete after
+ * conf_finish and constant from then on.
+ */
+#ifndef DAEMON_CONF_H
+#define DAEMON_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/confvalue.h"
+#include "proto/diffuse_err.h"
+#include "proto/limits.h"
+#include "proto/reason.h"
+
+#define CONF_TEXT_BYTES 256u /* a text value with its NUL */
+
+enum conf_too_long { CONF_TRUNCATE, CONF_REFUSE };
+enum conf_log_target { CONF_LOG_AUTO, CONF_LOG_JOURNAL, CONF_LOG_STDERR };
+
+struct conf_list {
+    uint32_t n;
+    char item[LIMIT_PUBLISHERS][CONF_TEXT_BYTES];
+};
+
+typedef char conf_text[CONF_TEXT_BYTES];
+
+#define CONF_FIELD_TEXT conf_text
+#define CONF_FIELD_LIST struct conf_list
+#define CONF_FIELD_UINT uint64_t
+#define CONF_FIELD_SIZE uint64_t
+#define CONF_FIELD_SPAN uint64_t
+#define CONF_FIELD_MODE uint64_t
+#define CONF_FIELD_BOOL uint64_t
+#define CONF_FIELD_ENUM uint64_t
+
+#define CONF(key, type, preset, min, max, choices, when, help) CONF_KEY_##key,
+enum conf_key {
+#include "daemon/conf.def"
+    CONF_KEYS
+};
+#undef CONF
+
+enum conf_source { CONF_FROM_DEFAULT, CONF_FROM_FILE, CONF_FROM_OPTION, CONF_FROM_ENVIRONMENT };
+
+struct conf {
+#define CONF(key, type, preset, min, max, choices, when, help) CONF_FIELD_##type key;
+#include "daemon/conf.def"
+#undef CONF
+    struct {
+        enum conf_source source;
+        unsigned line; /* in the file */
+    } origin[CONF_KEYS];
+};
+
+enum conf_when { CONF_AT_START, CONF_AT_RELOAD };
+
+struct conf_row {
+    const char *key;
+    enum confvalue_type type;
+    const char *preset;
+    uint64_t min, max;
+    const char *choices;
+    enum conf_when when;
+    const char *help;
+    size_t offset; /* of the field in struct conf */
+};
+
+/* Row of a key. Static, never NULL for key < CONF_KEYS. */
+const struct conf_row *conf_row(enum conf_key key);
+
+/* Every key at its default. */
+void conf_init(struct conf *c);
+
+/* Give a key its value. Unknown key, bad value, or a key that a file gives twice: INVAL, the reason
+ * naming the key, what was expected, or the nearest key that there is. */
+DIFFUSE_MUST_CHECK diffuse_err conf_assign(struct conf *c, const char *key, const char *value,
+                                           enum conf_source source, unsigned line,
+                                           struct reason *why);
+
+/* One "key=value" of the command line. Errors: INVAL with a reason. */
+DIFFUSE_MUST_CHECK diffuse_err conf_set(struct conf *c, const char *assignment, struct reason *why);
+
+/* Fill in what depends on other keys and on the environment, and check the keys against each other.
+ * Errors: INVAL with a reason. */
+DIFFUSE_MUST_CHECK diffuse_err conf_finish(struct conf *c, struct reason *why);
+
+/* The value as the file would say it, and where it came from ("default", "line 7", ...). Cut at cap. */
+void conf_show(const struct conf *c, enum conf_key key, char *ret_text, size_t cap);
+void conf_origin(const struct conf *c, enum conf_key key, char *ret_text, size_t cap);
+
+#endif

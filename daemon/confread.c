@@ -1,0 +1,83 @@
+#include "daemon/confread.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct reading {
+    struct conf *conf;
+    const char *path;
+    FILE *file;
+    unsigned line; /* that the parser was handed last; it calls back before it asks for the next */
+    unsigned errors;
+    confread_complain *complain;
+    void *user;
+};
+
+__attribute__((format(printf, 2, 3))) static void complain(struct reading *r, const char *format,
+                                                           ...) {
+    char what[LIMIT_REASON_BYTES];
+    char line[LIMIT_REASON_BYTES + CONF_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    snprintf(line, sizeof line, "%s:%u: %s", r->path, r->line, what);
+    r->complain(r->user, line);
+    r->errors++;
+}
+
+/* Like fgets, and counts lines. The parser's own buffer bounds a line; a longer one would arrive in
+ * pieces that look like lines, so it is refused and handed on as a comment. */
+static char *next_line(char *buffer, int size, void *user) {
+    struct reading *r = user;
+    if (!fgets(buffer, size, r->file))
+        return NULL;
+    r->line++;
+    if (memchr(buffer, '\n', strlen(buffer)) || feof(r->file))
+        return buffer;
+    int c = fgetc(r->file);
+    if (c == EOF)
+        return buffer;
+    while (c != '\n' && c != EOF)
+        c = fgetc(r->file);
+    complain(r, "the line is longer than %d bytes; shorten it", size - 2);
+    snprintf(buffer, (size_t)size, ";\n");
+    return buffer;
+}
+
+static int take(void *user, const char *section, const char *key, const char *value) {
+    struct reading *r = user;
+    struct reason why = {""};
+    if (*section) {
+        complain(r, "%s stands in section [%.64s]; there are no sections, remove the heading", key,
+                 section);
+        return 1;
+    }
+    if (conf_assign(r->conf, key, value, CONF_FROM_FILE, r->line, &why))
+        complain(r, "%s", why.text);
+    return 1;
+}
+
+diffuse_err confread_file(struct conf *c, const char *path, confread_complain *sink, void *user) {
+    struct reading r = {.conf = c, .path = path, .complain = sink, .user = user};
+    r.file = fopen(path, "re");
+    if (!r.file) {
+        int code = errno;
+        char line[LIMIT_REASON_BYTES];
+        snprintf(line, sizeof line, "%.300s: cannot be read: %s", path, strerror(code));
+        sink(user, line);
+        return code == ENOENT ? DIFFUSE_NOTFOUND : DIFFUSE_IO;
+    }
+    int first_bad = ini_parse_stream(next_line, &r, take, &r);
+    if (ferror(r.file))
+        complain(&r, "cannot be read further: %s", strerror(errno));
+    fclose(r.file);
+    if (first_bad > 0) {
+        r.line = (unsigned)first_bad;
+        complain(&r, "expected key = value");
+    }
+    return r.errors ? DIFFUSE_INVAL : DIFFUSE_OK;
+}

@@ -1,0 +1,13 @@
+/* nearest.h - which known name did the user mean? */
+#ifndef DAEMON_NEAREST_H
+#define DAEMON_NEAREST_H
+
+#include <stddef.h>
+
+#define NEAREST_NAME_BYTES 32u /* longest known name */
+
+/* Letters to insert, delete, exchange or swap with their neighbour to turn a into b. Only the first
+ * NEAREST_NAME_BYTES of each are compared. */
+unsigned nearest_distance(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,66 @@
+/* stats.h - counters, and the distribution of latencies in fixed memory.
+ *
+ * Threads: the loop thread only.
+ */
+#ifndef DAEMON_STATS_H
+#define DAEMON_STATS_H
+
+#include <stdint.h>
+
+#include "proto/diffuse_err.h"
+
+/* X(name, what it counts). The names travel in status replies. */
+#define STATS_COUNTERS(X)                                                                          \
+    X(accepted_ingest, "samples accepted from ingest")                                             \
+    X(accepted_push, "samples accepted from push")                                                 \
+    X(labelled, "labels sent for samples that were classified")                                    \
+    X(refused, "labels sent with an error")                                                        \
+    X(truncated, "samples cut at max_length")                                                      \
+    X(ingest_gaps, "sequence numbers missing between samples of one ingest stream")                \
+    X(unaddressed, "messages refused without a stream to tell")                                    \
+    X(feedback_ignored, "feedback that arrived; tuning is not offered")                            \
+    X(disconnected, "publishers disconnected for what they sent")                                  \
+    X(labels_dropped, "labels that a full subscriber did not get")                                 \
+    X(streams_forgotten, "streams forgotten for newer ones")                                       \
+    X(requests, "requests answered on control")                                                    \
+    X(requests_refused, "requests answered with an error, or not answerable")                      \
+    X(batches, "forward passes")                                                                   \
+    X(log_suppressed, "log lines left out by the rate limit")
+
+enum stats_counter {
+#define STATS_ITEM(name, help) STATS_##name,
+    STATS_COUNTERS(STATS_ITEM)
+#undef STATS_ITEM
+    STATS_N
+};
+
+#define STATS_ERRORS 32u /* refusals are also counted by error number */
+
+/* Latencies fall into buckets: 2^STATS_SUB_BITS to each doubling, so that a bucket's width is at most
+ * 1/64 of its values. The top bucket takes everything from 2^STATS_TOP_BITS ns (68 s) up. */
+#define STATS_SUB_BITS 6u
+#define STATS_TOP_BITS 36u
+#define STATS_BUCKETS  (((STATS_TOP_BITS - STATS_SUB_BITS + 1u) << STATS_SUB_BITS) + 1u)
+
+struct stats {
+    uint64_t counter[STATS_N];
+    uint64_t error[STATS_ERRORS];
+    uint64_t samples; /* in the buckets */
+    uint64_t max_ns;
+    uint64_t bucket[STATS_BUCKETS];
+};
+
+const char *stats_name(enum stats_counter counter);
+
+static inline void stats_add(struct stats *s, enum stats_counter counter, uint64_t n) {
+    s->counter[counter] += n;
+}
+
+void stats_refused(struct stats *s, diffuse_err err); /* counts it by its number as well */
+void stats_latency(struct stats *s, uint64_t ns);
+
+/* The latency that a share q (0..1) of the samples does not exceed, at most 1/64 too high; 0 without
+ * samples. */
+uint64_t stats_quantile(const struct stats *s, double q);
+
+#endif
