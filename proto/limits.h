@@ -17,6 +17,7 @@
 #define LIMIT_WIDTH        4096u              /* hidden width d */
 #define LIMIT_STEPS        64u                /* diffusion steps T */
 #define LIMIT_VOCAB        1000000u           /* pieces of a vocabulary */
+#define LIMIT_VOCAB_BYTES  (32u * 1024 * 1024) /* text of a vocabulary; read whole before it is checked */
 #define LIMIT_NGRAM_ROWS   (1u << 24)         /* hashed n-gram rows */
 #define LIMIT_NGRAM_ORDER  5u                 /* longest hashed n-gram, in tokens */
 #define LIMIT_HEADER_BYTES (8u * 1024 * 1024) /* JSON header of a checkpoint */

@@ -1,7 +1,7 @@
 /* ckpt.h - checkpoints on disk: safetensors with our own metadata (FORMAT.md says every byte).
  *
- * Reading goes in three steps, so that a caller can hold the sizes against a budget before a byte of
- * weights is read: ckpt_open checks header, shapes and types against the bytes that are there;
+ * Reading goes in three steps, so that a caller can hold the sizes against a budget before a byte
+ * of weights is read: ckpt_open checks header, shapes and types against the bytes that are there;
  * ckpt_model_bytes says what loading takes; ckpt_load reads into the caller's arena.
  */
 #ifndef MODEL_CKPT_CKPT_H
@@ -16,18 +16,19 @@ struct ckpt; /* an open checkpoint file */
 
 enum ckpt_type { CKPT_F32, CKPT_F16, CKPT_BF16 };
 
-/* What a file without our metadata (a bare PyTorch export) leaves open; NULL or zero fields take the
- * paper's values. Ignored for files that carry our metadata. */
+/* What a file without our metadata (a bare PyTorch export) leaves open; NULL or zero fields take
+ * the paper's values. Ignored for files that carry our metadata. */
 struct ckpt_hints {
-    uint32_t steps;             /* 0: 4 */
-    float alpha;                /* 0: 0.5 */
-    const char *boundary;       /* NULL: "ring" */
-    const char *vocab_path;     /* vocab.txt; NULL: token ids only */
-    const char *labels_path;    /* one name a line; NULL: "0", "1", ... */
+    uint32_t steps;          /* 0: 4 */
+    float alpha;             /* 0: 0.5 */
+    const char *boundary;    /* NULL: "ring" */
+    const char *vocab_path;  /* vocab.txt; NULL: token ids only */
+    const char *labels_path; /* one name a line; NULL: "0", "1", ... */
 };
 
 /* Errors: NOTFOUND and IO (file), CORRUPT (reason: what was found, expected), UNSUPPORTED (dtype or
- * format_version of a later release), NOMEM. hints may be NULL. */
+ * format_version of a later release), INVAL (a hint that does not fit the file), NOMEM. hints may
+ * be NULL. */
 DIFFUSE_MUST_CHECK diffuse_err ckpt_open(const char *path, const struct ckpt_hints *hints,
                                          struct ckpt **ret_ckpt, struct reason *why);
 void ckpt_close(struct ckpt *ckpt); /* fine with NULL */
@@ -35,21 +36,30 @@ void ckpt_close(struct ckpt *ckpt); /* fine with NULL */
 const struct net_config *ckpt_config(const struct ckpt *ckpt);
 size_t ckpt_model_bytes(const struct ckpt *ckpt); /* arena bytes of ckpt_load */
 
-/* Read everything, refuse values that are not finite, and check the id. On failure the arena is as it was. */
-DIFFUSE_MUST_CHECK diffuse_err ckpt_load(struct ckpt *ckpt, struct arena *arena, struct model **ret_model,
-                                         struct reason *why);
+/* Read everything, refuse values that are not finite, and check the id. On failure the arena is as
+ * it was. */
+DIFFUSE_MUST_CHECK diffuse_err ckpt_load(struct ckpt *ckpt, struct arena *arena,
+                                         struct model **ret_model, struct reason *why);
 
 /* Open, reserve an arena of the right size, load, close. The model lives in *ret_arena. */
 DIFFUSE_MUST_CHECK diffuse_err ckpt_read(const char *path, const struct ckpt_hints *hints,
                                          struct arena *ret_arena, struct model **ret_model,
                                          struct reason *why);
 
-/* Write m atomically (temp file beside path, fsync, rename, fsync of the folder), tensors as type (the
- * vocabulary stays U8). Fills m->id. Errors: IO with the system's reason; the old file is then untouched. */
+/* Write m atomically (temp file beside path, fsync, rename, fsync of the folder), tensors as type
+ * (the vocabulary stays U8). Fills m->id. Errors: IO with the system's reason, INVAL (the reader
+ * would refuse it: a value that is not finite, a bad label), NOMEM; the old file is then untouched.
+ */
 DIFFUSE_MUST_CHECK diffuse_err ckpt_write(const char *path, struct model *m, enum ckpt_type type,
                                           struct reason *why);
 
-/* One line a tensor and a metadata key, for `diffuse inspect`: text into the caller's FILE-free sink. */
+/* May this be a label's name? 1 to LIMIT_LABEL_BYTES of UTF-8 without control characters. Ask
+ * before training: ckpt_write refuses other names. Errors: INVAL. */
+DIFFUSE_MUST_CHECK diffuse_err ckpt_label_check(const char *name, struct reason *why);
+
+/* One line a tensor and a metadata key, for `diffuse inspect`: text into the caller's FILE-free
+ * sink. The value of a tensor is "DTYPE ROWSxCOLS BYTES", of a vector "DTYPE ROWS BYTES". A bare
+ * export has the metadata that shapes and hints gave it, and format "bare". */
 typedef void ckpt_sink(void *user, const char *name, const char *value);
 void ckpt_describe(const struct ckpt *ckpt, ckpt_sink *metadata, ckpt_sink *tensor, void *user);
 

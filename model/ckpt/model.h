@@ -1,7 +1,7 @@
 /* model.h - a model at rest in memory: configuration, weights, tokenizer, label names.
  *
- * Lives wholly in the arena that it was loaded into; immutable once loaded; any number of threads may
- * read it. There is nothing to free but the arena.
+ * Lives wholly in the arena that it was loaded into; immutable once loaded; any number of threads
+ * may read it. There is nothing to free but the arena.
  */
 #ifndef MODEL_CKPT_MODEL_H
 #define MODEL_CKPT_MODEL_H
@@ -14,11 +14,12 @@
 struct model {
     struct net_config config;
     struct net_weights *weights;
-    struct tokenizer *tokenizer;   /* NULL: a bare export without a vocabulary; takes token ids only */
-    const char **labels;           /* (config.labels) NUL-terminated UTF-8 names, unique */
-    float temperature;             /* of the softmax; 1 unless calibrated */
-    uint32_t max_length;           /* tokens a sample was cut at in training; 0: not known */
-    char id[DIGEST_HEX_BYTES];     /* of the content */
+    struct tokenizer
+        *tokenizer;            /* NULL: a bare export without a vocabulary; takes token ids only */
+    const char **labels;       /* (config.labels) NUL-terminated UTF-8 names, unique */
+    float temperature;         /* of the softmax; 1 unless calibrated */
+    uint32_t max_length;       /* tokens a sample was cut at in training; 0: not known */
+    char id[DIGEST_HEX_BYTES]; /* of the content */
     char parent[DIGEST_HEX_BYTES]; /* tuned from; "" */
     const char *provenance;        /* JSON object as text: how it was trained, metrics; "{}" */
 };

@@ -1,0 +1,105 @@
+/* atomic_file.c - see atomic_file.h. */
+#include "model/ckpt/atomic_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void done(struct atomic_file *f) {
+    if (f->fd >= 0)
+        (void)close(f->fd);
+    free(f->path);
+    free(f->temp);
+    *f = (struct atomic_file){.fd = -1};
+}
+
+/* Bytes of the folder's part of a path, with its slash. */
+static size_t folder_len(const char *path) {
+    const char *slash = strrchr(path, '/');
+
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+diffuse_err atomic_file_open(struct atomic_file *f, const char *path, struct reason *why) {
+    size_t folder = folder_len(path);
+
+    *f = (struct atomic_file){.fd = -1, .path = strdup(path)};
+    if (!f->path || asprintf(&f->temp, "%.*s.%s.tmp.%ld", (int)folder, path, path + folder,
+                             (long)getpid()) < 0) {
+        f->temp = NULL;
+        done(f);
+        return reason_set(why, DIFFUSE_NOMEM, "out of memory");
+    }
+    (void)unlink(f->temp); /* left by a process of our number that was killed */
+    f->fd = open(f->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (f->fd < 0) {
+        int error = errno;
+
+        done(f);
+        return reason_set(why, DIFFUSE_IO, "cannot create a file beside it: %s", strerror(error));
+    }
+    return DIFFUSE_OK;
+}
+
+diffuse_err atomic_file_write(struct atomic_file *f, const void *bytes, size_t n,
+                              struct reason *why) {
+    const uint8_t *p = bytes;
+
+    while (n) {
+        ssize_t put = write(f->fd, p, n);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return reason_set(why, DIFFUSE_IO, "cannot write: %s", strerror(errno));
+        p += put;
+        n -= (size_t)put;
+    }
+    return DIFFUSE_OK;
+}
+
+/* The new name is on the disk once its folder is. File systems that cannot flush a folder say
+ * EINVAL. */
+static int flush_folder(const char *path) {
+    size_t len = folder_len(path);
+    char *folder = len ? strndup(path, len) : strdup(".");
+    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int failed = fd < 0 || (fsync(fd) && errno != EINVAL);
+    int error = errno;
+
+    if (fd >= 0)
+        (void)close(fd);
+    free(folder);
+    errno = error;
+    return failed;
+}
+
+diffuse_err atomic_file_commit(struct atomic_file *f, struct reason *why) {
+    diffuse_err e = DIFFUSE_OK;
+    int fd = f->fd;
+
+    if (fsync(fd))
+        goto fail;
+    f->fd = -1;
+    if (close(fd) || rename(f->temp, f->path))
+        goto fail;
+    if (flush_folder(f->path))
+        e = reason_set(why, DIFFUSE_IO, "written, but its folder cannot be flushed: %s",
+                       strerror(errno));
+    done(f);
+    return e;
+fail:
+    e = reason_set(why, DIFFUSE_IO, "cannot finish: %s", strerror(errno));
+    atomic_file_abort(f);
+    return e;
+}
+
+void atomic_file_abort(struct atomic_file *f) {
+    if (f->temp)
+        (void)unlink(f->temp);
+    done(f);
+}

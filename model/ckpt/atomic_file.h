@@ -1,0 +1,32 @@
+/* atomic_file.h - a file that is either the old one or the whole new one, also after a power cut.
+ */
+#ifndef MODEL_CKPT_ATOMIC_FILE_H
+#define MODEL_CKPT_ATOMIC_FILE_H
+
+#include <stddef.h>
+
+#include "proto/diffuse_err.h"
+#include "proto/reason.h"
+
+struct atomic_file {
+    int fd;
+    char *path; /* owned: where it will be */
+    char *temp; /* owned: where it is written, beside path: ".NAME.tmp.PID" */
+};
+
+/* Begin a file that will replace path. Errors: IO, NOMEM. */
+DIFFUSE_MUST_CHECK diffuse_err atomic_file_open(struct atomic_file *f, const char *path,
+                                                struct reason *why);
+
+/* Errors: IO with the system's reason; the caller then aborts. */
+DIFFUSE_MUST_CHECK diffuse_err atomic_file_write(struct atomic_file *f, const void *bytes, size_t n,
+                                                 struct reason *why);
+
+/* Flush, and take the place of path. Ends f, also on failure. Errors: IO; path is then
+ * untouched, unless the reason says that only the folder was not flushed. */
+DIFFUSE_MUST_CHECK diffuse_err atomic_file_commit(struct atomic_file *f, struct reason *why);
+
+/* Forget what was written; path is untouched. Ends f. */
+void atomic_file_abort(struct atomic_file *f);
+
+#endif

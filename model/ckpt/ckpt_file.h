@@ -1,0 +1,32 @@
+/* ckpt_file.h - the inside of an open checkpoint; for the files of this room only. */
+#ifndef MODEL_CKPT_CKPT_FILE_H
+#define MODEL_CKPT_CKPT_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/ckpt/ckpt_meta.h"
+#include "model/ckpt/st_header.h"
+#include "model/net/weights.h"
+
+#define CKPT_FILE_VOCAB "tokenizer.vocab"
+#define CKPT_FILE_CHUNK 65536u /* bytes in one read or write; a multiple of every number's size */
+
+struct ckpt {
+    char *path; /* owned; for reasons */
+    int fd;     /* opened once: what was checked is what is read */
+    bool bare;  /* without our metadata */
+    struct st_header header;
+    struct ckpt_meta meta;
+    json_t *strings; /* metadata: of the file, or what a bare file would say; owned */
+    uint8_t *vocab;  /* text of the vocabulary, or NULL; owned */
+    size_t vocab_len;
+    struct weights_list list; /* what the configuration asks for */
+};
+
+/* Put the path before what went wrong. */
+diffuse_err ckpt_file_fail(const char *path, diffuse_err err, const struct reason *inner,
+                           struct reason *why);
+
+#endif

@@ -1,0 +1,173 @@
+/* ckpt_open.c - from a path to a checked header: nothing of the weights is read yet. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "model/ckpt/ckpt.h"
+#include "model/ckpt/ckpt_bare.h"
+#include "model/ckpt/ckpt_file.h"
+
+diffuse_err ckpt_file_fail(const char *path, diffuse_err err, const struct reason *inner,
+                           struct reason *why) {
+    return reason_set(why, err, "%.200s: %s", path,
+                      inner->text[0] ? inner->text : diffuse_strerror(err));
+}
+
+static diffuse_err open_file(const char *path, int *ret_fd, uint64_t *ret_bytes,
+                             struct reason *why) {
+    /* O_NONBLOCK: a FIFO in the place of a file must not hold us up. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+
+    if (fd < 0)
+        return reason_set(why, errno == ENOENT ? DIFFUSE_NOTFOUND : DIFFUSE_IO, "%s",
+                          strerror(errno));
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+        (void)close(fd);
+        return reason_set(why, DIFFUSE_IO, "not a regular file");
+    }
+    *ret_fd = fd;
+    *ret_bytes = (uint64_t)st.st_size;
+    return DIFFUSE_OK;
+}
+
+static const struct weights_tensor *list_find(const struct weights_list *l, const char *name) {
+    for (size_t i = 0; i < l->n; i++)
+        if (strcmp(l->tensor[i].name, name) == 0)
+            return &l->tensor[i];
+    return NULL;
+}
+
+static diffuse_err check_shape(const struct st_tensor *t, uint64_t rows, uint64_t cols,
+                               struct reason *why) {
+    struct st_tensor want = {.rank = cols ? 2 : 1, .shape = {rows, cols}};
+    char has[ST_SHAPE_BYTES], needs[ST_SHAPE_BYTES];
+
+    if (t->rank == want.rank && t->shape[0] == rows && t->shape[1] == cols)
+        return DIFFUSE_OK;
+    st_header_shape(t, has);
+    st_header_shape(&want, needs);
+    return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: shape %s, expected %s", t->name, has,
+                      needs);
+}
+
+static diffuse_err check_weight(const struct st_tensor *t, const struct weights_tensor *want,
+                                struct reason *why) {
+    if (t->type == ST_I8 || t->type == ST_OTHER)
+        return reason_set(
+            why, DIFFUSE_UNSUPPORTED,
+            "tensor %s: type %s is not read by this release, which reads F32, F16 and "
+            "BF16%s",
+            t->name, t->dtype, t->type == ST_I8 ? "; I8 comes in a later one" : "");
+    if (t->type == ST_U8)
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: type U8, expected F32, F16 or BF16",
+                          t->name);
+    return check_shape(t, want->rows, want->cols, why);
+}
+
+/* Exactly the tensors of the configuration, and the vocabulary when it is the file that has to
+ * bring it. */
+static diffuse_err check_tensors(const struct ckpt *k, bool wants_vocab, struct reason *why) {
+    const struct st_tensor *t;
+    diffuse_err e;
+
+    for (size_t i = 0; i < k->list.n; i++) {
+        const struct weights_tensor *want = &k->list.tensor[i];
+
+        if (!(t = st_header_find(&k->header, want->name)))
+            return reason_set(why, DIFFUSE_CORRUPT, "tensor %s is missing", want->name);
+        if ((e = check_weight(t, want, why)))
+            return e;
+    }
+    for (size_t i = 0; i < k->header.n; i++) {
+        const char *name = k->header.tensor[i].name;
+
+        if (!list_find(&k->list, name) && !(wants_vocab && strcmp(name, CKPT_FILE_VOCAB) == 0))
+            return reason_set(why, DIFFUSE_CORRUPT, "tensor %.100s: not one of this model's", name);
+    }
+    return DIFFUSE_OK;
+}
+
+static diffuse_err read_vocab(struct ckpt *k, struct reason *why) {
+    const struct st_tensor *t = st_header_find(&k->header, CKPT_FILE_VOCAB);
+
+    if (!t)
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s is missing", CKPT_FILE_VOCAB);
+    if (t->type != ST_U8 || t->rank != 1)
+        return reason_set(why, DIFFUSE_CORRUPT,
+                          "tensor %s: type %s with %u dimensions, expected U8 with 1", t->name,
+                          t->dtype, t->rank);
+    if (t->bytes > LIMIT_VOCAB_BYTES)
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: %llu bytes, at most %u expected",
+                          t->name, (unsigned long long)t->bytes, LIMIT_VOCAB_BYTES);
+    if (!(k->vocab = malloc(t->bytes + 1)))
+        return reason_set(why, DIFFUSE_NOMEM, "out of memory for %s", t->name);
+    k->vocab_len = t->bytes;
+    return st_header_pread(k->fd, k->vocab, k->vocab_len, k->header.data_start + t->begin, why);
+}
+
+/* What the file says about its model, and whether its tensors fit that. */
+static diffuse_err get_meta(struct ckpt *k, const struct ckpt_hints *hints, struct reason *why) {
+    bool ours = false, wants_vocab;
+    diffuse_err e = ckpt_meta_is_ours(k->header.metadata, &ours, why);
+
+    if (e)
+        return e;
+    k->bare = !ours;
+    if (ours) {
+        k->strings = json_incref((json_t *)(uintptr_t)k->header.metadata);
+        e = ckpt_meta_parse(k->strings, &k->meta, why);
+    } else {
+        e = ckpt_bare_meta(&k->header, hints, &k->meta, &k->vocab, &k->vocab_len, why);
+        if (!e)
+            e = ckpt_meta_make(&k->meta, &k->strings, why);
+    }
+    if (e)
+        return e;
+    wants_vocab = ours && k->meta.has_tokenizer && k->meta.tokenizer != TOKENIZER_BYTE;
+    weights_list_make(&k->meta.config, &k->list);
+    if ((e = check_tensors(k, wants_vocab, why)))
+        return e;
+    return wants_vocab ? read_vocab(k, why) : DIFFUSE_OK;
+}
+
+diffuse_err ckpt_open(const char *path, const struct ckpt_hints *hints, struct ckpt **ret_ckpt,
+                      struct reason *why) {
+    struct reason inner = {""};
+    struct ckpt *k = calloc(1, sizeof *k);
+    uint64_t bytes = 0;
+    diffuse_err e = DIFFUSE_NOMEM;
+
+    if (!k)
+        return ckpt_file_fail(path, e, &inner, why);
+    k->fd = -1;
+    if (!(k->path = strdup(path)) || (e = open_file(path, &k->fd, &bytes, &inner)) ||
+        (e = st_header_read(k->fd, bytes, &k->header, &inner)) ||
+        (e = get_meta(k, hints, &inner))) {
+        ckpt_close(k);
+        return ckpt_file_fail(path, e, &inner, why);
+    }
+    *ret_ckpt = k;
+    return DIFFUSE_OK;
+}
+
+void ckpt_close(struct ckpt *k) {
+    if (!k)
+        return;
+    if (k->fd >= 0)
+        (void)close(k->fd);
+    json_decref(k->strings);
+    ckpt_meta_done(&k->meta);
+    st_header_done(&k->header);
+    free(k->vocab);
+    free(k->path);
+    free(k);
+}
+
+const struct net_config *ckpt_config(const struct ckpt *k) {
+    return &k->meta.config;
+}

@@ -1,0 +1,272 @@
+/* ckpt_write.c - a model to a file: hash, header, tensors, all through one atomic file. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/ckpt/atomic_file.h"
+#include "model/ckpt/ckpt.h"
+#include "model/ckpt/ckpt_file.h"
+#include "model/ckpt/ckpt_id.h"
+#include "model/ckpt/half.h"
+
+#define DATA_ALIGN   64u /* of the first tensor in the file */
+#define LENGTH_BYTES 8u
+
+/* One tensor to write: its place in the file, and in memory. */
+struct item {
+    struct st_tensor as;
+    const real *numbers;   /* or */
+    const uint8_t *octets; /* the vocabulary */
+};
+
+struct save {
+    struct weights_list list;
+    json_t *labels, *strings; /* owned */
+    size_t n;
+    struct item item[WEIGHTS_TENSORS_MAX + 1]; /* in the order of the file */
+    struct item *by_name[WEIGHTS_TENSORS_MAX]; /* the weights in byte order of their names */
+    float numbers[CKPT_FILE_CHUNK / 4];
+    uint8_t bytes[CKPT_FILE_CHUNK];
+};
+
+/* Where the bytes of a tensor go: the hash, or the file. */
+typedef diffuse_err sink(void *user, const void *bytes, size_t n, struct reason *why);
+
+static diffuse_err sink_hash(void *user, const void *bytes, size_t n, struct reason *why) {
+    (void)why;
+    digest_add(user, bytes, n);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err sink_file(void *user, const void *bytes, size_t n, struct reason *why) {
+    return atomic_file_write(user, bytes, n, why);
+}
+
+static int by_name(const void *a, const void *b) {
+    const struct item *const *x = a, *const *y = b;
+
+    return strcmp((*x)->as.name, (*y)->as.name);
+}
+
+static void plan(struct save *s, const struct model *m, enum ckpt_type type) {
+    static const char *const dtype[] = {"F32", "F16", "BF16"};
+    static const enum st_type types[] = {ST_F32, ST_F16, ST_BF16};
+    uint64_t at = 0;
+    size_t len = 0;
+
+    weights_list_make(&m->config, &s->list);
+    for (; s->n < s->list.n; s->n++) {
+        const struct weights_tensor *t = &s->list.tensor[s->n];
+        struct item *it = &s->item[s->n];
+
+        it->as = (struct st_tensor){.name = t->name,
+                                    .dtype = dtype[type],
+                                    .type = types[type],
+                                    .rank = t->cols ? 2 : 1,
+                                    .shape = {t->rows, t->cols},
+                                    .begin = at,
+                                    .bytes = t->count * (type == CKPT_F32 ? 4 : 2)};
+        it->numbers = m->weights->block + t->offset;
+        s->by_name[s->n] = it;
+        at += it->as.bytes;
+    }
+    qsort(s->by_name, s->n, sizeof(struct item *), by_name);
+    if (m->tokenizer && tokenizer_vocab(m->tokenizer, &len)) {
+        struct item *it = &s->item[s->n++];
+
+        it->octets = tokenizer_vocab(m->tokenizer, &len);
+        it->as = (struct st_tensor){.name = CKPT_FILE_VOCAB,
+                                    .dtype = "U8",
+                                    .type = ST_U8,
+                                    .rank = 1,
+                                    .shape = {len},
+                                    .begin = at,
+                                    .bytes = len};
+    }
+}
+
+/* n numbers as stored, in s->bytes. Refuses what the reader would: also what is only too large for
+ * type. */
+static diffuse_err convert(struct save *s, const struct item *it, size_t first, size_t n,
+                           struct reason *why) {
+    for (size_t i = 0; i < n; i++)
+        s->numbers[i] = (float)it->numbers[first + i];
+    if (it->as.type == ST_F32) {
+        half_store_f32(s->bytes, s->numbers, n);
+    } else if (it->as.type == ST_F16) {
+        half_store_f16(s->bytes, s->numbers, n);
+        half_load_f16(s->numbers, s->bytes, n);
+    } else {
+        half_store_bf16(s->bytes, s->numbers, n);
+        half_load_bf16(s->numbers, s->bytes, n);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(s->numbers[i]))
+            return reason_set(why, DIFFUSE_INVAL, "tensor %s: entry %zu (%g) is not finite as %s",
+                              it->as.name, first + i, (double)it->numbers[first + i], it->as.dtype);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err put_item(struct save *s, const struct item *it, sink *out, void *user,
+                            struct reason *why) {
+    size_t size = it->as.type == ST_F32 ? 4 : 2, count = it->as.bytes / size;
+    diffuse_err e;
+
+    if (it->octets)
+        return out(user, it->octets, it->as.bytes, why);
+    for (size_t done = 0, n; done < count; done += n) {
+        n = count - done < CKPT_FILE_CHUNK / 4 ? count - done : CKPT_FILE_CHUNK / 4;
+        if ((e = convert(s, it, done, n, why)) || (e = out(user, s->bytes, n * size, why)))
+            return e;
+    }
+    return DIFFUSE_OK;
+}
+
+static diffuse_err make_strings(struct save *s, const struct model *m, struct reason *why) {
+    struct ckpt_meta meta = {.config = m->config,
+                             .has_tokenizer = m->tokenizer != NULL,
+                             .temperature = m->temperature,
+                             .max_length = m->max_length,
+                             .provenance = (char *)(uintptr_t)m->provenance};
+    struct reason inner = {""};
+
+    if (m->tokenizer) {
+        meta.tokenizer = tokenizer_kind_of(m->tokenizer);
+        if (tokenizer_vocab_size(m->tokenizer) != m->config.vocab)
+            return reason_set(why, DIFFUSE_INVAL, "%u pieces for the %u rows of embedding.weight",
+                              tokenizer_vocab_size(m->tokenizer), m->config.vocab);
+    }
+    memcpy(meta.parent, m->parent, sizeof meta.parent);
+    if (!(s->labels = json_array()))
+        return DIFFUSE_NOMEM;
+    for (uint32_t i = 0; i < m->config.labels; i++) {
+        if (ckpt_label_check(m->labels[i], &inner))
+            return reason_set(why, DIFFUSE_INVAL, "label %u: %.300s", i, inner.text);
+        if (json_array_append_new(s->labels, json_string(m->labels[i])))
+            return DIFFUSE_NOMEM;
+    }
+    meta.labels = s->labels;
+    return ckpt_meta_make(&meta, &s->strings, why);
+}
+
+/* The id of the content, into the metadata and ret_id. */
+static diffuse_err make_id(struct save *s, char ret_id[DIGEST_HEX_BYTES], struct reason *why) {
+    struct digest d;
+    size_t weights = s->list.n;
+    diffuse_err e = ckpt_id_begin(&d, s->strings);
+
+    for (size_t i = 0; i < s->n && !e; i++) {
+        const struct item *it = i < weights ? s->by_name[i] : &s->item[i];
+
+        ckpt_id_tensor(&d, &it->as);
+        e = put_item(s, it, sink_hash, &d, why);
+    }
+    if (e)
+        return e;
+    digest_hex(&d, ret_id);
+    return json_object_set_new(s->strings, "id", json_string(ret_id)) ? DIFFUSE_NOMEM : DIFFUSE_OK;
+}
+
+/* What we write must be what we read. */
+static diffuse_err check_strings(const struct save *s, struct reason *why) {
+    struct ckpt_meta meta = {0};
+    struct reason inner = {""};
+    diffuse_err e = ckpt_meta_parse(s->strings, &meta, &inner);
+
+    ckpt_meta_done(&meta);
+    if (e == DIFFUSE_CORRUPT)
+        return reason_set(why, DIFFUSE_INVAL, "%s", inner.text);
+    return e;
+}
+
+static json_t *tensor_json(const struct st_tensor *t) {
+    json_int_t begin = (json_int_t)t->begin, end = (json_int_t)(t->begin + t->bytes);
+    json_t *shape = json_array();
+    int failed = 0;
+
+    for (uint32_t i = 0; i < t->rank; i++)
+        failed |= json_array_append_new(shape, json_integer((json_int_t)t->shape[i]));
+    if (failed) {
+        json_decref(shape);
+        return NULL;
+    }
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", t->dtype, "shape", shape, "data_offsets",
+                     begin, end);
+}
+
+/* The JSON of the header, without padding; the caller frees it. NULL: out of memory. */
+static char *header_text(const struct save *s) {
+    json_t *root = json_object();
+    int failed = json_object_set(root, "__metadata__", s->strings);
+    char *text = NULL;
+
+    for (size_t i = 0; i < s->n; i++)
+        failed |= json_object_set_new(root, s->item[i].as.name, tensor_json(&s->item[i].as));
+    if (!failed)
+        text = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    return text;
+}
+
+static diffuse_err write_header(const struct save *s, struct atomic_file *f, struct reason *why) {
+    static const char spaces[DATA_ALIGN] =
+        "                                                               ";
+    char *text = header_text(s);
+    size_t len = text ? strlen(text) : 0;
+    size_t pad = (DATA_ALIGN - (LENGTH_BYTES + len) % DATA_ALIGN) % DATA_ALIGN;
+    uint8_t raw[LENGTH_BYTES];
+    diffuse_err e;
+
+    if (!text)
+        return DIFFUSE_NOMEM;
+    if (len + pad > LIMIT_HEADER_BYTES) {
+        free(text);
+        return reason_set(why, DIFFUSE_INVAL, "header of %zu bytes, at most %u can be read", len,
+                          LIMIT_HEADER_BYTES);
+    }
+    for (unsigned i = 0; i < LENGTH_BYTES; i++)
+        raw[i] = (uint8_t)((uint64_t)(len + pad) >> (8 * i));
+    if (!(e = atomic_file_write(f, raw, sizeof raw, why)) &&
+        !(e = atomic_file_write(f, text, len, why)))
+        e = atomic_file_write(f, spaces, pad, why);
+    free(text);
+    return e;
+}
+
+static diffuse_err write_file(struct save *s, const char *path, struct reason *why) {
+    struct atomic_file f;
+    diffuse_err e = atomic_file_open(&f, path, why);
+
+    if (e)
+        return e;
+    e = write_header(s, &f, why);
+    for (size_t i = 0; i < s->n && !e; i++)
+        e = put_item(s, &s->item[i], sink_file, &f, why);
+    if (!e)
+        return atomic_file_commit(&f, why);
+    atomic_file_abort(&f);
+    return e;
+}
+
+diffuse_err ckpt_write(const char *path, struct model *m, enum ckpt_type type, struct reason *why) {
+    struct reason inner = {""};
+    char id[DIGEST_HEX_BYTES];
+    struct save *s = calloc(1, sizeof *s);
+    diffuse_err e = DIFFUSE_NOMEM;
+
+    if (!s)
+        return ckpt_file_fail(path, e, &inner, why);
+    if (!(e = net_config_check(&m->config, &inner)) && !(e = make_strings(s, m, &inner))) {
+        plan(s, m, type);
+        if (!(e = make_id(s, id, &inner)) && !(e = check_strings(s, &inner)))
+            e = write_file(s, path, &inner);
+    }
+    json_decref(s->labels);
+    json_decref(s->strings);
+    free(s);
+    if (e)
+        return ckpt_file_fail(path, e, &inner, why);
+    memcpy(m->id, id, sizeof id);
+    return DIFFUSE_OK;
+}

@@ -1,0 +1,169 @@
+/* cmd_inspect.c - diffuse inspect: what a checkpoint holds, after checking every byte of it. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/ckpt/ckpt.h"
+#include "model/tool/commands.h"
+#include "model/tool/model_args.h"
+#include "model/tool/say.h"
+
+struct args {
+    struct model_args model;
+    bool json;
+};
+
+static const struct argp_option options[] = {
+    {"json", 'j', 0, 0, "One JSON object instead of lines for a person", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    struct args *a = state->input;
+
+    (void)arg;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->model;
+        return 0;
+    case 'j':
+        a->json = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Metadata goes into the report as it is, but for what is JSON itself. */
+static void add_metadata(void *user, const char *key, const char *value) {
+    json_t *report = user, *parsed = NULL;
+
+    if (strcmp(key, "labels") == 0 || strcmp(key, "provenance") == 0)
+        parsed = json_loads(value, JSON_REJECT_DUPLICATES, NULL);
+    (void)json_object_set_new(json_object_get(report, "metadata"), key,
+                              parsed ? parsed : json_string(value));
+}
+
+/* "DTYPE ROWSxCOLS BYTES", as ckpt.h promises. */
+static void add_tensor(void *user, const char *name, const char *value) {
+    json_t *report = user, *shape = json_array();
+    unsigned long long rows = 0, cols = 0, bytes = 0;
+    char dtype[16] = "";
+
+    if (sscanf(value, "%15s %llux%llu %llu", dtype, &rows, &cols, &bytes) != 4)
+        (void)sscanf(value, "%15s %llu %llu", dtype, &rows, &bytes);
+    (void)json_array_append_new(shape, json_integer((json_int_t)rows));
+    if (cols)
+        (void)json_array_append_new(shape, json_integer((json_int_t)cols));
+    (void)json_array_append_new(json_object_get(report, "tensors"),
+                                json_pack("{s:s, s:s, s:o, s:I}", "name", name, "dtype", dtype,
+                                          "shape", shape, "bytes", (json_int_t)bytes));
+}
+
+static json_int_t sum_bytes(const json_t *tensors) {
+    json_int_t sum = 0;
+
+    for (size_t i = 0; i < json_array_size(tensors); i++)
+        sum += json_integer_value(json_object_get(json_array_get(tensors, i), "bytes"));
+    return sum;
+}
+
+static json_int_t count_parameters(const struct net_config *c) {
+    struct weights_list *list = calloc(1, sizeof *list);
+    json_int_t n;
+
+    if (!list)
+        return 0;
+    weights_list_make(c, list);
+    n = (json_int_t)list->entries;
+    free(list);
+    return n;
+}
+
+static json_t *make_report(const char *path, const struct ckpt *k, const struct model *m) {
+    json_t *report = json_pack("{s:s, s:s, s:I, s:I, s:{}, s:[]}", "file", path, "id", m->id,
+                               "parameters", count_parameters(&m->config), "reach",
+                               (json_int_t)net_config_reach(&m->config), "metadata", "tensors");
+
+    if (!report)
+        return NULL;
+    ckpt_describe(k, add_metadata, add_tensor, report);
+    (void)json_object_set_new(report, "bytes",
+                              json_integer(sum_bytes(json_object_get(report, "tensors"))));
+    return report;
+}
+
+static void print_value(const char *key, const json_t *value) {
+    char *text = NULL;
+
+    if (!json_is_string(value))
+        text = json_dumps(value, JSON_ENCODE_ANY);
+    printf("%-15s %s\n", key, text ? text : json_string_value(value));
+    free(text);
+}
+
+static void print_report(const json_t *report) {
+    json_t *tensors = json_object_get(report, "tensors"), *value, *tensor;
+    const char *key;
+    size_t i;
+
+    print_value("file", json_object_get(report, "file"));
+    json_object_foreach(json_object_get(report, "metadata"), key, value) {
+        if (strcmp(key, "id") != 0)
+            print_value(key, value);
+    }
+    printf("%-15s %s%s\n", "id", json_string_value(json_object_get(report, "id")),
+           json_object_get(json_object_get(report, "metadata"), "id") ? " (the content agrees)"
+                                                                      : "");
+    printf("%-15s %lld tokens to each side\n", "reach",
+           json_integer_value(json_object_get(report, "reach")));
+    print_value("parameters", json_object_get(report, "parameters"));
+    print_value("bytes", json_object_get(report, "bytes"));
+    json_array_foreach(tensors, i, tensor) {
+        char *shape = json_dumps(json_object_get(tensor, "shape"), 0);
+
+        printf("%-30s %-5s %-14s %lld bytes\n", json_string_value(json_object_get(tensor, "name")),
+               json_string_value(json_object_get(tensor, "dtype")), shape ? shape : "",
+               json_integer_value(json_object_get(tensor, "bytes")));
+        free(shape);
+    }
+}
+
+static int show(const char *path, const struct ckpt *k, const struct model *m, bool as_json) {
+    json_t *report = make_report(path, k, m);
+
+    if (!report)
+        return say_failed("%.300s: out of memory, or not a UTF-8 path", path);
+    if (as_json) {
+        (void)json_dumpf(report, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        print_report(report);
+    }
+    json_decref(report);
+    return 0;
+}
+
+int cmd_inspect(int argc, char **argv) {
+    const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {options,  parse, NULL, "What a checkpoint holds, every byte checked.",
+                              children, NULL,  NULL};
+    struct args args = {0};
+    struct reason why = {""};
+    struct arena arena = {0};
+    struct model *model = NULL;
+    struct ckpt *k = NULL;
+    diffuse_err e;
+    int status;
+
+    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if ((e = ckpt_open(args.model.path, &args.model.hints, &k, &why)))
+        return say_error(e, &why);
+    if (!(e = arena_init(&arena, ckpt_model_bytes(k))))
+        e = ckpt_load(k, &arena, &model, &why);
+    status = e ? say_error(e, &why) : show(args.model.path, k, model, args.json);
+    arena_done(&arena);
+    ckpt_close(k);
+    return status;
+}
