@@ -1,0 +1,44 @@
+/* normalize.h - text to the words that BERT-uncased looks up: its basic tokenization, one word a
+ * call.
+ *
+ *   cleaned     U+0000, U+FFFD and control characters (Cc, Cf) vanish; \t \n \r and Zs, Zl, Zp are
+ *               spaces
+ *   split       at spaces, around every CJK ideograph, around every punctuation mark (ASCII that is
+ *               neither letter nor digit, and the categories P*)
+ *   folded      lower case, canonical decomposition, marks (Mn) dropped
+ *
+ * ASCII takes a table and no library call. No heap, no state but the caller's.
+ */
+#ifndef MODEL_TEXT_NORMALIZE_H
+#define MODEL_TEXT_NORMALIZE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NORMALIZE_WORD_CHARS 100u /* BERT: longer words are not looked up */
+#define NORMALIZE_WORD_BYTES (4u * NORMALIZE_WORD_CHARS)
+#define NORMALIZE_LEAD       2u /* spare bytes before a word: room to write "##" in place */
+
+struct normalize {
+    const uint8_t *text; /* valid UTF-8; borrowed */
+    size_t len;
+    size_t at; /* next byte */
+};
+
+struct normalize_word {
+    size_t len;     /* bytes, at least 1 */
+    size_t settled; /* bytes whose order of marks is final */
+    uint32_t chars;
+    bool too_long; /* over NORMALIZE_WORD_CHARS; the first so many are kept */
+    uint8_t room[NORMALIZE_LEAD + NORMALIZE_WORD_BYTES];
+};
+
+/* The next word; false at the end of the text. */
+bool normalize_next(struct normalize *n, struct normalize_word *ret_word);
+
+static inline uint8_t *normalize_bytes(struct normalize_word *w) {
+    return w->room + NORMALIZE_LEAD;
+}
+
+#endif
