@@ -1,0 +1,236 @@
+#include "daemon/path.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+#include "model/net/label.h"
+#include "proto/decode.h"
+#include "proto/encode.h"
+#include "proto/peek.h"
+
+size_t path_bytes(size_t max_message) {
+    return arena_block(decode_room(max_message));
+}
+
+diffuse_err path_init(struct path *p, struct arena *arena, size_t max_message) {
+    size_t room = decode_room(max_message);
+    void *buffer = arena_alloc(arena, room);
+    if (!buffer)
+        return DIFFUSE_NOMEM;
+    p->max_message = max_message;
+    msgmem_init(&p->mem, buffer, room);
+    return DIFFUSE_OK;
+}
+
+__attribute__((format(printf, 3, 4))) static enum path_outcome
+refuse(struct inflight_sample *slot, diffuse_err err, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(slot->reason, sizeof slot->reason, format, args);
+    va_end(args);
+    slot->error = err;
+    return slot->stream_len > 0 ? PATH_SAMPLE : PATH_UNADDRESSED;
+}
+
+/* The stream, when there is one that an answer can be sent to. */
+static enum path_outcome take_frames(struct path *p, const struct path_input *in,
+                                     struct inflight_sample *slot) {
+    struct reason why = {""};
+    if (in->frames < 2)
+        return refuse(slot, DIFFUSE_BADMSG, "a message of one frame; expected [stream][Ingest]");
+    diffuse_err e = decode_stream_name(in->stream, in->stream_len, &why);
+    if (e)
+        return refuse(slot, e, "%s", why.text);
+    memcpy(slot->stream, in->stream, in->stream_len);
+    slot->stream_len = (uint8_t)in->stream_len;
+    slot->seq = peek_ingest_seq(in->body, in->body_len);
+    if (in->frames > 2)
+        return refuse(slot, DIFFUSE_BADMSG, "a message of %u frames; expected [stream][Ingest]",
+                      in->frames);
+    if (in->body_len > p->max_message)
+        return refuse(slot, DIFFUSE_TOOBIG, "a message of %zu bytes; max_message is %zu",
+                      in->body_len, p->max_message);
+    return PATH_SAMPLE;
+}
+
+static enum path_outcome take_text(struct path *p, const ProtobufCBinaryData *text,
+                                   struct inflight_sample *slot) {
+    size_t n = 0;
+    if (!p->model->tokenizer)
+        return refuse(slot, DIFFUSE_UNSUPPORTED,
+                      "this model has no vocabulary; send token ids instead of text");
+    diffuse_err e = tokenizer_encode(p->model->tokenizer, (const char *)text->data, text->len,
+                                     slot->ids, p->max_length, &n, &slot->truncated);
+    if (e)
+        return refuse(slot, e, "%s", diffuse_strerror(e));
+    slot->n = (uint32_t)n;
+    return PATH_SAMPLE;
+}
+
+static enum path_outcome take_tokens(struct path *p, const Diffused__V1__Tokens *tokens,
+                                     struct inflight_sample *slot) {
+    uint32_t vocab = p->model->config.vocab;
+    size_t n = tokens->n_id;
+    if (n == 0)
+        return refuse(slot, DIFFUSE_EMPTY, "no token ids");
+    for (size_t i = 0; i < n; i++) {
+        if (tokens->id[i] >= vocab)
+            return refuse(slot, DIFFUSE_BADTOKEN,
+                          "token %zu is %" PRIu32 "; the vocabulary has ids 0 to %" PRIu32, i,
+                          tokens->id[i], vocab - 1);
+    }
+    slot->truncated = n > p->max_length;
+    if (slot->truncated)
+        n = p->max_length;
+    memcpy(slot->ids, tokens->id, n * sizeof *slot->ids);
+    slot->n = (uint32_t)n;
+    return PATH_SAMPLE;
+}
+
+static enum path_outcome take_sample(struct path *p, const Diffused__V1__Sample *sample,
+                                     struct inflight_sample *slot) {
+    slot->stamp_ns = sample->stamp_ns;
+    if (sample->segment != DIFFUSED__V1__SEGMENT__WHOLE)
+        return refuse(slot, DIFFUSE_UNSUPPORTED, "running segments are not offered; send WHOLE samples");
+    enum path_outcome outcome = sample->content_case == DIFFUSED__V1__SAMPLE__CONTENT_TEXT
+                                    ? take_text(p, &sample->text, slot)
+                                    : take_tokens(p, sample->tokens, slot);
+    if (!slot->error && slot->truncated && p->refuse_long)
+        return refuse(slot, DIFFUSE_TOOBIG, "more than max_length %" PRIu32 " tokens",
+                      p->max_length);
+    return outcome;
+}
+
+enum path_outcome path_accept(struct path *p, const struct path_input *in,
+                              struct inflight_sample *slot) {
+    Diffused__V1__Ingest *ingest = NULL;
+    struct reason why = {""};
+    slot->model = p->model;
+    slot->accepted_ns = clock_now();
+    enum path_outcome outcome = take_frames(p, in, slot);
+    if (slot->error)
+        return outcome;
+    msgmem_reset(&p->mem);
+    diffuse_err e = decode_ingest(in->body, in->body_len, &p->mem, &ingest, &why);
+    if (e)
+        return refuse(slot, e, "%s", why.text);
+    if (ingest->kind_case == DIFFUSED__V1__INGEST__KIND_FEEDBACK) {
+        slot->seq = ingest->feedback->seq;
+        return PATH_FEEDBACK;
+    }
+    slot->seq = ingest->sample->seq;
+    return take_sample(p, ingest->sample, slot);
+}
+
+size_t path_bench_bytes(const struct net_config *c, size_t max_tokens, size_t max_samples) {
+    return net_scratch_bytes(c, max_tokens, max_samples) +
+           arena_block(max_tokens * sizeof(uint32_t)) +
+           arena_block((max_samples + 1) * sizeof(uint32_t)) +
+           arena_block(max_samples * c->labels * sizeof(real));
+}
+
+diffuse_err path_bench_init(struct path_bench *b, struct arena *arena, const struct net_config *c,
+                            size_t max_tokens, size_t max_samples) {
+    diffuse_err e = net_scratch_new(arena, c, max_tokens, max_samples, &b->scratch);
+    if (e)
+        return e;
+    b->ids = arena_alloc(arena, max_tokens * sizeof *b->ids);
+    b->start = arena_alloc(arena, (max_samples + 1) * sizeof *b->start);
+    b->logits = arena_alloc(arena, max_samples * c->labels * sizeof *b->logits);
+    b->max_tokens = max_tokens;
+    b->max_samples = max_samples;
+    return b->ids && b->start && b->logits ? DIFFUSE_OK : DIFFUSE_NOMEM;
+}
+
+static void gather(struct path_bench *b, struct inflight_sample **samples, size_t n,
+                   uint64_t now) {
+    uint32_t used = 0;
+    assert(n <= b->max_samples);
+    for (size_t i = 0; i < n; i++) {
+        assert(used + samples[i]->n <= b->max_tokens);
+        b->start[i] = used;
+        memcpy(b->ids + used, samples[i]->ids, samples[i]->n * sizeof *b->ids);
+        used += samples[i]->n;
+        samples[i]->taken_ns = now;
+        samples[i]->batch = (uint32_t)n;
+    }
+    b->start[n] = used;
+}
+
+static void scatter(struct path_bench *b, const struct model *model,
+                    struct inflight_sample **samples, size_t n, uint64_t compute_ns) {
+    uint32_t labels = model->config.labels;
+    for (size_t i = 0; i < n; i++) {
+        real *logits = b->logits + i * labels;
+        samples[i]->label = label_softmax(logits, labels, model->temperature, logits);
+        samples[i]->confidence = logits[samples[i]->label];
+        if (samples[i]->scores)
+            memcpy(samples[i]->scores, logits, labels * sizeof *logits);
+        samples[i]->model = model;
+        samples[i]->compute_ns = compute_ns;
+    }
+}
+
+void path_run(struct path_bench *b, const struct model *model, struct inflight_sample **samples,
+              size_t n) {
+    uint64_t begin = clock_now();
+    gather(b, samples, n, begin);
+    struct net_batch batch = {.ids = b->ids, .start = b->start, .n = (uint32_t)n};
+    net_forward(&model->config, model->weights, b->scratch, &batch, b->logits);
+    scatter(b, model, samples, n, clock_now() - begin);
+}
+
+void path_warm(struct path_bench *b, const struct model *model, size_t max_length) {
+    size_t each = b->max_tokens / b->max_samples;
+    if (each > max_length)
+        each = max_length;
+    if (each == 0)
+        each = 1;
+    size_t n = b->max_tokens / each < b->max_samples ? b->max_tokens / each : b->max_samples;
+    memset(b->ids, 0, b->max_tokens * sizeof *b->ids);
+    for (size_t i = 0; i <= n; i++)
+        b->start[i] = (uint32_t)(i * each);
+    struct net_batch batch = {.ids = b->ids, .start = b->start, .n = (uint32_t)n};
+    net_forward(&model->config, model->weights, b->scratch, &batch, b->logits);
+}
+
+static ProtobufCBinaryData bytes_of(const char *text, size_t len) {
+    return (ProtobufCBinaryData){.len = len, .data = (uint8_t *)(uintptr_t)text};
+}
+
+diffuse_err path_answer(const struct inflight_sample *s, uint64_t now_ns, void *buffer, size_t cap,
+                        size_t *ret_len) {
+    Diffused__V1__Label label = DIFFUSED__V1__LABEL__INIT;
+    Diffused__V1__Times times = DIFFUSED__V1__TIMES__INIT;
+    label.seq = s->seq;
+    label.stamp_ns = s->stamp_ns;
+    label.model_id = bytes_of(s->model->id, strlen(s->model->id));
+    label.times = &times;
+    times.total_ns = now_ns - s->accepted_ns;
+    if (s->error) {
+        label.error = (uint32_t)s->error;
+        label.error_text = bytes_of(s->reason, strlen(s->reason));
+        return encode_label(&label, buffer, cap, ret_len);
+    }
+    const char *name = s->model->labels[s->label];
+    label.label_id = s->label;
+    label.label_name = bytes_of(name, strlen(name));
+    label.confidence = s->confidence;
+    label.scores = s->scores;
+    label.n_scores = s->scores ? s->model->config.labels : 0;
+    label.tokens = s->n;
+    label.truncated = s->truncated;
+    times.queue_ns = s->taken_ns - s->accepted_ns;
+    times.compute_ns = s->compute_ns;
+    times.batch = s->batch;
+    return encode_label(&label, buffer, cap, ret_len);
+}
+
+size_t path_answer_max(const struct model *model, bool scores) {
+    return encode_label_max(scores ? model->config.labels : 0, LIMIT_LABEL_BYTES,
+                            DIGEST_HEX_BYTES);
+}

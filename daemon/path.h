@@ -1,0 +1,81 @@
+/* path.h - the whole way of a sample, in two functions and an answer.
+ *
+ *      path_accept   bytes -> decode -> tokenize -> slot             loop thread
+ *      path_run      slots -> diffusion -> pool -> label -> slots    worker threads
+ *      path_answer   slot -> encode -> bytes                         loop thread
+ *
+ * Nothing else strings stages together. Nothing here allocates.
+ */
+#ifndef DAEMON_PATH_H
+#define DAEMON_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/inflight.h"
+#include "model/base/arena.h"
+#include "model/ckpt/model.h"
+#include "model/net/net.h"
+#include "proto/diffuse_err.h"
+#include "proto/msgmem.h"
+#include "proto/reason.h"
+
+/* What path_accept works with. Filled in by the owner; mem by path_init. */
+struct path {
+    const struct model *model;
+    size_t max_message;  /* bytes of the second frame */
+    uint32_t max_length; /* tokens */
+    bool refuse_long;    /* a longer sample is refused, else cut */
+    struct msgmem mem;
+};
+
+/* Frames as they arrived. frames counts all of them; with fewer than two, body is NULL. */
+struct path_input {
+    const void *stream;
+    size_t stream_len;
+    const void *body;
+    size_t body_len;
+    unsigned frames;
+};
+
+enum path_outcome {
+    PATH_SAMPLE,     /* the slot holds a sample, or a refusal (error is set): commit it */
+    PATH_FEEDBACK,   /* feedback; the slot holds its stream and seq, and is not used */
+    PATH_UNADDRESSED /* refused, and nobody can be told: the slot holds error and reason, not used */
+};
+
+size_t path_bytes(size_t max_message); /* arena bytes of path_init */
+DIFFUSE_MUST_CHECK diffuse_err path_init(struct path *p, struct arena *arena, size_t max_message);
+
+/* Fill the slot from the frames. Copies what it keeps. */
+enum path_outcome path_accept(struct path *p, const struct path_input *in,
+                              struct inflight_sample *slot);
+
+/* What a worker needs to run batches; belongs to one thread. */
+struct path_bench {
+    struct net_scratch *scratch;
+    uint32_t *ids;   /* (max_tokens) */
+    uint32_t *start; /* (max_samples+1) */
+    real *logits;    /* (max_samples, labels) */
+    size_t max_tokens, max_samples;
+};
+
+size_t path_bench_bytes(const struct net_config *c, size_t max_tokens, size_t max_samples);
+DIFFUSE_MUST_CHECK diffuse_err path_bench_init(struct path_bench *b, struct arena *arena,
+                                               const struct net_config *c, size_t max_tokens,
+                                               size_t max_samples);
+
+/* Classify n samples, at most max_samples of at most max_tokens tokens in all. */
+void path_run(struct path_bench *b, const struct model *model, struct inflight_sample **samples,
+              size_t n);
+
+/* Run the largest batch once on made-up tokens, so that every page it needs has been touched. */
+void path_warm(struct path_bench *b, const struct model *model, size_t max_length);
+
+/* The Label of a finished sample. Errors: TOOBIG, when cap is less than path_answer_max. */
+DIFFUSE_MUST_CHECK diffuse_err path_answer(const struct inflight_sample *s, uint64_t now_ns,
+                                           void *buffer, size_t cap, size_t *ret_len);
+size_t path_answer_max(const struct model *model, bool scores);
+
+#endif

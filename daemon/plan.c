@@ -1,0 +1,191 @@
+#include "daemon/plan.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/ctl.h"
+#include "daemon/inflight.h"
+#include "daemon/path.h"
+#include "daemon/stream.h"
+#include "daemon/worker.h"
+
+/* Measured on x86-64 and arm64, Debian 12, and rounded up; tests/system holds them against a run. */
+#define GROWTH_BYTES  (5u << 20)   /* pages of program and libraries that are first touched later */
+#define PEER_BYTES    (24u * 1024) /* of ZeroMQ for one connection: session, engine, buffers, pipes */
+#define FRAME_BYTES   320u         /* of ZeroMQ and malloc around one frame, names included */
+#define STACK_BYTES   (96u * 1024) /* that a thread touches of its stack and thread-local memory */
+#define FIXED_THREADS 3u           /* loop, and ZeroMQ's own two */
+#define BLAS_BYTES    (1u << 20)   /* of OpenBLAS for one thread, beside the panels of the matrices */
+
+__attribute__((format(printf, 7, 8))) static void add(struct plan *p, const char *name,
+                                                      uint64_t bytes, enum conf_key key,
+                                                      uint64_t unit, uint64_t value,
+                                                      const char *format, ...) {
+    struct plan_row *row = &p->row[p->n++];
+    *row = (struct plan_row){.name = name, .bytes = bytes, .key = key, .unit = unit, .value = value};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(row->detail, sizeof row->detail, format, args);
+    va_end(args);
+    p->total += bytes;
+}
+
+uint64_t plan_frame_max(const struct conf *c) {
+    return 2 * c->max_message;
+}
+
+static uint64_t largest_panel(const struct net_config *n) {
+    uint64_t widest = n->width > n->mlp_width ? n->width : n->mlp_width;
+    uint64_t update = 3 * (uint64_t)n->width * widest;
+    uint64_t head = (uint64_t)n->head_width *
+                    (n->labels > net_config_pool_width(n) ? n->labels : net_config_pool_width(n));
+    return sizeof(real) * (update > head ? update : head);
+}
+
+static void add_compute(struct plan *p, const struct conf *c, const struct net_config *n) {
+    uint64_t bench = path_bench_bytes(n, p->batch_tokens, c->batch_max);
+    uint64_t step = path_bench_bytes(n, p->batch_tokens + 64u, c->batch_max) - bench;
+    uint64_t workers = arena_block(c->workers * sizeof(struct worker));
+    add(p, "scratch", c->workers * bench + workers, CONF_KEY_batch_tokens,
+        c->workers * step / 64u, p->batch_tokens,
+        "workers %" PRIu64 " x one batch: %" PRIu32 " tokens, %" PRIu64 " samples", c->workers,
+        p->batch_tokens, c->batch_max);
+    p->arena_bytes += c->workers * bench + workers;
+
+    uint64_t blas = BLAS_BYTES + largest_panel(n);
+    add(p, "matrix library", c->workers * blas, CONF_KEY_workers, blas, c->workers,
+        "workers %" PRIu64 " x OpenBLAS's buffers at these matrix sizes", c->workers);
+    uint64_t threads = FIXED_THREADS + c->workers;
+    add(p, "stacks", threads * STACK_BYTES, CONF_KEYS, 0, 0, "threads %" PRIu64 " x %u KiB", threads,
+        STACK_BYTES / 1024u);
+}
+
+static void add_tables(struct plan *p, const struct conf *c, const struct net_config *n) {
+    struct inflight_size size = {c->queue, p->max_length, c->scores ? n->labels : 0};
+    uint64_t bytes = inflight_bytes(&size);
+    add(p, "samples", bytes, CONF_KEY_queue, bytes / c->queue, c->queue,
+        "queue %" PRIu64 " x (%" PRIu32 " tokens, stream name, result)", c->queue, p->max_length);
+    p->arena_bytes += bytes;
+
+    bytes = stream_bytes(c->streams);
+    add(p, "streams", bytes, CONF_KEY_streams, bytes / c->streams, c->streams,
+        "streams %" PRIu64 " x one table row", c->streams);
+    p->arena_bytes += bytes;
+
+    bytes = path_bytes(c->max_message) + ctl_bytes(p->reply_max) + arena_block(p->answer_max);
+    add(p, "messages", bytes, CONF_KEY_max_message, 4, c->max_message,
+        "one message of each kind, decoded and encoded");
+    p->arena_bytes += bytes;
+}
+
+static void add_queue(struct plan *p, const char *name, uint64_t peers, uint64_t hwm,
+                      uint64_t message, enum conf_key key, const char *what) {
+    char text[32];
+    plan_human(message, text, sizeof text);
+    add(p, name, peers * (PEER_BYTES + hwm * message), key, peers * message, hwm,
+        "%s %" PRIu64 " x %" PRIu64 " messages of up to %s", what, peers, hwm, text);
+}
+
+static void add_queues(struct plan *p, const struct conf *c) {
+    uint64_t frame = plan_frame_max(c) + 2 * FRAME_BYTES;
+    uint64_t publishers = c->publishers + c->ingest_connect.n;
+    add_queue(p, "ingest queue", publishers, c->ingest_hwm, frame, CONF_KEY_ingest_hwm,
+              "publishers");
+    add_queue(p, "push queue", c->publishers, c->push_hwm, frame, CONF_KEY_push_hwm, "publishers");
+    add_queue(p, "labels queue", c->subscribers, c->label_hwm, p->answer_max + 2 * FRAME_BYTES,
+              CONF_KEY_label_hwm, "subscribers");
+    add_queue(p, "control queue", c->subscribers, 2 * CTL_HWM, p->reply_max + 3 * FRAME_BYTES,
+              CONF_KEYS, "clients");
+}
+
+static size_t label_names(const struct model *m) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < m->config.labels; i++)
+        bytes += strlen(m->labels[i]) + 4;
+    return bytes;
+}
+
+void plan_make(struct plan *p, const struct conf *c, const struct model *model, size_t model_bytes,
+               uint64_t resident) {
+    memset(p, 0, sizeof *p);
+    p->budget = c->memory_budget;
+    p->max_length = (uint32_t)c->max_length;
+    if (model->max_length > 0 && model->max_length < p->max_length)
+        p->max_length = model->max_length;
+    p->batch_tokens = (uint32_t)c->batch_tokens;
+    p->answer_max = path_answer_max(model, c->scores);
+    p->reply_max = ctl_reply_max(label_names(model));
+    add(p, "program", resident + GROWTH_BYTES, CONF_KEYS, 0, 0,
+        "measured at start, and %u MiB for what is touched later", GROWTH_BYTES >> 20);
+    add(p, "model", model_bytes, CONF_KEYS, 0, 0, "weights, vocabulary and names of one model");
+    add_compute(p, c, &model->config);
+    add_tables(p, c, &model->config);
+    add_queues(p, c);
+}
+
+/* The largest row whose key can be lowered far enough; NULL when none can. */
+static const struct plan_row *row_to_change(const struct plan *p, uint64_t over,
+                                            uint64_t *ret_value) {
+    const struct plan_row *best = NULL;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct plan_row *row = &p->row[i];
+        if (row->key == CONF_KEYS || row->unit == 0 || (best && best->bytes >= row->bytes))
+            continue;
+        uint64_t less = (over + row->unit - 1) / row->unit;
+        uint64_t least = conf_row(row->key)->min;
+        if (row->key == CONF_KEY_batch_tokens && least < p->max_length)
+            least = p->max_length;
+        if (row->key == CONF_KEY_workers)
+            least = 1;
+        if (row->value < less || row->value - less < least)
+            continue;
+        best = row;
+        *ret_value = row->value - less;
+    }
+    return best;
+}
+
+diffuse_err plan_check(const struct plan *p, struct reason *why) {
+    char total[32], budget[32], bytes[32], value[32];
+    uint64_t fitting = 0;
+    if (p->total <= p->budget)
+        return DIFFUSE_OK;
+    plan_human(p->total, total, sizeof total);
+    plan_human(p->budget, budget, sizeof budget);
+    uint64_t enough = (p->total + (1u << 20) - 1) >> 20;
+    const struct plan_row *row = row_to_change(p, p->total - p->budget, &fitting);
+    if (!row)
+        return reason_set(why, DIFFUSE_BUDGET,
+                          "the plan takes %s, memory_budget is %s; set memory_budget to %" PRIu64
+                          "M (no single other key could make it fit)",
+                          total, budget, enough);
+    plan_human(row->bytes, bytes, sizeof bytes);
+    confvalue_format(conf_row(row->key)->type, conf_row(row->key)->choices, fitting, value,
+                     sizeof value);
+    return reason_set(why, DIFFUSE_BUDGET,
+                      "the plan takes %s, memory_budget is %s; lower %s to %s (its row '%s' takes "
+                      "%s) or set memory_budget to %" PRIu64 "M",
+                      total, budget, conf_row(row->key)->key, value, row->name, bytes, enough);
+}
+
+uint64_t plan_resident(void) {
+    unsigned long long size, resident;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f)
+        return 0;
+    int n = fscanf(f, "%llu %llu", &size, &resident);
+    fclose(f);
+    return n == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+void plan_human(uint64_t bytes, char *ret_text, size_t cap) {
+    if (bytes < 1024)
+        snprintf(ret_text, cap, "%" PRIu64 " B", bytes);
+    else if (bytes < 1024 * 1024)
+        snprintf(ret_text, cap, "%.1f KiB", (double)bytes / 1024);
+    else
+        snprintf(ret_text, cap, "%.1f MiB", (double)bytes / (1024 * 1024));
+}
