@@ -11,11 +11,12 @@
  * and cost room in mem.
  *
  * What is promised after OK, on top of the .proto:
- *   ingest   kind is set; a sample has content and a known segment; at most LIMIT_MESSAGE_BYTES of
- * text (whether it is UTF-8 is the tokenizer's question); feedback has a label, its name not empty
- *   request  a verb is set; sync.topic is a valid name that begins with DECODE_SYNC_PREFIX
- *   label    scores: none, or 1..LIMIT_LABELS of them and then label_id is one of them; strings in
- * limits event    kind and text within LIMIT_REASON_BYTES reply    error_text within limits
+ *   ingest   kind is set; a sample has content and a known segment (whether the text is UTF-8 is
+ * the tokenizer's question); feedback has a label, whose name is not empty request  a verb is set;
+ * sync.topic is a valid name that begins with DECODE_SYNC_PREFIX label    scores: none,
+ * or 1..LIMIT_LABELS of them, and then label_id is one of them; strings are within their limits
+ *   event    kind and text are within LIMIT_REASON_BYTES
+ *   reply    error_text is within LIMIT_REASON_BYTES
  */
 #ifndef PROTO_DECODE_H
 #define PROTO_DECODE_H
@@ -52,8 +53,7 @@ DIFFUSE_MUST_CHECK diffuse_err decode_reply(const void *bytes, size_t len, struc
                                             Diffused__V1__Reply **ret_reply, struct reason *why);
 
 /* A stream's name: 1..LIMIT_STREAM_BYTES bytes of UTF-8 without control characters, not beginning
- * with
- * '$' (reserved for $sys topics). Errors: BADNAME. */
+ * with '$' (reserved for $sys topics). Errors: BADNAME. */
 DIFFUSE_MUST_CHECK diffuse_err decode_stream_name(const void *bytes, size_t len,
                                                   struct reason *why);
 

@@ -12,14 +12,15 @@
 #define LIMIT_ENDPOINT      107u           /* bytes of an ipc path: sockaddr_un, less its NUL */
 #define LIMIT_REASON_BYTES  512u           /* one line for a person */
 
-#define LIMIT_LABELS       4096u              /* classes of a model */
-#define LIMIT_LABEL_BYTES  255u               /* one label's name */
-#define LIMIT_WIDTH        4096u              /* hidden width d */
-#define LIMIT_STEPS        64u                /* diffusion steps T */
-#define LIMIT_VOCAB        1000000u           /* pieces of a vocabulary */
-#define LIMIT_VOCAB_BYTES  (32u * 1024 * 1024) /* text of a vocabulary; read whole before it is checked */
-#define LIMIT_NGRAM_ROWS   (1u << 24)         /* hashed n-gram rows */
-#define LIMIT_NGRAM_ORDER  5u                 /* longest hashed n-gram, in tokens */
+#define LIMIT_LABELS      4096u    /* classes of a model */
+#define LIMIT_LABEL_BYTES 255u     /* one label's name */
+#define LIMIT_WIDTH       4096u    /* hidden width d */
+#define LIMIT_STEPS       64u      /* diffusion steps T */
+#define LIMIT_VOCAB       1000000u /* pieces of a vocabulary */
+#define LIMIT_VOCAB_BYTES                                                                          \
+    (32u * 1024 * 1024)               /* text of a vocabulary; read whole before it is checked */
+#define LIMIT_NGRAM_ROWS   (1u << 24) /* hashed n-gram rows */
+#define LIMIT_NGRAM_ORDER  5u         /* longest hashed n-gram, in tokens */
 #define LIMIT_HEADER_BYTES (8u * 1024 * 1024) /* JSON header of a checkpoint */
 #define LIMIT_PIECE_BYTES  400u /* one vocabulary piece: 100 characters of 4 bytes (BERT's rule) */
 #define LIMIT_ROW_BYTES    (64u * 1024 * 1024) /* one row of a data set */

@@ -1,0 +1,159 @@
+/* client.c - a client's life: options, sockets on demand, the end. */
+#include "client/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { INFLIGHT = 64, INFLIGHT_MAX = 65536, QUEUE = 1000, LINGER_MS = 1000 };
+
+const char *diffuse_version(void) {
+    return DIFFUSE_VERSION;
+}
+
+size_t diffuse_text_max(void) {
+    return LIMIT_MESSAGE_BYTES - 64; /* less the other fields of an Ingest */
+}
+
+const char *diffuse_why(const diffuse_client *client) {
+    return client->why.text;
+}
+
+const char *diffuse_endpoint(const diffuse_client *client) {
+    return client->endpoint.text;
+}
+
+const char *diffuse_stream(const diffuse_client *client) {
+    return client->stream;
+}
+
+diffuse_err client_read_struct(void *to, size_t full, const void *from, const char *what,
+                               struct reason *why) {
+    const unsigned char *bytes = from;
+    size_t size;
+
+    memset(to, 0, full);
+    memcpy(&size, from, sizeof size);
+    if (size < 2 * sizeof size || size > 4096)
+        return reason_set(why, DIFFUSE_INVAL, "%s.size: %zu, expected sizeof(struct %s)", what,
+                          size, what);
+    for (size_t i = full; i < size; i++)
+        if (bytes[i])
+            return reason_set(why, DIFFUSE_INVAL, "%s: a field that this library does not know",
+                              what);
+    memcpy(to, from, size < full ? size : full);
+    return DIFFUSE_OK;
+}
+
+/* The names that no other client has. */
+static diffuse_err name_client(diffuse_client *c, struct reason *why) {
+    unsigned char random[CLIENT_NONCE_BYTES / 2];
+
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return reason_set(why, DIFFUSE_IO, "getrandom: %s", strerror(errno));
+    for (size_t i = 0; i < sizeof random; i++)
+        (void)snprintf(c->nonce + 2 * i, 3, "%02x", random[i]);
+    (void)snprintf(c->stream, sizeof c->stream, "client/%s", c->nonce);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err set_up(diffuse_client *c, const struct diffuse_options *o, struct reason *why) {
+    uint32_t inflight = o->inflight ? o->inflight : INFLIGHT;
+    diffuse_err e;
+
+    c->queue = o->queue ? o->queue : QUEUE;
+    c->linger_ms = o->linger_ms ? o->linger_ms : LINGER_MS;
+    if (inflight > INFLIGHT_MAX)
+        return reason_set(why, DIFFUSE_INVAL, "diffuse_options.inflight: %u, at most %d",
+                          (unsigned)inflight, INFLIGHT_MAX);
+    if ((e = endpoint_resolve(o, &c->endpoint, why)) || (e = name_client(c, why)))
+        return e;
+    if ((e = flight_init(&c->flight, inflight)) ||
+        (e = (c->joined = calloc(CLIENT_STREAMS, sizeof *c->joined)) ? DIFFUSE_OK : DIFFUSE_NOMEM))
+        return reason_set(why, e, "client: out of memory");
+    if (!(c->context = zmq_ctx_new()))
+        return reason_set(why, DIFFUSE_IO, "client: %s", zmq_strerror(zmq_errno()));
+    return DIFFUSE_OK;
+}
+
+diffuse_err diffuse_client_new(const struct diffuse_options *options, diffuse_client **ret_client) {
+    struct diffuse_options o = {.size = sizeof o};
+    struct reason why = {""};
+    diffuse_client *c = NULL;
+    diffuse_err e =
+        options ? client_read_struct(&o, sizeof o, options, "diffuse_options", &why) : DIFFUSE_OK;
+
+    if (!e && !(c = calloc(1, sizeof *c)))
+        e = reason_set(&why, DIFFUSE_NOMEM, "client: out of memory");
+    if (e || (e = set_up(c, &o, &why))) {
+        if (o.why && o.why_size > 0)
+            (void)snprintf(o.why, o.why_size, "%s", why.text);
+        diffuse_client_free(c);
+        return e;
+    }
+    *ret_client = c;
+    return DIFFUSE_OK;
+}
+
+void diffuse_client_free(diffuse_client *client) {
+    if (!client)
+        return;
+    inbox_done(&client->answers);
+    for (int r = 0; r < ROLES; r++)
+        link_close(client->socket[r]);
+    if (client->context)
+        while (zmq_ctx_term(client->context) != 0 && zmq_errno() == EINTR)
+            ;
+    flight_done(&client->flight);
+    free(client->joined);
+    free(client->buffer);
+    free(client);
+}
+
+diffuse_err client_socket(diffuse_client *c, enum role role, void **ret_socket) {
+    /* ingest is an XPUB here, and not a PUB, to learn when the daemon has subscribed. */
+    static const int types[ROLES] = {ZMQ_XPUB, ZMQ_PUSH, ZMQ_SUB, ZMQ_DEALER};
+    diffuse_err e;
+
+    if (!c->socket[role] && (e = link_open(c->context, types[role], c->endpoint.url[role], c->queue,
+                                           c->linger_ms, &c->socket[role], &c->why)))
+        return e;
+    *ret_socket = c->socket[role];
+    return DIFFUSE_OK;
+}
+
+diffuse_err client_open_inbox(diffuse_client *c, struct inbox *inbox) {
+    /* libzmq may count a reader's progress up to half a queue late. */
+    uint32_t queue = 2 * c->flight.cap + c->queue;
+
+    if (inbox->socket)
+        return DIFFUSE_OK;
+    return link_open(c->context, ZMQ_SUB, c->endpoint.url[ROLE_LABELS], queue, 0, &inbox->socket,
+                     &c->why);
+}
+
+diffuse_err client_reserve(diffuse_client *c, size_t size) {
+    unsigned char *larger;
+
+    if (size <= c->buffer_size)
+        return DIFFUSE_OK;
+    if (!(larger = realloc(c->buffer, size)))
+        return reason_set(&c->why, DIFFUSE_NOMEM, "message of %zu bytes: out of memory", size);
+    c->buffer = larger;
+    c->buffer_size = size;
+    return DIFFUSE_OK;
+}
+
+diffuse_err client_unreachable(diffuse_client *c, enum role role) {
+    const char *url = c->endpoint.url[role], *path = endpoint_ipc_path(url);
+
+    if (path && access(path, F_OK) != 0)
+        return reason_set(&c->why, DIFFUSE_UNREACH, "%s: no such socket (%s)", path,
+                          strerror(errno));
+    if (path && access(path, W_OK) != 0)
+        return reason_set(&c->why, DIFFUSE_UNREACH, "%s: %s", path, strerror(errno));
+    return reason_set(&c->why, DIFFUSE_UNREACH, "%s: nobody answers", url);
+}

@@ -1,0 +1,53 @@
+/* client.h - what the library's own files see of a client. */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include <stdbool.h>
+
+#include "client/diffuse.h"
+#include "client/endpoint.h"
+#include "client/flight.h"
+#include "client/inbox.h"
+#include "proto/reason.h"
+
+enum { CLIENT_NONCE_BYTES = 16, CLIENT_STREAMS = 4096 };
+
+struct diffuse_client {
+    struct reason why;
+    struct endpoint endpoint;
+    uint32_t queue, linger_ms;
+    void *context;
+    void *socket[ROLES]; /* opened when first needed; ROLE_LABELS lives in answers */
+    struct inbox answers;
+    struct flight flight;
+    diffuse_ticket last_ticket;
+    uint64_t last_request, last_sync;
+    char nonce[CLIENT_NONCE_BYTES + 1]; /* sets this client apart from all others */
+    char stream[32];                    /* its own stream, */
+    uint64_t own_seq;                   /* and the last seq used there */
+    uint64_t *joined;                   /* flight_hash of the streams subscribed to, 4096 at most */
+    size_t n_joined;
+    bool in_force;         /* the subscriptions of joined have been seen to work */
+    int listeners;         /* subscriptions that ingest's other side holds */
+    unsigned char *buffer; /* a message being encoded */
+    size_t buffer_size;
+};
+
+/* The socket towards one of the daemon's, opened on first use. Errors: IO, INVAL. */
+diffuse_err client_socket(diffuse_client *c, enum role role, void **ret_socket);
+
+/* A new subscription socket, not yet subscribed to anything. */
+diffuse_err client_open_inbox(diffuse_client *c, struct inbox *inbox);
+
+/* At least size bytes in c->buffer. Errors: NOMEM. */
+diffuse_err client_reserve(diffuse_client *c, size_t size);
+
+/* Say who did not answer: UNREACH. */
+diffuse_err client_unreachable(diffuse_client *c, enum role role);
+
+/* Copy a struct of the caller's, which begins with its size, into to (full bytes, first zeroed).
+ * Errors: INVAL when it is shorter than a size_t or has unknown fields that are not zero. */
+diffuse_err client_read_struct(void *to, size_t full, const void *from, const char *what,
+                               struct reason *why);
+
+#endif

@@ -1,0 +1,295 @@
+/* diffuse.h - classify text streams with a running diffused(8).
+ *
+ *     diffuse_client *client;
+ *     diffuse_result *result;
+ *     if (diffuse_client_new(NULL, &client) != DIFFUSE_OK)
+ *         ...
+ *     if (diffuse_classify(client, "battery at 4 %", 14, 1000, &result) == DIFFUSE_OK) {
+ *         puts(diffuse_result_label(result));
+ *         diffuse_result_free(result);
+ *     } else
+ *         fprintf(stderr, "%s\n", diffuse_why(client));
+ *     diffuse_client_free(client);
+ *
+ * Life:     diffuse_client_new, any number of calls, diffuse_client_free.
+ * Threads:  a client, its watches and its results belong to one thread at a time; clients share
+ *           nothing, so use one per thread. Do not carry a client across fork().
+ * Blocking: only calls with a timeout_ms wait; 0 never waits, -1 waits for ever. A signal handler
+ *           that ran ends the wait early, as if the time were up.
+ * Memory:   what you pass is copied before the call returns. A diffuse_result is yours until
+ *           diffuse_result_free; its strings live exactly as long. Every _free accepts NULL.
+ * Errors:   every fallible call returns a diffuse_err and leaves its ret_ outputs untouched unless
+ *           that is DIFFUSE_OK; diffuse_why has a line for a person. A text that the daemon could
+ *           not classify is still an answer: see diffuse_result_error.
+ * Streams:  a stream is a UTF-8 name of 1 to 255 bytes such as "robot7/rosout", without control
+ *           characters and not beginning with '$'. One sender per stream: answers are told apart by
+ *           stream and seq.
+ * ABI:      symbols and error numbers are never removed or reused within one major version. Structs
+ *           that you fill carry their size; diffuse_status, which you receive, grows at its end.
+ */
+#ifndef DIFFUSE_H
+#define DIFFUSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__has_include)
+#if __has_include("diffuse_err.h")
+#include "diffuse_err.h"
+#else
+#include "proto/diffuse_err.h"
+#endif
+#else
+#include "diffuse_err.h"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DIFFUSE_VERSION_MAJOR 0
+#define DIFFUSE_VERSION_MINOR 1
+
+typedef struct diffuse_client diffuse_client; /* a connection */
+typedef struct diffuse_watch diffuse_watch;   /* a subscription to labels and events */
+typedef struct diffuse_result diffuse_result; /* one answer, label or event */
+typedef uint64_t diffuse_ticket;              /* names one submitted text; 0 is never used */
+
+/* --- the connection --- */
+
+/* Zero it, set size = sizeof, change what you need. Unknown fields must be 0. */
+struct diffuse_options {
+    size_t size;
+    /* Where the daemon listens: a directory that holds its sockets ("/run/diffused", also as
+     * "ipc:///run/diffused"), or "tcp://HOST:PORT", then four consecutive ports in the order
+     * ingest, push, labels, control. NULL: $DIFFUSE_ENDPOINT; else $XDG_RUNTIME_DIR/diffused or
+     * /run/diffused, whichever of them has the sockets. */
+    const char *endpoint;
+    /* Single sockets elsewhere, as ZeroMQ endpoints ("tcp://10.0.0.7:5551"); NULL: derived from the
+     * above. */
+    const char *ingest_url;
+    const char *push_url;
+    const char *labels_url;
+    const char *control_url;
+    uint32_t inflight;  /* texts submitted and not yet taken by diffuse_next; 0: 64; max 65536 */
+    uint32_t queue;     /* messages that a socket holds before it is full; 0: 1000 */
+    uint32_t linger_ms; /* diffuse_client_free waits so long for sent messages to leave; 0: 1000 */
+    char *why;          /* receives a line when diffuse_client_new fails; NULL: no line */
+    size_t why_size;    /* bytes there */
+};
+
+/* "0.1.0" */
+DIFFUSE_API const char *diffuse_version(void);
+
+/* Bytes in one text that the protocol can carry; the daemon may be configured for less. */
+DIFFUSE_API size_t diffuse_text_max(void);
+
+/* Open a client; options may be NULL. Does not wait for the daemon: the first call does.
+ * Errors: NOMEM, INVAL (options, or an endpoint that is no endpoint), IO. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_client_new(const struct diffuse_options *options,
+                                                              diffuse_client **ret_client);
+
+/* Tickets not yet answered are abandoned. Free its watches first. Waits at most linger_ms. */
+DIFFUSE_API void diffuse_client_free(diffuse_client *client);
+
+/* The last failure of a call on this client or one of its watches, as one line for a person; ""
+ * before the first. Valid until the next call. */
+DIFFUSE_API const char *diffuse_why(const diffuse_client *client);
+
+/* The endpoint in use, as it was given or found. Lives as long as the client. */
+DIFFUSE_API const char *diffuse_endpoint(const diffuse_client *client);
+
+/* The name of the client's own stream, which no other client has. Lives as long as the client. */
+DIFFUSE_API const char *diffuse_stream(const diffuse_client *client);
+
+/* --- classifying --- */
+
+/* Whether a sample stands alone or belongs to the stream's running segment. */
+enum diffuse_segment { DIFFUSE_WHOLE = 0, DIFFUSE_CONTINUES = 1, DIFFUSE_ENDS = 2 };
+
+/* One text or token sequence to be classified. Zero it, set size = sizeof, fill the rest. */
+struct diffuse_sample {
+    size_t size;
+    const char *stream;     /* NULL: the client's own stream, which counts seq by itself */
+    uint64_t seq;           /* with a stream of yours: counts up by one per sample */
+    int64_t stamp_ns;       /* echoed in the answer, never interpreted */
+    const char *text;       /* UTF-8, need not end in NUL; NULL: tokens */
+    size_t text_len;        /* bytes */
+    const uint32_t *tokens; /* vocabulary rows; skip the tokenizer */
+    size_t n_tokens;
+    int segment; /* an enum diffuse_segment */
+};
+
+/* Classify one text by itself, on the client's own stream, and wait for the answer. When that does
+ * not come in time the text is given up. Answers to other tickets are kept for diffuse_next.
+ * Errors: NOMEM, TOOBIG, BADMSG, BUSY, TIMEOUT, UNREACH, INVAL. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_classify(diffuse_client *client,
+                                                            const char *text, size_t len,
+                                                            int timeout_ms,
+                                                            diffuse_result **ret_result);
+
+/* The same in two halves, for many texts in flight. submit waits only while the daemon takes
+ * nothing, or for the handshake that precedes the first text of each stream (at most 4096 streams a
+ * client). Once it returned OK the answer is not lost, unless the daemon is. Answers of one stream
+ * come in order. Errors: BUSY (options.inflight is reached: call diffuse_next; or the daemon takes
+ * nothing for timeout_ms), UNREACH, NOMEM, TOOBIG, INVAL, BADNAME. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_submit(diffuse_client *client,
+                                                          const struct diffuse_sample *sample,
+                                                          int timeout_ms,
+                                                          diffuse_ticket *ret_ticket);
+
+/* The next answer to any ticket. Errors: NOTFOUND when nothing is in flight, TIMEOUT when nothing
+ * came in time (the tickets stay valid), NOMEM, BADMSG (that answer is lost, its ticket stays). */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_next(diffuse_client *client, int timeout_ms,
+                                                        diffuse_result **ret_result);
+
+/* Give a ticket up; should its answer come, it is dropped. For answers that a restarted daemon
+ * owes. Errors: NOTFOUND. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_forget(diffuse_client *client,
+                                                          diffuse_ticket ticket);
+
+/* Tickets in flight: submitted, and neither taken by diffuse_next nor forgotten. */
+DIFFUSE_API size_t diffuse_inflight(const diffuse_client *client);
+
+/* A descriptor for poll(2) that turns readable when diffuse_next may have work. It reports changes,
+ * not states: after it turned readable, and after every other call on the client, call diffuse_next
+ * with timeout 0 until it stops returning OK, and only then poll. Owned by the client: do not read,
+ * write or close it. Errors: IO. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_fd(diffuse_client *client, int *ret_fd);
+
+/* --- one-way sending --- */
+
+/* Publish a sample without asking for its answer; whoever watches the stream sees the label. The
+ * first call waits until the daemon listens. May be lost on the way when the daemon cannot keep up;
+ * it notices the gap in seq. Errors: BUSY (the queue is full; the sample was not sent), UNREACH,
+ * NOMEM, TOOBIG, INVAL, BADNAME. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_publish(diffuse_client *client,
+                                                           const struct diffuse_sample *sample,
+                                                           int timeout_ms);
+
+/* The true label of a sample. Zero it, set size = sizeof, fill the rest. */
+struct diffuse_feedback_info {
+    size_t size;
+    const char *stream; /* of the sample that is judged; NULL: the client's own */
+    uint64_t seq;
+    const char *label; /* name of the true label; NULL: label_id */
+    uint32_t label_id;
+    const char *text; /* optional: the text, should the daemon have forgotten it */
+    size_t text_len;
+};
+
+/* Tell the daemon a true label. Advice: it may be used for tuning or be dropped.
+ * Errors: as diffuse_submit, without tickets. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_feedback(
+    diffuse_client *client, const struct diffuse_feedback_info *feedback, int timeout_ms);
+
+/* --- watching --- */
+
+enum diffuse_watch_flags {
+    DIFFUSE_WATCH_LABELS = 1, /* labels of all streams that begin with the prefix */
+    DIFFUSE_WATCH_EVENTS = 2  /* the daemon's own events */
+};
+
+/* Subscribe; prefix "" or NULL stands for every stream. Returns when the subscription is in force.
+ * A watch that is not read for long loses messages, and then the daemon counts them.
+ * Errors: NOMEM, UNREACH, INVAL, BADNAME, IO. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_watch_new(diffuse_client *client,
+                                                             const char *prefix, int flags,
+                                                             int timeout_ms,
+                                                             diffuse_watch **ret_watch);
+DIFFUSE_API void diffuse_watch_free(diffuse_watch *watch);
+
+/* The next label or event. Errors: TIMEOUT, NOMEM, BADMSG (that message is dropped). */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_watch_next(diffuse_watch *watch, int timeout_ms,
+                                                              diffuse_result **ret_result);
+
+/* As diffuse_fd, for diffuse_watch_next. Errors: IO. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_watch_fd(diffuse_watch *watch, int *ret_fd);
+
+/* --- results --- */
+
+/* Where the time went, in nanoseconds of the daemon's clock. Never grows. */
+struct diffuse_times {
+    uint64_t queue_ns;   /* accepted until a worker took it */
+    uint64_t compute_ns; /* inside the forward pass of its batch */
+    uint64_t total_ns;   /* accepted until the label was encoded */
+    uint32_t batch;      /* samples that shared the forward pass */
+};
+
+/* Accessors. Strings are never NULL, end in NUL and live as long as the result. */
+DIFFUSE_API const char *diffuse_result_stream(const diffuse_result *result);    /* or "$sys/..." */
+DIFFUSE_API diffuse_ticket diffuse_result_ticket(const diffuse_result *result); /* 0 when watched */
+DIFFUSE_API uint64_t diffuse_result_seq(const diffuse_result *result);
+DIFFUSE_API int64_t diffuse_result_stamp_ns(const diffuse_result *result);
+
+/* 0 for a label; else why there is none. BADTEXT, EMPTY, TOOBIG, BADTOKEN, BUSY, STOPPING, ...; the
+ * text is the daemon's line about it. */
+DIFFUSE_API diffuse_err diffuse_result_error(const diffuse_result *result);
+DIFFUSE_API const char *diffuse_result_error_text(const diffuse_result *result);
+
+DIFFUSE_API uint32_t diffuse_result_label_id(const diffuse_result *result);
+DIFFUSE_API const char *diffuse_result_label(const diffuse_result *result); /* "" on error */
+DIFFUSE_API float diffuse_result_confidence(const diffuse_result *result);  /* 0..1 */
+DIFFUSE_API size_t diffuse_result_n_scores(const diffuse_result *result);   /* labels, or 0 */
+DIFFUSE_API float diffuse_result_score(const diffuse_result *result, size_t label_id);
+DIFFUSE_API const char *diffuse_result_model(const diffuse_result *result); /* checkpoint's id */
+DIFFUSE_API uint32_t diffuse_result_tokens(const diffuse_result *result);   /* classified tokens */
+/* 1 when the text was longer than the daemon's max_length and cut there. */
+DIFFUSE_API int diffuse_result_truncated(const diffuse_result *result);
+DIFFUSE_API void diffuse_result_times(const diffuse_result *result,
+                                      struct diffuse_times *ret_times);
+
+/* For events (from a watch with DIFFUSE_WATCH_EVENTS): the kind, "" for labels; and the line. */
+DIFFUSE_API int diffuse_result_is_event(const diffuse_result *result);
+DIFFUSE_API const char *diffuse_result_event_kind(const diffuse_result *result);
+DIFFUSE_API const char *diffuse_result_event_text(const diffuse_result *result);
+
+DIFFUSE_API void diffuse_result_free(diffuse_result *result);
+
+/* --- status --- */
+
+/* These two never grow. */
+struct diffuse_plan_row {
+    const char *name;
+    uint64_t bytes;
+    const char *detail; /* how the figure comes about */
+};
+struct diffuse_counter {
+    const char *name;
+    uint64_t value;
+};
+
+/* What the daemon says about itself. Strings are never NULL; all memory belongs to the status. */
+struct diffuse_status {
+    const char *version;
+    const char *model_id;
+    const char *model_path;
+    const char *const *labels; /* names by id */
+    size_t n_labels;
+    uint64_t uptime_ns;
+    uint64_t memory_budget;   /* bytes: configured, */
+    uint64_t memory_plan;     /* planned */
+    uint64_t memory_resident; /* and touched now */
+    const struct diffuse_plan_row *plan;
+    size_t n_plan;
+    const struct diffuse_counter *counters;
+    size_t n_counters;
+    uint64_t latency_count; /* accepted to encoded, since start */
+    uint64_t latency_p50_ns;
+    uint64_t latency_p90_ns;
+    uint64_t latency_p99_ns;
+    uint64_t latency_max_ns;
+    uint32_t workers;
+    uint32_t queued; /* accepted and not yet answered */
+};
+
+/* Errors: NOMEM, UNREACH, BADMSG, UNSUPPORTED. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_status_get(diffuse_client *client,
+                                                              int timeout_ms,
+                                                              struct diffuse_status **ret_status);
+DIFFUSE_API void diffuse_status_free(struct diffuse_status *status);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,41 @@
+/* flight.h - the tickets in flight: submitted, and not yet taken or forgotten.
+ *
+ * A fixed table, oldest first. Answers of one stream come in order, so the search for one usually
+ * ends at its first step.
+ */
+#ifndef CLIENT_FLIGHT_H
+#define CLIENT_FLIGHT_H
+
+#include "client/diffuse.h"
+
+struct flight_entry {
+    uint64_t stream; /* flight_hash of its name */
+    uint64_t seq;
+    diffuse_ticket ticket;
+    uint32_t before, after; /* neighbours by age, as indexes; after also chains the free ones */
+};
+
+struct flight {
+    struct flight_entry *entries; /* cap + 1; entry 0 is the ends of the list */
+    uint32_t cap, n, free;
+};
+
+diffuse_err flight_init(struct flight *f, uint32_t cap); /* Errors: NOMEM */
+void flight_done(struct flight *f);
+
+/* 64 bits of a stream's name. Two names in flight at once that share them are as likely as a disk
+ * error. */
+uint64_t flight_hash(const void *name, size_t len);
+
+/* Errors: BUSY when full. */
+diffuse_err flight_add(struct flight *f, uint64_t stream, uint64_t seq, diffuse_ticket ticket);
+
+/* The oldest ticket of (stream, seq); 0 when there is none. */
+diffuse_ticket flight_find(const struct flight *f, uint64_t stream, uint64_t seq);
+
+/* Take the oldest ticket of (stream, seq) out, or that very ticket; 0 / NOTFOUND when there is
+ * none. */
+diffuse_ticket flight_take(struct flight *f, uint64_t stream, uint64_t seq);
+diffuse_err flight_drop(struct flight *f, diffuse_ticket ticket);
+
+#endif

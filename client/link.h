@@ -1,0 +1,56 @@
+/* link.h - one ZeroMQ socket towards the daemon: open, wait, send, receive.
+ *
+ * Nothing here waits beyond its deadline. Deadlines are milliseconds of the monotonic clock, or
+ * LINK_FOREVER.
+ */
+#ifndef CLIENT_LINK_H
+#define CLIENT_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <zmq.h>
+
+#include "client/diffuse.h"
+#include "proto/reason.h"
+
+#define LINK_FOREVER INT64_MAX
+
+/* now + timeout_ms; negative stands for LINK_FOREVER. */
+int64_t link_deadline(int timeout_ms);
+
+/* The earlier of the deadline and now + ms. */
+int64_t link_earlier(int64_t deadline, int ms);
+
+/* True when the deadline is over. */
+bool link_over(int64_t deadline);
+
+/* A socket of a ZMQ_* type, connected to url. Messages go to established connections only. */
+diffuse_err link_open(void *context, int type, const char *url, uint32_t queue, uint32_t linger_ms,
+                      void **ret_socket, struct reason *why);
+void link_close(void *socket); /* NULL is fine */
+
+/* Wait for ZMQ_POLLIN or ZMQ_POLLOUT. Errors: TIMEOUT (also after a signal), IO. */
+diffuse_err link_wait(void *socket, short events, int64_t deadline);
+
+/* Send [name][body], or [body] alone when name is NULL; never waits. Errors: BUSY, NOMEM, IO. */
+diffuse_err link_send(void *socket, const char *name, const void *body, size_t len);
+
+/* Subscribe to a prefix, or no more. Errors: NOMEM, IO. */
+diffuse_err link_subscribe(void *socket, const char *prefix);
+diffuse_err link_unsubscribe(void *socket, const char *prefix);
+
+/* The first and the last frame of a message; the same bytes when it has but one. */
+struct link_message {
+    zmq_msg_t name, body;
+    int frames;
+};
+
+/* Receive one message, waiting until the deadline. On OK pass it to link_message_done.
+ * Errors: TIMEOUT, NOMEM, IO. */
+diffuse_err link_recv(void *socket, int64_t deadline, struct link_message *ret_message);
+void link_message_done(struct link_message *message);
+
+/* The descriptor behind the socket (edge-triggered, as zmq_getsockopt(3) says). Errors: IO. */
+diffuse_err link_fd(void *socket, int *ret_fd);
+
+#endif

@@ -1,0 +1,129 @@
+/* sync.c - see sync.h. */
+#include "client/sync.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/ask.h"
+
+enum { FIRST_PAUSE_MS = 25, LAST_PAUSE_MS = 400 };
+
+static diffuse_err send_request(diffuse_client *c, const char *topic, int64_t deadline) {
+    Diffused__V1__SyncRequest sync = DIFFUSED__V1__SYNC_REQUEST__INIT;
+    Diffused__V1__Request request;
+    char copy[LIMIT_STREAM_BYTES];
+    size_t len = strlen(topic);
+
+    memcpy(copy, topic, len);
+    sync.topic = (ProtobufCBinaryData){len, (uint8_t *)copy};
+    diffused__v1__request__init(&request);
+    request.verb_case = DIFFUSED__V1__REQUEST__VERB_SYNC;
+    request.sync = &sync;
+    return ask_send(c, &request, deadline);
+}
+
+/* Did the daemon refuse? Its consent alone proves nothing. */
+static diffuse_err check_reply(diffuse_client *c) {
+    struct link_message m;
+    diffuse_err e = ask_reply(c, 0, &m);
+
+    if (!e)
+        link_message_done(&m);
+    return e == DIFFUSE_TIMEOUT ? DIFFUSE_OK : e;
+}
+
+static bool is_topic(struct link_message *m, const char *topic) {
+    size_t len = strlen(topic);
+
+    return zmq_msg_size(&m->name) == len && memcmp(zmq_msg_data(&m->name), topic, len) == 0;
+}
+
+/* Read until the event on topic (OK), or the deadline (TIMEOUT). */
+static diffuse_err await_event(diffuse_client *c, struct inbox *inbox, const char *topic,
+                               int64_t deadline) {
+    for (;;) {
+        struct link_message m;
+        diffuse_result *r;
+        diffuse_err e = link_recv(inbox->socket, deadline, &m);
+
+        if (e)
+            return e;
+        if (is_topic(&m, topic)) {
+            link_message_done(&m);
+            return DIFFUSE_OK;
+        }
+        e = result_new(&m, &r, &c->why);
+        link_message_done(&m);
+        if (!e)
+            e = inbox_keep(inbox, &r, &c->why);
+        if (e && e != DIFFUSE_BADMSG)
+            return e;
+    }
+}
+
+static diffuse_err run(diffuse_client *c, struct inbox *inbox, const char *topic,
+                       int64_t deadline) {
+    int pause_ms = FIRST_PAUSE_MS;
+
+    for (;;) {
+        int64_t until = link_earlier(deadline, pause_ms);
+        diffuse_err e = send_request(c, topic, until);
+
+        if (!e)
+            e = await_event(c, inbox, topic, until);
+        if (e != DIFFUSE_TIMEOUT)
+            return e;
+        if (!link_over(until))
+            return reason_set(&c->why, DIFFUSE_TIMEOUT, "interrupted by a signal");
+        if ((e = check_reply(c)))
+            return e;
+        if (link_over(deadline))
+            return client_unreachable(c, ROLE_CONTROL);
+        pause_ms = pause_ms * 2 < LAST_PAUSE_MS ? pause_ms * 2 : LAST_PAUSE_MS;
+    }
+}
+
+diffuse_err sync_inbox(diffuse_client *c, struct inbox *inbox, int64_t deadline) {
+    char topic[LIMIT_STREAM_BYTES];
+    diffuse_err e;
+
+    /* A new topic each time: late events of an earlier handshake must not end this one. */
+    (void)snprintf(topic, sizeof topic, DECODE_SYNC_PREFIX "%s-%" PRIu64, c->nonce, ++c->last_sync);
+    if ((e = link_subscribe(inbox->socket, topic)))
+        return reason_set(&c->why, e, "subscribing: %s", diffuse_strerror(e));
+    e = run(c, inbox, topic, deadline);
+    (void)link_unsubscribe(inbox->socket, topic);
+    return e;
+}
+
+static bool is_joined(const diffuse_client *c, uint64_t hash) {
+    for (size_t i = c->n_joined; i-- > 0;)
+        if (c->joined[i] == hash)
+            return true;
+    return false;
+}
+
+diffuse_err sync_stream(diffuse_client *c, const char *stream, uint64_t hash, int64_t deadline) {
+    bool joined = is_joined(c, hash);
+    diffuse_err e;
+
+    if (joined && c->in_force)
+        return DIFFUSE_OK;
+    if ((e = client_open_inbox(c, &c->answers)))
+        return e;
+    if (!joined && c->n_joined >= CLIENT_STREAMS)
+        return reason_set(&c->why, DIFFUSE_INVAL, "stream '%s': a client can have %d streams",
+                          stream, CLIENT_STREAMS);
+    if (!joined && (e = link_subscribe(c->answers.socket, stream)))
+        return reason_set(&c->why, e, "subscribing: %s", diffuse_strerror(e));
+    if ((e = sync_inbox(c, &c->answers, deadline))) {
+        if (!joined)
+            (void)link_unsubscribe(c->answers.socket, stream);
+        return e;
+    }
+    if (!joined)
+        c->joined[c->n_joined++] = hash;
+    c->in_force = true;
+    return DIFFUSE_OK;
+}

@@ -1,0 +1,21 @@
+/* sync.h - the handshake against the slow joiner.
+ *
+ * A publisher knows of a subscription only when that has travelled to it, and drops what comes
+ * before. So a client subscribes to what it wants and then to a topic of its own, and asks the
+ * daemon to publish on that topic until it hears it: subscriptions travel in order, so the earlier
+ * ones are in force too.
+ */
+#ifndef CLIENT_SYNC_H
+#define CLIENT_SYNC_H
+
+#include "client/client.h"
+
+/* Wait until the subscriptions of inbox->socket are in force; other messages are kept in the inbox.
+ * Errors: UNREACH, TIMEOUT (a signal), BUSY, NOMEM, IO; or what the daemon replied. */
+diffuse_err sync_inbox(diffuse_client *c, struct inbox *inbox, int64_t deadline);
+
+/* Make sure that answers on this stream reach c->answers. Errors: as above; INVAL: too many
+ * streams. */
+diffuse_err sync_stream(diffuse_client *c, const char *stream, uint64_t hash, int64_t deadline);
+
+#endif
