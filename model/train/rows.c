@@ -1,6 +1,8 @@
 /* rows.c - see rows.h. */
 #include <stdlib.h>
+#include <string.h>
 
+#include "model/base/rng.h"
 #include "model/train/rows.h"
 
 void rows_done(struct rows *r) {
@@ -59,5 +61,37 @@ diffuse_err rows_add(struct rows *r, const struct tokenizer *t, const char *text
     r->n++;
     r->longest = n > r->longest ? n : r->longest;
     r->truncated += cut;
+    return DIFFUSE_OK;
+}
+
+static diffuse_err copy_row(const struct rows *from, size_t i, struct rows *to) {
+    size_t n = rows_length(from, i);
+    diffuse_err e = make_room(to, n);
+
+    if (e)
+        return e;
+    memcpy(to->ids + to->start[to->n], from->ids + from->start[i], n * sizeof *to->ids);
+    to->start[to->n + 1] = to->start[to->n] + n;
+    to->label[to->n++] = from->label[i];
+    to->longest = n > to->longest ? n : to->longest;
+    return DIFFUSE_OK;
+}
+
+diffuse_err rows_split(const struct rows *r, double share, uint64_t seed, struct rows *ret_rest,
+                       struct rows *ret_aside) {
+    struct rows rest = {0}, aside = {0};
+    struct rng rng;
+    diffuse_err e = DIFFUSE_OK;
+
+    rng_init(&rng, seed, 0x5b11);
+    for (size_t i = 0; !e && i < r->n; i++)
+        e = copy_row(r, i, rng_unit(&rng) < share ? &aside : &rest);
+    if (e) {
+        rows_done(&rest);
+        rows_done(&aside);
+        return e;
+    }
+    *ret_rest = rest;
+    *ret_aside = aside;
     return DIFFUSE_OK;
 }

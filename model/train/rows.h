@@ -27,6 +27,10 @@ void rows_done(struct rows *r);
 DIFFUSE_MUST_CHECK diffuse_err rows_add(struct rows *r, const struct tokenizer *t, const char *text,
                                         size_t len, uint32_t label, size_t max_length);
 
+/* Set aside share of the rows, chosen by seed: *ret_rest and *ret_aside own copies. Errors: NOMEM. */
+DIFFUSE_MUST_CHECK diffuse_err rows_split(const struct rows *r, double share, uint64_t seed,
+                                          struct rows *ret_rest, struct rows *ret_aside);
+
 static inline size_t rows_length(const struct rows *r, size_t i) {
     return (size_t)(r->start[i + 1] - r->start[i]);
 }

@@ -1,9 +1,11 @@
 /* team.c - see team.h. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "model/train/team.h"
+#include "proto/limits.h"
 
 struct member {
     pthread_t thread;
@@ -88,6 +90,15 @@ void team_free(struct team *t) {
 
 unsigned team_size(const struct team *t) {
     return t->size;
+}
+
+unsigned team_cores(void) {
+    cpu_set_t set;
+    unsigned n = 1;
+
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        n = (unsigned)CPU_COUNT(&set);
+    return n < 1 ? 1 : n > LIMIT_WORKERS ? LIMIT_WORKERS : n;
 }
 
 void team_run(struct team *t, team_job *job, void *arg) {

@@ -17,6 +17,7 @@ DIFFUSE_MUST_CHECK diffuse_err team_new(unsigned size, struct team **ret_team);
 void team_free(struct team *team); /* joins; fine with NULL */
 
 unsigned team_size(const struct team *team);
+unsigned team_cores(void); /* that this process may use, 1 to LIMIT_WORKERS */
 
 /* Run job(arg, i) for every member i and return when all are done. */
 void team_run(struct team *team, team_job *job, void *arg);

@@ -1,0 +1,100 @@
+/* cmd_classify.c - diffuse classify: a line in, a line out: label TAB confidence. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model/net/label.h"
+#include "model/tool/commands.h"
+#include "model/tool/model_args.h"
+#include "model/tool/say.h"
+
+struct args {
+    struct model_args model;
+    bool json;
+};
+
+static const struct argp_option options[] = {
+    {"json", 'j', 0, 0, "A JSON object a line, with the scores of all labels", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    struct args *a = state->input;
+
+    (void)arg;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->model;
+        return 0;
+    case 'j':
+        a->json = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void print_json(const struct model *m, uint32_t best, const real *scores) {
+    json_t *all = json_object(), *line;
+
+    for (uint32_t i = 0; i < m->config.labels; i++)
+        json_object_set_new(all, m->labels[i], json_real((double)scores[i]));
+    line = json_pack("{s:s, s:f, s:o}", "label", m->labels[best], "confidence",
+                     (double)scores[best], "scores", all);
+    json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(line);
+}
+
+/* A line that cannot be classified still gets its line of output, so that input and output match up. */
+static void print_failure(bool json, diffuse_err e, const struct reason *why) {
+    json_t *line;
+
+    if (!json) {
+        printf("error\t%s\n", why->text);
+        return;
+    }
+    line = json_pack("{s:s, s:s}", "error", diffuse_errname(e), "reason", why->text);
+    json_dumpf(line, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(line);
+}
+
+int cmd_classify(int argc, char **argv) {
+    const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {options, parse, NULL, "Label each line of standard input.", children,
+                              NULL, NULL};
+    struct args args = {0};
+    struct model_one one;
+    struct reason why = {""};
+    char *line = NULL;
+    size_t cap = 0, failed = 0;
+    ssize_t len;
+    diffuse_err e;
+
+    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if ((e = model_one_open(&one, &args.model, &why)))
+        return say_error(e, &why);
+    while ((len = getline(&line, &cap, stdin)) >= 0) {
+        const struct model *m = one.model;
+        uint32_t best;
+
+        len -= len > 0 && line[len - 1] == '\n';
+        e = model_one_text(&one, line, (size_t)len, &why);
+        if (e) {
+            print_failure(args.json, e, &why);
+            failed++;
+            continue;
+        }
+        best = label_softmax(one.logits, m->config.labels, (real)m->temperature, one.logits);
+        if (args.json)
+            print_json(m, best, one.logits);
+        else
+            printf("%s\t%.4f\n", m->labels[best], (double)one.logits[best]);
+    }
+    free(line);
+    model_one_close(&one);
+    if (failed)
+        return say_failed("%zu lines could not be classified; see the output", failed);
+    return 0;
+}

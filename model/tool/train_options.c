@@ -1,0 +1,271 @@
+/* train_options.c - see train_options.h. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/tool/train_options.h"
+#include "model/train/team.h"
+
+enum kind { KIND_NUMBER, KIND_COUNT, KIND_CHOICE };
+
+/* A row of train.def. */
+static const struct row {
+    const char *name, *help, *choice;
+    enum kind kind;
+    size_t member;
+    double def, min, max;
+} rows[] = {
+#define MEMBER(field) offsetof(struct train_options, field)
+#define NUMBER(field, name, def, min, max, help)                                                   \
+    {name, help, NULL, KIND_NUMBER, MEMBER(field), def, min, max},
+#define COUNT(field, name, def, min, max, help)                                                    \
+    {name, help, NULL, KIND_COUNT, MEMBER(field), def, min, max},
+#define CHOICE(field, name, def, help) {name, help, def, KIND_CHOICE, MEMBER(field), 0, 0, 0},
+#include "model/tool/train.def"
+#undef NUMBER
+#undef COUNT
+#undef CHOICE
+};
+
+#define ROWS (sizeof rows / sizeof *rows)
+
+enum { KEY_FIRST_ROW = 0x400, KEY_TEST = 0x300, KEY_VOCAB, KEY_TYPE, KEY_THREADS, KEY_PAPER };
+
+static const struct argp_option fixed[] = {
+    {"data", 'd', "KIND:PATH", 0, "Training rows (required)", -2},
+    {"test", KEY_TEST, "KIND:PATH", 0, "Test rows, scored after each epoch and at the end", -2},
+    {"out", 'o', "DIR", 0, "Folder for the checkpoint and the records (required)", -2},
+    {"vocab", KEY_VOCAB, "FILE", 0, "vocab.txt to use instead of training one", -2},
+    {"type", KEY_TYPE, "f32|f16|bf16", 0, "Number type in the checkpoint (f32)", -2},
+    {"threads", KEY_THREADS, "N", 0, "Threads (one a core)", -2},
+    {"quiet", 'q', 0, 0, "No progress", -2},
+    {"paper", KEY_PAPER, 0, 0,
+     "Start from the paper's form: width 256, 4 shared steps, ring, post norm, no n-grams", -2},
+};
+
+#define FIXED (sizeof fixed / sizeof *fixed)
+
+static void *member(struct train_options *o, const struct row *r) {
+    return (char *)o + r->member;
+}
+
+static void set_row(struct train_options *o, const struct row *r, double value, const char *text) {
+    switch (r->kind) {
+    case KIND_NUMBER:
+        *(double *)member(o, r) = value;
+        return;
+    case KIND_COUNT:
+        *(uint64_t *)member(o, r) = (uint64_t)value;
+        return;
+    case KIND_CHOICE:
+        *(const char **)member(o, r) = text;
+        return;
+    }
+}
+
+static void parse_row(struct train_options *o, const struct row *r, const char *arg,
+                      struct argp_state *state) {
+    char *end;
+    double value;
+
+    if (r->kind == KIND_CHOICE) {
+        set_row(o, r, 0, arg);
+        return;
+    }
+    value = strtod(arg, &end);
+    if (end == arg || *end || !(value >= r->min && value <= r->max) ||
+        (r->kind == KIND_COUNT && value != (double)(uint64_t)value))
+        argp_error(state, "--%s is \"%s\", expected %s from %g to %g", r->name, arg,
+                   r->kind == KIND_COUNT ? "a whole number" : "a number", r->min, r->max);
+    set_row(o, r, value, NULL);
+}
+
+/* The paper's hyper-parameters; what follows on the command line still changes them. */
+static void set_paper(struct train_options *o) {
+    o->width = 256;
+    o->steps = 4;
+    o->boundary = "ring";
+    o->ngram_order = 0;
+    o->ngram_rows = 0;
+    o->embed_dropout = 0;
+    o->word_dropout = 0;
+    o->batch = 32;
+    o->lr = o->table_lr = 5e-5;
+    o->decay = "constant";
+    o->warmup = 0;
+    o->init_std = 0.02;
+}
+
+static void parse_type(struct train_options *o, const char *arg, struct argp_state *state) {
+    static const char *const names[] = {"f32", "f16", "bf16"};
+
+    for (unsigned i = 0; i < 3; i++)
+        if (strcmp(arg, names[i]) == 0) {
+            o->type = (enum ckpt_type)(CKPT_F32 + i);
+            return;
+        }
+    argp_error(state, "--type is \"%s\", expected f32, f16 or bf16", arg);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    struct train_options *o = state->input;
+
+    if (key >= KEY_FIRST_ROW && key < KEY_FIRST_ROW + (int)ROWS) {
+        parse_row(o, &rows[key - KEY_FIRST_ROW], arg, state);
+        return 0;
+    }
+    switch (key) {
+    case 'd':
+        o->data = arg;
+        return 0;
+    case KEY_TEST:
+        o->test = arg;
+        return 0;
+    case 'o':
+        o->out = arg;
+        return 0;
+    case KEY_VOCAB:
+        o->vocab = arg;
+        return 0;
+    case KEY_TYPE:
+        parse_type(o, arg, state);
+        return 0;
+    case KEY_THREADS:
+        o->threads = (unsigned)strtoul(arg, NULL, 10);
+        if (o->threads < 1 || o->threads > LIMIT_WORKERS)
+            argp_error(state, "--threads is \"%s\", expected 1 to %u", arg, LIMIT_WORKERS);
+        return 0;
+    case 'q':
+        o->quiet = true;
+        return 0;
+    case KEY_PAPER:
+        set_paper(o);
+        return 0;
+    case ARGP_KEY_END:
+        if (!o->data || !o->out)
+            argp_error(state, "--data KIND:PATH and --out DIR are needed");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+void train_options_parse(int argc, char **argv, struct train_options *ret_options) {
+    struct argp_option options[FIXED + ROWS + 2] = {{0}};
+    const struct argp argp = {options, parse, NULL, "Train a model and write a checkpoint.", NULL,
+                              NULL, NULL};
+
+    memcpy(options, fixed, sizeof fixed);
+    options[FIXED] = (struct argp_option){.doc = "Hyper-parameters:", .group = 1};
+    for (size_t i = 0; i < ROWS; i++)
+        options[FIXED + 1 + i] = (struct argp_option){.name = rows[i].name,
+                                                      .key = KEY_FIRST_ROW + (int)i,
+                                                      .arg = rows[i].kind == KIND_CHOICE ? "NAME" : "N",
+                                                      .doc = rows[i].help,
+                                                      .group = 1};
+    *ret_options = (struct train_options){.threads = team_cores()};
+    for (size_t i = 0; i < ROWS; i++)
+        set_row(ret_options, &rows[i], rows[i].def, rows[i].choice);
+    argp_parse(&argp, argc, argv, 0, NULL, ret_options);
+}
+
+static diffuse_err parse_offsets(const char *text, struct net_config *c, struct reason *why) {
+    const char *at = text;
+
+    for (uint32_t t = 0; t < LIMIT_STEPS; t++) {
+        char *end;
+        unsigned long o;
+
+        if (strcmp(text, "dilated") == 0) {
+            c->offsets[t] = t < 16 ? 1u << t : 1u << 15;
+            continue;
+        }
+        if (*at == '\0') { /* the last of the list goes on */
+            c->offsets[t] = c->offsets[t - 1];
+            continue;
+        }
+        errno = 0;
+        o = strtoul(at, &end, 10);
+        if (end == at || errno || o < 1 || o > LIMIT_TOKENS || (*end && *end != ','))
+            return reason_set(why, DIFFUSE_INVAL,
+                              "--offsets is \"%s\", expected dilated or a list such as 1,2,4", text);
+        c->offsets[t] = (uint32_t)o;
+        at = *end ? end + 1 : end;
+    }
+    return DIFFUSE_OK;
+}
+
+static diffuse_err parse_names(const struct train_options *o, struct net_config *c,
+                               struct reason *why) {
+    if (net_boundary_parse(o->boundary, &c->boundary))
+        return reason_set(why, DIFFUSE_INVAL, "--boundary is \"%s\", expected zero or ring",
+                          o->boundary);
+    if (net_norm_parse(o->norm, &c->norm))
+        return reason_set(why, DIFFUSE_INVAL, "--norm is \"%s\", expected post or pre", o->norm);
+    if (net_pool_parse(o->pool, &c->pool))
+        return reason_set(why, DIFFUSE_INVAL, "--pool is \"%s\", expected mean, max or mean_max",
+                          o->pool);
+    if (strcmp(o->sharing, "shared") != 0 && strcmp(o->sharing, "step") != 0)
+        return reason_set(why, DIFFUSE_INVAL, "--sharing is \"%s\", expected shared or step",
+                          o->sharing);
+    c->per_step = strcmp(o->sharing, "step") == 0;
+    return parse_offsets(o->offsets, c, why);
+}
+
+diffuse_err train_options_config(const struct train_options *o, struct net_config *ret_config,
+                                 struct reason *why) {
+    struct net_config c = {
+        .width = (uint32_t)o->width,
+        .mlp_width = (uint32_t)(o->mlp_width ? o->mlp_width : 2 * o->width),
+        .head_width = (uint32_t)(o->head_width ? o->head_width : o->width),
+        .steps = (uint32_t)o->steps,
+        .ngram_order = o->ngram_order < 2 ? 0 : (uint32_t)o->ngram_order,
+        .ngram_rows = o->ngram_order < 2 ? 0 : (uint32_t)o->ngram_rows,
+        .alpha = (float)o->alpha,
+        .noise_std = (float)o->noise_std,
+    };
+    diffuse_err e = parse_names(o, &c, why);
+
+    if (!e)
+        *ret_config = c;
+    return e;
+}
+
+diffuse_err train_options_step(const struct train_options *o, struct step_options *ret_step,
+                               enum sched_decay *ret_decay, struct reason *why) {
+    if (sched_parse(o->decay, ret_decay))
+        return reason_set(why, DIFFUSE_INVAL, "--decay is \"%s\", expected linear, cosine or constant",
+                          o->decay);
+    *ret_step = (struct step_options){
+        .lr = o->lr,
+        .table_lr = o->table_lr,
+        .weight_decay = o->weight_decay,
+        .table_decay = o->table_decay,
+        .clip = o->clip,
+        .dropout = o->dropout,
+        .embed_dropout = o->embed_dropout,
+        .word_dropout = o->word_dropout,
+        .label_smoothing = o->label_smoothing,
+        .seed = o->seed,
+    };
+    return DIFFUSE_OK;
+}
+
+json_t *train_options_json(const struct train_options *o) {
+    json_t *all = json_object();
+
+    for (size_t i = 0; i < ROWS; i++) {
+        const void *at = (const char *)o + rows[i].member;
+        json_t *value = rows[i].kind == KIND_NUMBER ? json_real(*(const double *)at)
+                        : rows[i].kind == KIND_COUNT
+                            ? json_integer((json_int_t)*(const uint64_t *)at)
+                            : json_string(*(const char *const *)at);
+
+        json_object_set_new(all, rows[i].name, value);
+    }
+    json_object_set_new(all, "data", json_string(o->data));
+    json_object_set_new(all, "test", o->test ? json_string(o->test) : json_null());
+    json_object_set_new(all, "threads", json_integer(o->threads));
+    return all;
+}

@@ -1,0 +1,44 @@
+/* train_options.h - the options of `diffuse train`, made from train.def. */
+#ifndef MODEL_TOOL_TRAIN_OPTIONS_H
+#define MODEL_TOOL_TRAIN_OPTIONS_H
+
+#include <argp.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/ckpt/ckpt.h"
+#include "model/net/config.h"
+#include "model/train/sched.h"
+#include "model/train/step.h"
+
+struct train_options {
+#define NUMBER(field, name, def, min, max, help) double field;
+#define COUNT(field, name, def, min, max, help)  uint64_t field;
+#define CHOICE(field, name, def, help)           const char *field;
+#include "model/tool/train.def"
+#undef NUMBER
+#undef COUNT
+#undef CHOICE
+    const char *data, *test, *out, *vocab;
+    enum ckpt_type type;
+    unsigned threads;
+    bool quiet;
+};
+
+/* Options of argv over the defaults; a bad one exits with 2 and says what was expected. */
+void train_options_parse(int argc, char **argv, struct train_options *ret_options);
+
+/* What they say about the model and about a step. vocab and labels are left for the data to fill.
+ * Errors: INVAL, the reason naming the option. */
+DIFFUSE_MUST_CHECK diffuse_err train_options_config(const struct train_options *o,
+                                                    struct net_config *ret_config,
+                                                    struct reason *why);
+DIFFUSE_MUST_CHECK diffuse_err train_options_step(const struct train_options *o,
+                                                  struct step_options *ret_step,
+                                                  enum sched_decay *ret_decay, struct reason *why);
+
+/* All of them by name: a new reference. */
+json_t *train_options_json(const struct train_options *o);
+
+#endif

@@ -1,0 +1,152 @@
+/* train_record.c - see train_record.h. */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "model/tool/train_record.h"
+#include "model/train/team.h"
+
+#define PATH_BYTES 4096
+
+static diffuse_err open_in(const struct train_record *r, const char *name, FILE **ret_file,
+                           struct reason *why) {
+    char path[PATH_BYTES];
+    FILE *f;
+
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", r->dir, name) >= sizeof path)
+        return reason_set(why, DIFFUSE_TOOBIG, "%s: the path is too long", r->dir);
+    f = fopen(path, "we");
+    if (!f)
+        return reason_set(why, DIFFUSE_IO, "%s: cannot be written: %s", path, strerror(errno));
+    *ret_file = f;
+    return DIFFUSE_OK;
+}
+
+diffuse_err train_record_open(struct train_record *r, const char *dir, bool quiet,
+                              struct reason *why) {
+    diffuse_err e;
+
+    *r = (struct train_record){.dir = dir, .quiet = quiet};
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+        return reason_set(why, DIFFUSE_IO, "%s: the folder cannot be made: %s", dir,
+                          strerror(errno));
+    if ((e = open_in(r, "training.log", &r->log, why)) ||
+        (e = open_in(r, "epoch_results.csv", &r->csv, why)))
+        return e;
+    fprintf(r->csv, "epoch,train_loss,train_acc,valid_loss,valid_acc,test_loss,test_acc,epoch_time,"
+                    "peak_resident_mb,overfitting_gap,grad_norm,rate\n");
+    return DIFFUSE_OK;
+}
+
+void train_record_close(struct train_record *r) {
+    if (r->log)
+        fclose(r->log);
+    if (r->csv)
+        fclose(r->csv);
+    *r = (struct train_record){0};
+}
+
+void train_record_line(struct train_record *r, const char *format, ...) {
+    char line[1024], stamp[32];
+    time_t now = time(NULL);
+    struct tm tm;
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", localtime_r(&now, &tm));
+    fprintf(r->log, "%s %s\n", stamp, line);
+    fflush(r->log);
+    if (!r->quiet)
+        fprintf(stderr, "%s\n", line);
+}
+
+double train_record_resident_mb(void) {
+    struct rusage u;
+
+    return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss / 1024 : 0;
+}
+
+static double accuracy(const struct eval_result *r) {
+    return r->rows ? (double)r->hits / (double)r->rows : 0;
+}
+
+/* "loss,accuracy", or two empty fields where nothing was scored. */
+static void csv_score(FILE *f, const struct eval_result *r) {
+    if (r->rows)
+        fprintf(f, "%.6f,%.6f,", r->loss, accuracy(r));
+    else
+        fputs(",,", f);
+}
+
+void train_record_epoch(struct train_record *r, const struct fit_epoch *e, double seconds) {
+    const struct eval_result *held = e->test.rows ? &e->test : &e->valid;
+    char valid[64] = "", test[64] = "";
+
+    fprintf(r->csv, "%u,%.6f,%.6f,", e->epoch, e->train_loss, e->train_accuracy);
+    csv_score(r->csv, &e->valid);
+    csv_score(r->csv, &e->test);
+    fprintf(r->csv, "%.2f,%.1f,", seconds, train_record_resident_mb());
+    if (held->rows)
+        fprintf(r->csv, "%.2f", 100 * (e->train_accuracy - accuracy(held)));
+    fprintf(r->csv, ",%.4f,%.6f\n", e->grad_norm, e->rate);
+    fflush(r->csv);
+    if (e->valid.rows)
+        (void)snprintf(valid, sizeof valid, "  valid %.4f %.4f", e->valid.loss, accuracy(&e->valid));
+    if (e->test.rows)
+        (void)snprintf(test, sizeof test, "  test %.4f %.4f", e->test.loss, accuracy(&e->test));
+    train_record_line(r, "epoch %u: train %.4f %.4f%s%s  %.1f s", e->epoch, e->train_loss,
+                      e->train_accuracy, valid, test, seconds);
+}
+
+static json_t *machine_json(void) {
+    struct utsname u;
+    char model[256] = "", line[256];
+    FILE *f = fopen("/proc/cpuinfo", "re");
+
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "model name : %255[^\n]", model) == 1)
+            break;
+    if (f)
+        fclose(f);
+    if (uname(&u) != 0)
+        memset(&u, 0, sizeof u);
+    return json_pack("{s:s, s:s, s:s, s:i}", "system", u.sysname, "release", u.release, "cpu", model,
+                     "cores", (int)team_cores());
+}
+
+diffuse_err train_record_config(struct train_record *r, const struct train_options *o,
+                                const struct net_config *c, const struct fit_data *data,
+                                struct reason *why) {
+    struct weights_list l;
+
+    weights_list_make(c, &l);
+    return train_record_json(
+        r, "config.json",
+        json_pack("{s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:I}}", "version", DIFFUSE_VERSION,
+                  "parameters", train_options_json(o), "machine", machine_json(), "model", "vocab",
+                  (json_int_t)c->vocab, "labels", (json_int_t)c->labels, "weights",
+                  (json_int_t)l.entries, "train_rows", (json_int_t)data->train->n, "valid_rows",
+                  (json_int_t)(data->valid ? data->valid->n : 0), "test_rows",
+                  (json_int_t)(data->test ? data->test->n : 0)),
+        why);
+}
+
+diffuse_err train_record_json(struct train_record *r, const char *name, json_t *value_p,
+                              struct reason *why) {
+    FILE *f = NULL;
+    diffuse_err e = open_in(r, name, &f, why);
+
+    if (!e && (json_dumpf(value_p, f, JSON_INDENT(2) | JSON_REAL_PRECISION(8)) != 0 ||
+               fputc('\n', f) == EOF))
+        e = reason_set(why, DIFFUSE_IO, "%s/%s: writing failed: %s", r->dir, name, strerror(errno));
+    if (f && fclose(f) != 0 && !e)
+        e = reason_set(why, DIFFUSE_IO, "%s/%s: writing failed: %s", r->dir, name, strerror(errno));
+    json_decref(value_p);
+    return e;
+}

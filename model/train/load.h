@@ -1,0 +1,39 @@
+/* load.h - data sets from disk to label names, vocabulary and token rows. */
+#ifndef MODEL_TRAIN_LOAD_H
+#define MODEL_TRAIN_LOAD_H
+
+#include "model/data/dataset.h"
+#include "model/text/tokenize.h"
+#include "model/train/label_set.h"
+#include "model/train/rows.h"
+
+/* Called now and then while reading: bytes of the file done, and in all. */
+typedef void load_tick(void *user, uint64_t done, uint64_t total);
+
+struct load {
+    const char *spec; /* KIND:PATH */
+    enum dataset_split split;
+    load_tick *tick; /* may be NULL */
+    void *user;
+};
+
+/* What a first pass over the training rows learns. */
+struct load_vocab_options {
+    enum tokenizer_kind kind;
+    uint32_t size;      /* pieces at most */
+    uint32_t min_count; /* a piece that occurs less often is left out */
+};
+
+/* Label names (in the kind's order, else sorted) and, for wordpiece and symbol, a trained vocabulary:
+ * *ret_vocab is the caller's to free, NULL for byte or when o is NULL. Errors: as dataset.h. */
+DIFFUSE_MUST_CHECK diffuse_err load_survey(const struct load *l, const struct load_vocab_options *o,
+                                           struct label_set *labels, char **ret_vocab,
+                                           size_t *ret_len, struct reason *why);
+
+/* Every row as tokens. Labels must be in the set: BADDATA names the first that is not, with its line. */
+DIFFUSE_MUST_CHECK diffuse_err load_rows(const struct load *l, const struct tokenizer *t,
+                                         const struct label_set *labels, size_t max_length,
+                                         struct rows *ret_rows, struct dataset_stats *ret_stats,
+                                         struct reason *why);
+
+#endif
