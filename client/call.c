@@ -30,7 +30,7 @@ static diffuse_err push(diffuse_client *c, const struct sample_frame *f, int64_t
         if (e != DIFFUSE_TIMEOUT)
             break;
         return reason_set(&c->why, DIFFUSE_BUSY, "%s: the daemon takes nothing at the moment",
-                          c->endpoint.url[ROLE_PUSH]);
+                          c->address.url[ROLE_PUSH]);
     }
     return e ? reason_set(&c->why, e, "push: %s", diffuse_strerror(e)) : DIFFUSE_OK;
 }

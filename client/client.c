@@ -23,7 +23,7 @@ const char *diffuse_why(const diffuse_client *client) {
 }
 
 const char *diffuse_endpoint(const diffuse_client *client) {
-    return client->endpoint.text;
+    return client->address.text;
 }
 
 const char *diffuse_stream(const diffuse_client *client) {
@@ -69,7 +69,7 @@ static diffuse_err set_up(diffuse_client *c, const struct diffuse_options *o, st
     if (inflight > INFLIGHT_MAX)
         return reason_set(why, DIFFUSE_INVAL, "diffuse_options.inflight: %u, at most %d",
                           (unsigned)inflight, INFLIGHT_MAX);
-    if ((e = endpoint_resolve(o, &c->endpoint, why)) || (e = name_client(c, why)))
+    if ((e = address_resolve(o, &c->address, why)) || (e = name_client(c, why)))
         return e;
     if ((e = flight_init(&c->flight, inflight)) ||
         (e = (c->joined = calloc(CLIENT_STREAMS, sizeof *c->joined)) ? DIFFUSE_OK : DIFFUSE_NOMEM))
@@ -118,7 +118,7 @@ diffuse_err client_socket(diffuse_client *c, enum role role, void **ret_socket) 
     static const int types[ROLES] = {ZMQ_XPUB, ZMQ_PUSH, ZMQ_SUB, ZMQ_DEALER};
     diffuse_err e;
 
-    if (!c->socket[role] && (e = link_open(c->context, types[role], c->endpoint.url[role], c->queue,
+    if (!c->socket[role] && (e = link_open(c->context, types[role], c->address.url[role], c->queue,
                                            c->linger_ms, &c->socket[role], &c->why)))
         return e;
     *ret_socket = c->socket[role];
@@ -131,7 +131,7 @@ diffuse_err client_open_inbox(diffuse_client *c, struct inbox *inbox) {
 
     if (inbox->socket)
         return DIFFUSE_OK;
-    return link_open(c->context, ZMQ_SUB, c->endpoint.url[ROLE_LABELS], queue, 0, &inbox->socket,
+    return link_open(c->context, ZMQ_SUB, c->address.url[ROLE_LABELS], queue, 0, &inbox->socket,
                      &c->why);
 }
 
@@ -148,7 +148,7 @@ diffuse_err client_reserve(diffuse_client *c, size_t size) {
 }
 
 diffuse_err client_unreachable(diffuse_client *c, enum role role) {
-    const char *url = c->endpoint.url[role], *path = endpoint_ipc_path(url);
+    const char *url = c->address.url[role], *path = address_ipc_path(url);
 
     if (path && access(path, F_OK) != 0)
         return reason_set(&c->why, DIFFUSE_UNREACH, "%s: no such socket (%s)", path,

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
+#include "client/address.h"
 #include "client/diffuse.h"
-#include "client/endpoint.h"
 #include "client/flight.h"
 #include "client/inbox.h"
 #include "proto/reason.h"
@@ -14,7 +14,7 @@ enum { CLIENT_NONCE_BYTES = 16, CLIENT_STREAMS = 4096 };
 
 struct diffuse_client {
     struct reason why;
-    struct endpoint endpoint;
+    struct address address;
     uint32_t queue, linger_ms;
     void *context;
     void *socket[ROLES]; /* opened when first needed; ROLE_LABELS lives in answers */

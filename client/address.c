@@ -1,5 +1,5 @@
-/* endpoint.c - see endpoint.h. */
-#include "client/endpoint.h"
+/* address.c - see address.h. */
+#include "client/address.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,11 +9,11 @@
 
 static const char *const role_names[ROLES] = {"ingest", "push", "labels", "control"};
 
-const char *endpoint_role_name(enum role role) {
+const char *address_role_name(enum role role) {
     return role_names[role];
 }
 
-const char *endpoint_ipc_path(const char *url) {
+const char *address_ipc_path(const char *url) {
     const char scheme[] = "ipc://";
     size_t n = strlen(scheme);
 
@@ -21,7 +21,7 @@ const char *endpoint_ipc_path(const char *url) {
 }
 
 static bool has_sockets(const char *dir) {
-    char path[ENDPOINT_URL_BYTES];
+    char path[ADDRESS_URL_BYTES];
     int n = snprintf(path, sizeof path, "%s/%s", dir, role_names[ROLE_CONTROL]);
 
     return n > 0 && (size_t)n < sizeof path && access(path, F_OK) == 0;
@@ -39,7 +39,7 @@ static const char *find_directory(char *own, size_t size) {
     return has_sockets(own) || !has_sockets(system_dir) ? own : system_dir;
 }
 
-static diffuse_err set_directory(struct endpoint *p, const char *dir, struct reason *why) {
+static diffuse_err set_directory(struct address *p, const char *dir, struct reason *why) {
     size_t n = strlen(dir);
 
     while (n > 1 && dir[n - 1] == '/')
@@ -59,14 +59,14 @@ static diffuse_err set_directory(struct endpoint *p, const char *dir, struct rea
     return DIFFUSE_OK;
 }
 
-static diffuse_err set_tcp(struct endpoint *p, const char *url, struct reason *why) {
+static diffuse_err set_tcp(struct address *p, const char *url, struct reason *why) {
     const char *colon = strrchr(url, ':');
     char *end;
     unsigned long port = strtoul(colon + 1, &end, 10);
     int host = (int)(colon - url); /* "tcp://HOST" */
 
     if (host <= (int)strlen("tcp://") || *end || port < 1 || port > 65535 - (ROLES - 1) ||
-        strlen(url) > ENDPOINT_URL_BYTES - 8)
+        strlen(url) > ADDRESS_URL_BYTES - 8)
         return reason_set(why, DIFFUSE_INVAL,
                           "endpoint '%s': expected tcp://HOST:PORT with a port from 1 to %d", url,
                           65535 - (ROLES - 1));
@@ -75,8 +75,8 @@ static diffuse_err set_tcp(struct endpoint *p, const char *url, struct reason *w
     return DIFFUSE_OK;
 }
 
-static diffuse_err set_text(struct endpoint *p, const char *text, struct reason *why) {
-    const char *path = endpoint_ipc_path(text);
+static diffuse_err set_text(struct address *p, const char *text, struct reason *why) {
+    const char *path = address_ipc_path(text);
 
     (void)snprintf(p->text, sizeof p->text, "%s", text);
     if (path)
@@ -90,7 +90,7 @@ static diffuse_err set_text(struct endpoint *p, const char *text, struct reason 
     return set_directory(p, text, why);
 }
 
-static diffuse_err override(struct endpoint *p, enum role role, const char *url,
+static diffuse_err override(struct address *p, enum role role, const char *url,
                             struct reason *why) {
     if (!url)
         return DIFFUSE_OK;
@@ -103,10 +103,10 @@ static diffuse_err override(struct endpoint *p, enum role role, const char *url,
     return DIFFUSE_OK;
 }
 
-diffuse_err endpoint_resolve(const struct diffuse_options *options, struct endpoint *ret_endpoint,
-                             struct reason *why) {
-    struct endpoint p = {0};
-    char own[ENDPOINT_URL_BYTES];
+diffuse_err address_resolve(const struct diffuse_options *options, struct address *ret_address,
+                            struct reason *why) {
+    struct address p = {0};
+    char own[ADDRESS_URL_BYTES];
     const char *text = options->endpoint ? options->endpoint : getenv("DIFFUSE_ENDPOINT");
     diffuse_err e;
 
@@ -118,6 +118,6 @@ diffuse_err endpoint_resolve(const struct diffuse_options *options, struct endpo
         (e = override(&p, ROLE_LABELS, options->labels_url, why)) ||
         (e = override(&p, ROLE_CONTROL, options->control_url, why)))
         return e;
-    *ret_endpoint = p;
+    *ret_address = p;
     return DIFFUSE_OK;
 }
