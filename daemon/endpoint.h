@@ -1,0 +1,28 @@
+/* endpoint.h - the path of an ipc endpoint: whose is it, and whose shall it be?
+ *
+ * ZeroMQ takes over the path of a running daemon without a word; this looks first.
+ */
+#ifndef DAEMON_ENDPOINT_H
+#define DAEMON_ENDPOINT_H
+
+#include <stdbool.h>
+
+#include "proto/diffuse_err.h"
+#include "proto/reason.h"
+
+/* The path of an ipc:// endpoint in the file system, else NULL. */
+const char *endpoint_path(const char *endpoint);
+
+/* May we bind here? A socket file that nobody listens on is removed, *ret_stale then says so. Errors:
+ * IO, somebody listens there, or what is there is no socket. Anything that is not ipc is fine. */
+DIFFUSE_MUST_CHECK diffuse_err endpoint_claim(const char *endpoint, bool *ret_stale,
+                                              struct reason *why);
+
+/* Create a runtime folder (0750) if it is missing; its parent must be there. Errors: IO. */
+DIFFUSE_MUST_CHECK diffuse_err endpoint_make_dir(const char *dir, struct reason *why);
+
+/* Give the socket file of a bound endpoint to a group. Errors: NOTFOUND (no such group), IO. */
+DIFFUSE_MUST_CHECK diffuse_err endpoint_set_group(const char *endpoint, const char *group,
+                                                  struct reason *why);
+
+#endif

@@ -1,0 +1,321 @@
+#include "daemon/loop.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "daemon/clock.h"
+#include "daemon/notify.h"
+#include "daemon/recv.h"
+
+#define MS           1000000u
+#define TICK_MS      1000   /* every socket is looked at this often, so that ZeroMQ reaps dead peers */
+#define READ_BURST   64u    /* messages read from a socket before others have their turn */
+#define BLOCKED_MS   2      /* until a full subscriber is tried again */
+#define QUIET_MS     50u    /* of silence at stop: then nothing more is under way */
+
+enum item { ITEM_SIGNAL, ITEM_DONE, ITEM_CONTROL, ITEM_LABELS, ITEM_INGEST_PEERS, ITEM_PUSH_PEERS,
+            ITEM_PUSH, ITEM_INGEST, ITEMS };
+
+static void own_signals(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+}
+
+void loop_block_signals(void) {
+    sigset_t set;
+    own_signals(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+diffuse_err loop_init(struct loop *l) {
+    sigset_t set;
+    own_signals(&set);
+    l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    l->send = (struct send){.socket = l->sockets->labels, .wait_ns = l->conf->label_wait};
+    peers_init(&l->ingest_peers, l->sockets->ingest_peers);
+    peers_init(&l->push_peers, l->sockets->push_peers);
+    return l->signal_fd < 0 ? DIFFUSE_IO : DIFFUSE_OK;
+}
+
+void loop_done(struct loop *l) {
+    if (l->signal_fd > 0)
+        close(l->signal_fd);
+    l->signal_fd = 0;
+    if (l->ingest_peers.monitor)
+        peers_done(&l->ingest_peers);
+    if (l->push_peers.monitor)
+        peers_done(&l->push_peers);
+}
+
+/* --- samples in ------------------------------------------------------------------------------------ */
+
+static void note_stream(struct loop *l, const struct inflight_sample *s) {
+    struct stream_note note = stream_hear(l->streams, s->stream, s->stream_len, s->seq);
+    if (note.forgot)
+        stats_add(l->stats, STATS_streams_forgotten, 1);
+    if (note.missing == 0 || s->from_push)
+        return;
+    stats_add(l->stats, STATS_ingest_gaps, note.missing);
+    log_input(l->log, LOG_KIND_GAP, s->stream, s->stream_len, s->seq,
+              "%" PRIu64 " samples before it did not arrive", note.missing);
+}
+
+static void accept_sample(struct loop *l, struct inflight_sample *s) {
+    stats_add(l->stats, s->from_push ? STATS_accepted_push : STATS_accepted_ingest, 1);
+    if (s->error)
+        log_input(l->log, (unsigned)s->error, s->stream, s->stream_len, s->seq, "refused: %s: %s",
+                  diffuse_errname(s->error), s->reason);
+    else
+        note_stream(l, s);
+    if (!s->error && s->truncated)
+        stats_add(l->stats, STATS_truncated, 1);
+    inflight_commit(l->inflight);
+}
+
+static void accept_message(struct loop *l, struct recv_message *m, bool from_push,
+                           struct inflight_sample *slot) {
+    struct path_input in = {.frames = m->frames};
+    in.stream = recv_data(m, 0, &in.stream_len);
+    in.body = recv_data(m, 1, &in.body_len);
+    enum path_outcome outcome = path_accept(l->path, &in, slot);
+    slot->from_push = from_push;
+    if (outcome == PATH_SAMPLE) {
+        accept_sample(l, slot);
+    } else if (outcome == PATH_FEEDBACK) {
+        stats_add(l->stats, STATS_feedback_ignored, 1);
+        log_input(l->log, LOG_KIND_FEEDBACK, slot->stream, slot->stream_len, slot->seq,
+                  "feedback ignored: tuning is not offered");
+    } else {
+        stats_add(l->stats, STATS_unaddressed, 1);
+        log_input(l->log, (unsigned)slot->error, NULL, 0, 0,
+                  "a message on %s refused, nobody to tell: %s: %s", from_push ? "push" : "ingest",
+                  diffuse_errname(slot->error), slot->reason);
+    }
+}
+
+/* Up to READ_BURST messages of one socket; false when it had none. */
+static bool read_socket(struct loop *l, void *socket, bool from_push) {
+    struct recv_message m;
+    struct inflight_sample *slot;
+    unsigned n = 0;
+    while (n < READ_BURST && (slot = inflight_open(l->inflight)) && recv_next(socket, &m)) {
+        accept_message(l, &m, from_push, slot);
+        recv_close(&m);
+        n++;
+    }
+    return n > 0;
+}
+
+static bool read_samples(struct loop *l) {
+    void *first = l->push_first ? l->sockets->push : l->sockets->ingest;
+    void *second = l->push_first ? l->sockets->ingest : l->sockets->push;
+    bool any = read_socket(l, first, l->push_first);
+    any |= read_socket(l, second, !l->push_first);
+    l->push_first = !l->push_first;
+    return any;
+}
+
+/* --- labels out ------------------------------------------------------------------------------------ */
+
+static void count_answer(struct loop *l, const struct inflight_sample *s, uint64_t now) {
+    if (s->error) {
+        stats_refused(l->stats, s->error);
+        return;
+    }
+    stats_add(l->stats, STATS_labelled, 1);
+    stats_latency(l->stats, now - s->accepted_ns);
+}
+
+/* Answer from the head what is done. False: a full subscriber holds us back. */
+static bool answer_samples(struct loop *l) {
+    struct inflight_sample *s;
+    while ((s = inflight_head(l->inflight))) {
+        size_t len;
+        uint64_t now = clock_now();
+        if (path_answer(s, now, l->answer, l->answer_cap, &len) == DIFFUSE_OK) {
+            enum send_outcome outcome =
+                send_message(&l->send, s->stream, s->stream_len, l->answer, len, now);
+            if (outcome == SEND_BLOCKED)
+                return false;
+            if (outcome == SEND_DROPPED) {
+                stats_add(l->stats, STATS_labels_dropped, 1);
+                log_input(l->log, LOG_KIND_DROP, s->stream, s->stream_len, s->seq,
+                          "label dropped for a subscriber that does not keep up");
+            }
+        }
+        count_answer(l, s, now);
+        inflight_release(l->inflight);
+    }
+    return true;
+}
+
+/* --- control, peers, signals ----------------------------------------------------------------------- */
+
+/* Counters that live elsewhere. */
+static void refresh_stats(struct loop *l) {
+    uint64_t batches = 0;
+    for (size_t i = 0; i < l->n_workers; i++)
+        batches += atomic_load_explicit(&l->workers[i].batches, memory_order_relaxed);
+    l->stats->counter[STATS_batches] = batches;
+    l->stats->counter[STATS_log_suppressed] = l->log->suppressed;
+}
+
+/* DEALER sends [identity][Request], REQ an empty frame between; the reply mirrors it. */
+static void answer_request(struct loop *l, struct recv_message *m) {
+    struct ctl_answer answer;
+    size_t identity_len, len, empty_len = 1;
+    const void *identity = recv_data(m, 0, &identity_len);
+    (void)recv_data(m, 1, &empty_len);
+    bool envelope = m->frames == 3 && empty_len == 0;
+    if (m->frames != 2 && !envelope) {
+        stats_add(l->stats, STATS_requests_refused, 1);
+        log_input(l->log, LOG_KIND_REQUEST, NULL, 0, 0, "a request of %u frames ignored; expected 1",
+                  m->frames - 1);
+        return;
+    }
+    const void *request = recv_data(m, envelope ? 2 : 1, &len);
+    if (ctl_handle(l->ctl, request, len, &answer)) {
+        log_line(l->log, LOG_LEVEL_ERROR, "a reply did not fit its buffer");
+        return;
+    }
+    stats_add(l->stats, answer.error ? STATS_requests_refused : STATS_requests, 1);
+    if (answer.error)
+        log_input(l->log, LOG_KIND_REQUEST, NULL, 0, 0, "a request refused: %s",
+                  diffuse_errname(answer.error));
+    if (answer.topic_len > 0)
+        send_event(&l->send, answer.topic, answer.topic_len, "sync", "subscriptions are in force");
+    if (zmq_send(l->sockets->control, identity, identity_len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+        return;
+    if (envelope)
+        (void)zmq_send(l->sockets->control, "", 0, ZMQ_DONTWAIT | ZMQ_SNDMORE);
+    (void)zmq_send(l->sockets->control, answer.bytes, answer.len, ZMQ_DONTWAIT);
+}
+
+/* Subscriptions take effect when the socket is read; what they say does not concern us. */
+static void read_subscriptions(struct loop *l) {
+    struct recv_message m;
+    for (unsigned n = 0; n < READ_BURST && recv_next(l->sockets->labels, &m); n++)
+        recv_close(&m);
+}
+
+static void read_control(struct loop *l) {
+    struct recv_message m;
+    for (unsigned n = 0; n < READ_BURST && recv_next(l->sockets->control, &m); n++) {
+        refresh_stats(l);
+        read_subscriptions(l); /* a client that asks for sync has subscribed before */
+        answer_request(l, &m);
+        recv_close(&m);
+    }
+}
+
+static void read_peers(struct loop *l, struct peers *peers, const char *socket) {
+    bool cut;
+    int pid;
+    while (peers_next(peers, &cut, &pid)) {
+        if (!cut)
+            continue;
+        stats_add(l->stats, STATS_disconnected, 1);
+        log_input(l->log, LOG_KIND_PEER, NULL, 0, 0,
+                  "%s: a publisher (process %d) was disconnected: it sent a frame above %" PRIu64
+                  " bytes (twice max_message), or not ZeroMQ's protocol",
+                  socket, pid, 2 * l->conf->max_message);
+    }
+}
+
+static void begin_stop(struct loop *l, uint32_t number) {
+    if (l->stopping)
+        return;
+    l->stopping = true;
+    l->stop_since = l->quiet_since = clock_now();
+    notify_stopping();
+    log_line(l->log, LOG_LEVEL_NOTICE, "%s: stopping; %zu samples are still to be answered",
+             number == SIGTERM ? "SIGTERM" : "SIGINT", inflight_count(l->inflight));
+    send_event(&l->send, "$sys/stopping", 13, "stopping", "no new connections are taken");
+    sockets_unbind(l->sockets, l->conf);
+}
+
+static void read_signals(struct loop *l) {
+    struct signalfd_siginfo info;
+    while (read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP)
+            log_line(l->log, LOG_LEVEL_NOTICE, "SIGHUP: reload is not offered; restart instead");
+        else
+            begin_stop(l, info.ssi_signo);
+    }
+}
+
+/* --- the loop -------------------------------------------------------------------------------------- */
+
+/* At stop: what was sent before is read until it is quiet, within stop_wait. */
+static bool still_reading(struct loop *l, bool any, uint64_t now) {
+    if (!l->stopping)
+        return true;
+    if (any)
+        l->quiet_since = now;
+    return now - l->quiet_since < (uint64_t)QUIET_MS * MS && now - l->stop_since < l->conf->stop_wait;
+}
+
+static void tick(struct loop *l, uint64_t now) {
+    if (now - l->ticked < (uint64_t)TICK_MS * MS)
+        return;
+    l->ticked = now;
+    read_subscriptions(l);
+    log_tick(l->log);
+    char status[160];
+    snprintf(status, sizeof status, "%" PRIu64 " labels, %" PRIu64 " refused, p99 %.1f ms",
+             l->stats->counter[STATS_labelled], l->stats->counter[STATS_refused],
+             (double)stats_quantile(l->stats, 0.99) / MS);
+    if (!l->stopping)
+        notify_status(status);
+}
+
+static void wait_for_work(struct loop *l, bool reading, bool blocked) {
+    struct sockets *s = l->sockets;
+    zmq_pollitem_t items[ITEMS] = {
+        [ITEM_SIGNAL] = {.fd = l->signal_fd, .events = ZMQ_POLLIN},
+        [ITEM_DONE] = {.fd = inflight_fd(l->inflight), .events = ZMQ_POLLIN},
+        [ITEM_CONTROL] = {.socket = s->control, .events = ZMQ_POLLIN},
+        [ITEM_LABELS] = {.socket = s->labels, .events = ZMQ_POLLIN},
+        [ITEM_INGEST_PEERS] = {.socket = s->ingest_peers, .events = ZMQ_POLLIN},
+        [ITEM_PUSH_PEERS] = {.socket = s->push_peers, .events = ZMQ_POLLIN},
+        [ITEM_PUSH] = {.socket = s->push, .events = ZMQ_POLLIN},
+        [ITEM_INGEST] = {.socket = s->ingest, .events = ZMQ_POLLIN},
+    };
+    bool room = reading && inflight_open(l->inflight) != NULL;
+    long timeout = TICK_MS;
+    if (l->stopping)
+        timeout = 10;
+    if (blocked)
+        timeout = BLOCKED_MS;
+    (void)zmq_poll(items, room ? ITEMS : ITEM_PUSH, timeout);
+    if (items[ITEM_DONE].revents)
+        inflight_acknowledge(l->inflight);
+}
+
+void loop_run(struct loop *l) {
+    bool reading = true;
+    for (;;) {
+        read_signals(l);
+        read_control(l);
+        read_subscriptions(l);
+        read_peers(l, &l->ingest_peers, "ingest");
+        read_peers(l, &l->push_peers, "push");
+        bool any = reading && read_samples(l);
+        bool blocked = !answer_samples(l);
+        uint64_t now = clock_now();
+        reading = reading && still_reading(l, any || blocked, now);
+        tick(l, now);
+        if (!reading && inflight_count(l->inflight) == 0)
+            return;
+        if (!any || blocked)
+            wait_for_work(l, reading, blocked);
+    }
+}

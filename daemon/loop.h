@@ -1,0 +1,59 @@
+/* loop.h - the loop thread: it alone touches sockets, and it alone speaks.
+ *
+ * Reads push and ingest while the ring has room, answers what is done in the order of acceptance, and
+ * serves control. On SIGTERM or SIGINT it takes no new connections, reads what was sent before,
+ * answers it, and returns.
+ */
+#ifndef DAEMON_LOOP_H
+#define DAEMON_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/conf.h"
+#include "daemon/ctl.h"
+#include "daemon/inflight.h"
+#include "daemon/log.h"
+#include "daemon/path.h"
+#include "daemon/peers.h"
+#include "daemon/send.h"
+#include "daemon/sockets.h"
+#include "daemon/stats.h"
+#include "daemon/stream.h"
+#include "daemon/worker.h"
+#include "proto/diffuse_err.h"
+
+struct loop {
+    /* Borrowed, set by the owner. */
+    const struct conf *conf;
+    struct sockets *sockets;
+    struct log *log;
+    struct stats *stats;
+    struct inflight *inflight;
+    struct stream_table *streams;
+    struct path *path;
+    struct ctl *ctl;
+    const struct worker *workers; /* (n_workers) whose counters are read */
+    size_t n_workers;
+    uint8_t *answer; /* (answer_cap) one encoded Label */
+    size_t answer_cap;
+
+    /* Its own. */
+    struct send send;
+    struct peers ingest_peers, push_peers;
+    int signal_fd;
+    bool stopping;
+    bool push_first; /* whose turn it is when room is short */
+    uint64_t stop_since, quiet_since, ticked;
+};
+
+/* Signals must be blocked in every thread (loop_block_signals, before the first thread). Errors: IO. */
+void loop_block_signals(void);
+DIFFUSE_MUST_CHECK diffuse_err loop_init(struct loop *l);
+void loop_done(struct loop *l);
+
+/* Serve until a signal asks to stop and everything accepted is answered. */
+void loop_run(struct loop *l);
+
+#endif

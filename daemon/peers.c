@@ -1,0 +1,81 @@
+#include "daemon/peers.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <zmq.h>
+
+void peers_init(struct peers *p, void *monitor) {
+    p->monitor = monitor;
+    for (size_t i = 0; i < PEERS_MAX; i++)
+        p->peer[i].copy = -1;
+}
+
+void peers_done(struct peers *p) {
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (p->peer[i].copy >= 0)
+            close(p->peer[i].copy);
+        p->peer[i].copy = -1;
+    }
+}
+
+static void follow(struct peers *p, int number) {
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (p->peer[i].copy < 0) {
+            p->peer[i].copy = fcntl(number, F_DUPFD_CLOEXEC, 3);
+            p->peer[i].number = number;
+            return;
+        }
+    }
+}
+
+/* A peer that left has closed its end: the last thing to read is the end. One that was cut off is
+ * still there, with or without more bytes under way. */
+static bool still_there(int fd, int *ret_pid) {
+    char bytes[4096];
+    struct ucred who;
+    socklen_t len = sizeof who;
+    ssize_t n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+    *ret_pid = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 ? (int)who.pid : 0;
+    return n != 0;
+}
+
+static bool forget(struct peers *p, int number, int *ret_pid) {
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        if (p->peer[i].copy >= 0 && p->peer[i].number == number) {
+            bool cut = still_there(p->peer[i].copy, ret_pid);
+            close(p->peer[i].copy);
+            p->peer[i].copy = -1;
+            return cut;
+        }
+    }
+    return false;
+}
+
+/* An event is two frames: number and value, then the endpoint. */
+static bool read_event(void *monitor, uint16_t *ret_event, int32_t *ret_value) {
+    unsigned char bytes[8] = {0};
+    char endpoint[256];
+    if (zmq_recv(monitor, bytes, sizeof bytes, ZMQ_DONTWAIT) < 0)
+        return false;
+    (void)zmq_recv(monitor, endpoint, sizeof endpoint, ZMQ_DONTWAIT);
+    memcpy(ret_event, bytes, sizeof *ret_event);
+    memcpy(ret_value, bytes + 2, sizeof *ret_value);
+    return true;
+}
+
+bool peers_next(struct peers *p, bool *ret_cut, int *ret_pid) {
+    uint16_t event;
+    int32_t value;
+    *ret_cut = false;
+    *ret_pid = 0;
+    if (!read_event(p->monitor, &event, &value))
+        return false;
+    if (event == ZMQ_EVENT_ACCEPTED)
+        follow(p, value);
+    else if (event == ZMQ_EVENT_DISCONNECTED)
+        *ret_cut = forget(p, value, ret_pid);
+    return true;
+}

@@ -1,0 +1,167 @@
+#include "daemon/sockets.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <zmq.h>
+
+#include "daemon/endpoint.h"
+
+#define IO_BACKLOG   128
+#define HANDSHAKE_MS 5000
+#define SUBSCRIPTION_BYTES 512u /* a topic, its command and the greeting of a connection */
+
+static diffuse_err set_int(void *socket, int option, int value) {
+    return zmq_setsockopt(socket, option, &value, sizeof value) == 0 ? DIFFUSE_OK : DIFFUSE_IO;
+}
+
+static diffuse_err set_common(void *socket, int hwm, uint64_t frame_max) {
+    int64_t bytes = (int64_t)frame_max;
+    diffuse_err e = set_int(socket, ZMQ_RCVHWM, hwm);
+    if (!e)
+        e = set_int(socket, ZMQ_SNDHWM, hwm);
+    if (!e)
+        e = set_int(socket, ZMQ_LINGER, 0);
+    if (!e)
+        e = set_int(socket, ZMQ_BACKLOG, IO_BACKLOG);
+    if (!e)
+        e = set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+    if (!e && zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes, sizeof bytes) != 0)
+        e = DIFFUSE_IO;
+    return e;
+}
+
+static diffuse_err make_socket(void *context, int type, int hwm, uint64_t frame_max,
+                               void **ret_socket, struct reason *why) {
+    void *socket = zmq_socket(context, type);
+    if (!socket)
+        return reason_set(why, DIFFUSE_IO, "a socket cannot be made: %s", zmq_strerror(zmq_errno()));
+    *ret_socket = socket;
+    if (set_common(socket, hwm, frame_max))
+        return reason_set(why, DIFFUSE_IO, "a socket option is refused: %s",
+                          zmq_strerror(zmq_errno()));
+    return DIFFUSE_OK;
+}
+
+/* The file appears with its final permissions: they come from the mask while it is made. */
+static diffuse_err bind_socket(void *socket, const char *endpoint, const struct conf *c,
+                               struct log *log, struct reason *why) {
+    bool stale = false;
+    diffuse_err e = endpoint_claim(endpoint, &stale, why);
+    if (e)
+        return e;
+    if (stale)
+        log_line(log, LOG_LEVEL_NOTICE, "%s: replaced a socket file that nobody listened on",
+                 endpoint_path(endpoint));
+    mode_t before = umask((mode_t)(0777 & ~c->socket_mode));
+    int rc = zmq_bind(socket, endpoint);
+    int code = zmq_errno();
+    umask(before);
+    if (rc != 0)
+        return reason_set(why, DIFFUSE_IO, "%s: cannot be bound: %s", endpoint, zmq_strerror(code));
+    return endpoint_set_group(endpoint, c->socket_group, why);
+}
+
+/* A publisher's connections are watched, so that one that had to be cut off does not go unseen. */
+static diffuse_err watch(struct sockets *s, void *socket, const char *name, void **ret_monitor,
+                         struct reason *why) {
+    if (zmq_socket_monitor(socket, name, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) == 0) {
+        *ret_monitor = zmq_socket(s->context, ZMQ_PAIR);
+        if (*ret_monitor && !set_int(*ret_monitor, ZMQ_LINGER, 0) &&
+            zmq_connect(*ret_monitor, name) == 0)
+            return DIFFUSE_OK;
+    }
+    return reason_set(why, DIFFUSE_IO, "a socket monitor cannot be made: %s",
+                      zmq_strerror(zmq_errno()));
+}
+
+static diffuse_err make_all(struct sockets *s, const struct conf *c,
+                            const struct sockets_limits *limits, struct reason *why) {
+    diffuse_err e = make_socket(s->context, ZMQ_SUB, (int)c->ingest_hwm, limits->frame_max,
+                                &s->ingest, why);
+    if (!e)
+        e = make_socket(s->context, ZMQ_PULL, (int)c->push_hwm, limits->frame_max, &s->push, why);
+    if (!e)
+        e = make_socket(s->context, ZMQ_XPUB, (int)c->label_hwm, SUBSCRIPTION_BYTES,
+                        &s->labels, why);
+    if (!e)
+        e = make_socket(s->context, ZMQ_ROUTER, limits->control_hwm, limits->request_max,
+                        &s->control, why);
+    if (!e && zmq_setsockopt(s->ingest, ZMQ_SUBSCRIBE, "", 0) != 0)
+        e = reason_set(why, DIFFUSE_IO, "ingest: cannot subscribe");
+    if (!e && set_int(s->labels, ZMQ_XPUB_NODROP, 1))
+        e = reason_set(why, DIFFUSE_IO, "labels: a socket option is refused");
+    if (!e)
+        e = watch(s, s->ingest, "inproc://ingest-peers", &s->ingest_peers, why);
+    if (!e)
+        e = watch(s, s->push, "inproc://push-peers", &s->push_peers, why);
+    return e;
+}
+
+static diffuse_err bind_all(struct sockets *s, const struct conf *c, struct log *log,
+                            struct reason *why) {
+    /* Labels first: who pushes to us finds subscribers served. */
+    diffuse_err e = bind_socket(s->labels, c->labels, c, log, why);
+    if (!e)
+        e = bind_socket(s->control, c->control, c, log, why);
+    if (!e)
+        e = bind_socket(s->push, c->push, c, log, why);
+    if (!e)
+        e = bind_socket(s->ingest, c->ingest, c, log, why);
+    for (uint32_t i = 0; !e && i < c->ingest_connect.n; i++) {
+        if (zmq_connect(s->ingest, c->ingest_connect.item[i]) != 0)
+            e = reason_set(why, DIFFUSE_IO, "ingest_connect: %s: %s", c->ingest_connect.item[i],
+                           zmq_strerror(zmq_errno()));
+    }
+    return e;
+}
+
+diffuse_err sockets_open(struct sockets *s, const struct conf *c,
+                         const struct sockets_limits *limits, struct log *log, struct reason *why) {
+    if (strncmp(c->ingest, "ipc://", 6) == 0 || strncmp(c->push, "ipc://", 6) == 0 ||
+        strncmp(c->labels, "ipc://", 6) == 0 || strncmp(c->control, "ipc://", 6) == 0) {
+        diffuse_err e = endpoint_make_dir(c->runtime_dir, why);
+        if (e)
+            return e;
+    }
+    s->context = zmq_ctx_new();
+    if (!s->context)
+        return reason_set(why, DIFFUSE_IO, "ZeroMQ cannot start: %s", zmq_strerror(zmq_errno()));
+    diffuse_err e = make_all(s, c, limits, why);
+    return e ? e : bind_all(s, c, log, why);
+}
+
+static void unbind_socket(void *socket, const char *endpoint) {
+    if (socket)
+        (void)zmq_unbind(socket, endpoint);
+}
+
+void sockets_unbind(struct sockets *s, const struct conf *c) {
+    unbind_socket(s->ingest, c->ingest);
+    unbind_socket(s->push, c->push);
+    unbind_socket(s->labels, c->labels);
+    unbind_socket(s->control, c->control);
+}
+
+static void close_socket(void **socket_p, int linger_ms) {
+    if (!*socket_p)
+        return;
+    (void)set_int(*socket_p, ZMQ_LINGER, linger_ms);
+    zmq_close(*socket_p);
+    *socket_p = NULL;
+}
+
+void sockets_close(struct sockets *s, int linger_ms) {
+    if (s->ingest)
+        zmq_socket_monitor(s->ingest, NULL, 0);
+    if (s->push)
+        zmq_socket_monitor(s->push, NULL, 0);
+    close_socket(&s->ingest_peers, 0);
+    close_socket(&s->push_peers, 0);
+    close_socket(&s->ingest, 0);
+    close_socket(&s->push, 0);
+    close_socket(&s->control, linger_ms);
+    close_socket(&s->labels, linger_ms);
+    if (s->context)
+        zmq_ctx_term(s->context);
+    s->context = NULL;
+}

@@ -1,0 +1,37 @@
+/* sockets.h - the four sockets: made, bounded, bound; and taken down. Threads: one, see loop.h. */
+#ifndef DAEMON_SOCKETS_H
+#define DAEMON_SOCKETS_H
+
+#include <stdint.h>
+
+#include "daemon/conf.h"
+#include "daemon/log.h"
+#include "proto/diffuse_err.h"
+#include "proto/reason.h"
+
+struct sockets {
+    void *context;
+    void *ingest, *push, *labels, *control;
+    void *ingest_peers, *push_peers; /* monitors: connections that come and go */
+};
+
+struct sockets_limits {
+    uint64_t frame_max;   /* bytes; a publisher who sends more is disconnected */
+    uint64_t request_max; /* bytes of a control frame */
+    int control_hwm;
+};
+
+/* Make, set up, bind and connect all. Files of sockets that nobody listens on are replaced, with a line
+ * in the log. Errors: IO, NOTFOUND; the reason names the endpoint. Whatever was opened is for
+ * sockets_close, also after a failure. */
+DIFFUSE_MUST_CHECK diffuse_err sockets_open(struct sockets *s, const struct conf *c,
+                                            const struct sockets_limits *limits, struct log *log,
+                                            struct reason *why);
+
+/* No new connections from here on; those that are there go on. */
+void sockets_unbind(struct sockets *s, const struct conf *c);
+
+/* Close everything; waits up to linger_ms for subscribers to take what was sent. Fine when zeroed. */
+void sockets_close(struct sockets *s, int linger_ms);
+
+#endif

@@ -1,0 +1,76 @@
+/* make_model.c - a small checkpoint with random weights, for tests that need a model and not its sense.
+ *
+ *    make_model FILE [KIND [WIDTH [LABELS [LABEL_BYTES]]]]
+ *
+ * KIND is byte (default), wordpiece or none (no tokenizer; token ids only, vocabulary of 100).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/ckpt/ckpt.h"
+
+static const char vocab[] = "[PAD]\n[UNK]\nthe\nmotor\n##s\nbattery\nis\nlow\nhot\nok\n.\n,\n";
+
+static diffuse_err make_labels(struct arena *a, struct model *m, size_t label_bytes) {
+    m->labels = arena_alloc(a, m->config.labels * sizeof *m->labels);
+    for (uint32_t i = 0; m->labels && i < m->config.labels; i++) {
+        char *name = arena_alloc(a, label_bytes + 16);
+        if (!name)
+            return DIFFUSE_NOMEM;
+        memset(name, 'x', label_bytes);
+        snprintf(name + label_bytes, 16, "label%u", (unsigned)i);
+        m->labels[i] = name;
+    }
+    return m->labels ? DIFFUSE_OK : DIFFUSE_NOMEM;
+}
+
+static diffuse_err make_tokenizer(struct arena *a, struct model *m, const char *kind,
+                                  struct reason *why) {
+    enum tokenizer_kind k;
+    if (strcmp(kind, "none") == 0) {
+        m->config.vocab = 100;
+        return DIFFUSE_OK;
+    }
+    diffuse_err e = tokenizer_kind_parse(kind, &k);
+    bool byte = !e && k == TOKENIZER_BYTE;
+    if (!e)
+        e = tokenizer_new(a, k, byte ? NULL : (const uint8_t *)vocab, byte ? 0 : sizeof vocab - 1,
+                          &m->tokenizer, why);
+    if (!e)
+        m->config.vocab = tokenizer_vocab_size(m->tokenizer);
+    return e;
+}
+
+int main(int argc, char **argv) {
+    struct reason why = {"wrong arguments"};
+    struct arena a = {0};
+    struct model m = {.temperature = 1, .provenance = "{}"};
+    struct rng rng;
+    if (argc < 2) {
+        fprintf(stderr, "usage: make_model FILE [KIND [WIDTH [LABELS [LABEL_BYTES]]]]\n");
+        return 2;
+    }
+    net_config_paper(&m.config);
+    m.config.width = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 32;
+    m.config.mlp_width = 2 * m.config.width;
+    m.config.head_width = m.config.width;
+    m.config.labels = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 5;
+    size_t label_bytes = argc > 5 ? strtoul(argv[5], NULL, 10) : 0;
+    rng_init(&rng, 1, 0);
+    diffuse_err e = arena_init(&a, (size_t)256 << 20);
+    if (!e)
+        e = make_tokenizer(&a, &m, argc > 2 ? argv[2] : "byte", &why);
+    if (!e)
+        e = make_labels(&a, &m, label_bytes);
+    if (!e)
+        e = weights_new(&a, &m.config, &m.weights);
+    if (!e) {
+        weights_init(m.weights, &m.config, 0.5, &rng);
+        e = ckpt_write(argv[1], &m, CKPT_F32, &why);
+    }
+    if (e)
+        fprintf(stderr, "make_model: %s: %s\n", diffuse_errname(e), why.text);
+    arena_done(&a);
+    return e ? 1 : 0;
+}
