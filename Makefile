@@ -25,6 +25,7 @@ GENFLAGS := -std=c17 -I$B/gen -fPIC -fvisibility=hidden $(SAN)
 MODEL_LIBS  := -lopenblas -ljansson -lutf8proc -lsodium -lcsv -lz -lm
 DAEMON_LIBS := -lzmq -lprotobuf-c -lsystemd -linih $(MODEL_LIBS)
 CLIENT_LIBS := -lzmq -lprotobuf-c
+CTL_LIBS    := $(CLIENT_LIBS) -ljansson
 
 objects = $(patsubst %.c,$B/%.o,$(wildcard $(1)))
 PROTO  := $(call objects,proto/*.c) $B/gen/diffused.pb-c.o
@@ -90,7 +91,7 @@ $B/libdiffuse.so.0: $(CLIENT) $(PROTO) client/diffuse.map
 # The tool is linked to the static library, so that it runs from the build folder and wherever it is copied.
 $B/diffusectl: $(CTL) $B/libdiffuse.a
 	$(LINK)
-	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(CLIENT_LIBS)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(CTL_LIBS)
 
 # --- tests -----------------------------------------------------------------------------------------
 $B/tests/unit/%: $B/tests/unit/%.o $B/libtest.a $B/libdaemon.a $B/libdiffuse.a $B/libmodel.a $B/libproto.a

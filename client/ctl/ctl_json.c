@@ -1,0 +1,132 @@
+/* ctl_json.c - see ctl_json.h. */
+#include "client/ctl/ctl_json.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A string for JSON. What is not UTF-8 becomes '?', byte by byte, rather than nothing at all. */
+static json_t *string(const char *text) {
+    json_t *s = json_string(text);
+    char *copy;
+
+    if (s || !(copy = strdup(text)))
+        return s;
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    s = json_string(copy);
+    free(copy);
+    return s;
+}
+
+static json_t *number(uint64_t value) {
+    return json_integer((json_int_t)value);
+}
+
+static int print(json_t *object) {
+    int status = object ? json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9)) : -1;
+
+    if (status == 0)
+        putchar('\n');
+    json_decref(object);
+    return status;
+}
+
+static json_t *event(const diffuse_result *r) {
+    return json_pack("{s:o, s:I, s:o, s:o}", "topic", string(diffuse_result_stream(r)), "stamp_ns",
+                     (json_int_t)diffuse_result_stamp_ns(r), "event",
+                     string(diffuse_result_event_kind(r)), "text",
+                     string(diffuse_result_event_text(r)));
+}
+
+static json_t *scores(const diffuse_result *r) {
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < diffuse_result_n_scores(r); i++)
+        if (json_array_append_new(array, json_real((double)diffuse_result_score(r, i))) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
+static json_t *label(const diffuse_result *r) {
+    struct diffuse_times t;
+
+    diffuse_result_times(r, &t);
+    return json_pack(
+        "{s:o, s:I, s:I, s:o, s:I, s:f, s:o, s:o, s:I, s:b, s:{s:o, s:o, s:o, s:I}}", "stream",
+        string(diffuse_result_stream(r)), "seq", (json_int_t)diffuse_result_seq(r), "stamp_ns",
+        (json_int_t)diffuse_result_stamp_ns(r), "label", string(diffuse_result_label(r)),
+        "label_id", (json_int_t)diffuse_result_label_id(r), "confidence",
+        (double)diffuse_result_confidence(r), "scores", scores(r), "model",
+        string(diffuse_result_model(r)), "tokens", (json_int_t)diffuse_result_tokens(r),
+        "truncated", diffuse_result_truncated(r), "times", "queue_ns", number(t.queue_ns),
+        "compute_ns", number(t.compute_ns), "total_ns", number(t.total_ns), "batch",
+        (json_int_t)t.batch);
+}
+
+static json_t *failure(const diffuse_result *r) {
+    diffuse_err e = diffuse_result_error(r);
+
+    return json_pack("{s:o, s:I, s:I, s:i, s:s, s:o}", "stream", string(diffuse_result_stream(r)),
+                     "seq", (json_int_t)diffuse_result_seq(r), "stamp_ns",
+                     (json_int_t)diffuse_result_stamp_ns(r), "error", (int)e, "error_name",
+                     diffuse_errname(e), "error_text", string(diffuse_result_error_text(r)));
+}
+
+int ctl_json_result(const diffuse_result *result, const char *text) {
+    json_t *object = diffuse_result_is_event(result) ? event(result)
+                     : diffuse_result_error(result)  ? failure(result)
+                                                     : label(result);
+
+    if (object && text && json_object_set_new(object, "text", string(text)) != 0) {
+        json_decref(object);
+        return -1;
+    }
+    return print(object);
+}
+
+static json_t *plan(const struct diffuse_status *s) {
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < s->n_plan; i++)
+        (void)json_array_append_new(
+            array, json_pack("{s:o, s:o, s:o}", "name", string(s->plan[i].name), "bytes",
+                             number(s->plan[i].bytes), "detail", string(s->plan[i].detail)));
+    return array;
+}
+
+static json_t *counters(const struct diffuse_status *s) {
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < s->n_counters; i++)
+        (void)json_object_set_new(object, s->counters[i].name, number(s->counters[i].value));
+    return object;
+}
+
+static json_t *labels(const struct diffuse_status *s) {
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < s->n_labels; i++)
+        (void)json_array_append_new(array, string(s->labels[i]));
+    return array;
+}
+
+int ctl_json_status(const struct diffuse_status *s) {
+    json_t *memory =
+        json_pack("{s:o, s:o, s:o, s:o}", "budget", number(s->memory_budget), "plan",
+                  number(s->memory_plan), "resident", number(s->memory_resident), "rows", plan(s));
+    json_t *latency =
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "count", number(s->latency_count), "p50_ns",
+                  number(s->latency_p50_ns), "p90_ns", number(s->latency_p90_ns), "p99_ns",
+                  number(s->latency_p99_ns), "max_ns", number(s->latency_max_ns));
+
+    return print(json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "version", string(s->version),
+        "model_id", string(s->model_id), "model_path", string(s->model_path), "labels", labels(s),
+        "uptime_ns", number(s->uptime_ns), "workers", (json_int_t)s->workers, "queued",
+        (json_int_t)s->queued, "memory", memory, "latency", latency, "counters", counters(s)));
+}

@@ -1,0 +1,12 @@
+/* ctl_json.h - answers and status as JSON, one object a line. */
+#ifndef CLIENT_CTL_JSON_H
+#define CLIENT_CTL_JSON_H
+
+#include "client/diffuse.h"
+
+/* A label, an error or an event on standard output; text is what was sent, or NULL. 0 or -1
+ * (memory). */
+int ctl_json_result(const diffuse_result *result, const char *text);
+int ctl_json_status(const struct diffuse_status *status);
+
+#endif

@@ -1,0 +1,273 @@
+/* ctl_send.c - diffusectl send: samples from standard input, one a line. */
+#include <argp.h>
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/ctl/verb.h"
+
+enum { INFLIGHT = 256, TOKENS_MAX = 65536, RETRY_MS = 1, LOOK_MS = 20 };
+
+struct send_args {
+    const char *stream;
+    uint64_t seq_start;
+    bool push, tokens, wait, quiet;
+};
+
+/* One run: what was read, sent and answered. */
+struct sender {
+    const struct verb_env *env;
+    struct send_args args;
+    diffuse_client *client;
+    struct verb_progress progress;
+    uint64_t sent, answered, failed, refused; /* failed: no label came; refused: never sent */
+    char **texts;                             /* --wait: lines in flight, by seq modulo INFLIGHT */
+    uint32_t *ids;                            /* --tokens: TOKENS_MAX */
+};
+
+static const struct argp_option options[] = {
+    {"stream", 's', "NAME", 0, "the stream's name (a unique one)", 0},
+    {"push", 'p', NULL, 0, "without loss: wait for room, and until every sample is answered", 0},
+    {"tokens", 'k', NULL, 0, "lines are token ids, separated by spaces", 0},
+    {"wait", 'w', NULL, 0, "--push, and print LABEL, CONFIDENCE, TEXT for every line", 0},
+    {"seq-start", 'n', "N", 0, "number of the first sample (1)", 0},
+    {"quiet", 'q', NULL, 0, "no count at the end", 0},
+    {0},
+};
+
+static const char doc[] = "Send each line of standard input as a sample. By default samples are "
+                          "published on ingest, and a "
+                          "daemon that cannot keep up may lose some; with --push none is lost, and "
+                          "the exit status is 1 when "
+                          "one got no label.";
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    struct send_args *a = state->input;
+
+    switch (key) {
+    case 's':
+        a->stream = arg;
+        return 0;
+    case 'p':
+        a->push = true;
+        return 0;
+    case 'k':
+        a->tokens = true;
+        return 0;
+    case 'w':
+        a->push = a->wait = true;
+        return 0;
+    case 'n':
+        a->seq_start = verb_number("--seq-start", arg, UINT64_MAX / 2);
+        return 0;
+    case 'q':
+        a->quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "'%s': unexpected argument; lines come from standard input", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Token ids of a line into s->ids; false when there is something else in it. */
+static bool parse_tokens(const struct sender *s, const char *line, struct diffuse_sample *sample) {
+    size_t n = 0;
+
+    for (;;) {
+        char *end;
+        unsigned long id;
+
+        while (isspace((unsigned char)*line))
+            line++;
+        if (!*line)
+            break;
+        errno = 0;
+        id = strtoul(line, &end, 10);
+        if (!isdigit((unsigned char)*line) || errno || id > UINT32_MAX || n >= TOKENS_MAX ||
+            (*end && !isspace((unsigned char)*end)))
+            return false;
+        s->ids[n++] = (uint32_t)id;
+        line = end;
+    }
+    sample->tokens = s->ids;
+    sample->n_tokens = n;
+    return true;
+}
+
+static void print_answer(struct sender *s, const diffuse_result *r) {
+    char **text = &s->texts[diffuse_result_seq(r) % INFLIGHT];
+    diffuse_err error = diffuse_result_error(r);
+
+    if (error)
+        printf("!%s\t0\t%s\n", diffuse_errname(error), *text ? *text : "");
+    else
+        printf("%s\t%.4f\t%s\n", diffuse_result_label(r), (double)diffuse_result_confidence(r),
+               *text ? *text : "");
+    free(*text);
+    *text = NULL;
+}
+
+/* Take one answer. */
+static diffuse_err answer(struct sender *s, int timeout_ms) {
+    diffuse_result *r;
+    diffuse_err e = diffuse_next(s->client, timeout_ms, &r);
+
+    if (e)
+        return e;
+    s->answered++;
+    s->failed += diffuse_result_error(r) != DIFFUSE_OK;
+    if (s->args.wait)
+        print_answer(s, r);
+    diffuse_result_free(r);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err push(struct sender *s, const struct diffuse_sample *sample) {
+    diffuse_ticket ticket;
+    diffuse_err e = DIFFUSE_OK;
+
+    while (!e && diffuse_inflight(s->client) >= INFLIGHT)
+        e = answer(s, s->env->timeout_ms);
+    return e ? e : diffuse_submit(s->client, sample, s->env->timeout_ms, &ticket);
+}
+
+/* A full queue is waited for: what is lost is lost on the way, not here. */
+static diffuse_err publish(struct sender *s, const struct diffuse_sample *sample) {
+    int left_ms = s->env->timeout_ms;
+    diffuse_err e;
+
+    while ((e = diffuse_publish(s->client, sample, s->env->timeout_ms)) == DIFFUSE_BUSY &&
+           left_ms > 0 && !*s->env->stop) {
+        (void)poll(NULL, 0, RETRY_MS);
+        left_ms -= RETRY_MS;
+    }
+    return e;
+}
+
+static diffuse_err send_line(struct sender *s, const char *line, size_t len) {
+    struct diffuse_sample sample = {.size = sizeof sample,
+                                    .stream = s->args.stream,
+                                    .seq = s->args.seq_start + s->sent,
+                                    .stamp_ns = verb_now_ns()};
+    diffuse_err e;
+
+    if (!s->args.tokens) {
+        sample.text = line;
+        sample.text_len = len;
+    } else if (!parse_tokens(s, line, &sample)) {
+        fprintf(stderr, "diffusectl: line %" PRIu64 ": expected token ids separated by spaces\n",
+                s->sent + s->refused + 1);
+        s->refused++;
+        return DIFFUSE_OK;
+    }
+    e = s->args.push ? push(s, &sample) : publish(s, &sample);
+    if (e == DIFFUSE_TOOBIG) {
+        fprintf(stderr, "diffusectl: line %" PRIu64 ": %s\n", s->sent + s->refused + 1,
+                diffuse_why(s->client));
+        s->refused++;
+        return DIFFUSE_OK;
+    }
+    if (!e && s->args.wait)
+        s->texts[sample.seq % INFLIGHT] = strndup(line, len);
+    s->sent += !e;
+    return e;
+}
+
+/* While there is nothing to be read, answers are: a line typed or trickling in is answered at once.
+ */
+static diffuse_err answer_meanwhile(struct sender *s, const struct verb_input *in) {
+    diffuse_err e = DIFFUSE_OK;
+
+    while (!e && s->args.wait && !*s->env->stop && diffuse_inflight(s->client) > 0 &&
+           !verb_input_ready(in)) {
+        e = answer(s, LOOK_MS);
+        if (e == DIFFUSE_TIMEOUT)
+            e = DIFFUSE_OK;
+        (void)fflush(stdout);
+    }
+    return e;
+}
+
+static diffuse_err send_all(struct sender *s) {
+    struct verb_input in = {0};
+    diffuse_err e = DIFFUSE_OK;
+    const char *line;
+    long len;
+
+    verb_progress_start(&s->progress);
+    while (!e && !*s->env->stop && (len = verb_input_line(&in, &line)) >= 0) {
+        if (!(e = send_line(s, line, (size_t)len)))
+            e = answer_meanwhile(s, &in);
+        verb_progress_show(&s->progress, "sent", s->sent);
+    }
+    free(in.buffer);
+    while (!e && diffuse_inflight(s->client) > 0) {
+        e = answer(s, s->env->timeout_ms);
+        verb_progress_show(&s->progress, "answered", s->answered);
+    }
+    verb_progress_end(&s->progress);
+    return e;
+}
+
+/* The count, and the exit status. */
+static int report(struct sender *s, diffuse_err e) {
+    size_t open = diffuse_inflight(s->client);
+    int status = VERB_DONE;
+
+    if (e)
+        status = verb_fail(s->client, e);
+    if (s->failed || s->refused || open)
+        status = VERB_FAILED;
+    if (s->args.quiet && status == VERB_DONE)
+        return status;
+    fprintf(stderr, "sent %" PRIu64, s->sent);
+    if (s->args.push)
+        fprintf(stderr, ", answered %" PRIu64, s->answered);
+    if (s->failed)
+        fprintf(stderr, ", %" PRIu64 " of them without a label", s->failed);
+    if (s->refused)
+        fprintf(stderr, ", not sent %" PRIu64, s->refused);
+    if (open)
+        fprintf(stderr, ", unanswered %zu", open);
+    fputc('\n', stderr);
+    return status;
+}
+
+static int run(struct sender *s) {
+    diffuse_err e;
+
+    if (!s->args.stream)
+        s->args.stream = diffuse_stream(s->client);
+    s->texts = calloc(INFLIGHT, sizeof *s->texts);
+    s->ids = malloc(TOKENS_MAX * sizeof *s->ids);
+    if (!s->texts || !s->ids) {
+        fputs("diffusectl: out of memory\n", stderr);
+        return VERB_FAILED;
+    }
+    e = send_all(s);
+    return report(s, e);
+}
+
+int ctl_send(struct verb_env *env, int argc, char **argv) {
+    static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
+    struct sender s = {.env = env, .args = {.seq_start = 1}};
+    int status;
+
+    if (argp_parse(&argp, argc, argv, 0, NULL, &s.args))
+        return VERB_USAGE;
+    env->inflight = INFLIGHT;
+    if (!(s.client = verb_open(env)))
+        return VERB_FAILED;
+    status = run(&s);
+    for (size_t i = 0; s.texts && i < INFLIGHT; i++)
+        free(s.texts[i]);
+    free(s.texts);
+    free(s.ids);
+    diffuse_client_free(s.client);
+    return status;
+}
