@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/text/normalize.h"
+#include "model/text/symbols.h"
 #include "model/text/utf8.h"
 #include "model/text/vocab.h"
 #include "model/text/wordpiece.h"
@@ -106,25 +107,14 @@ static size_t encode_words(const struct tokenizer *t, const uint8_t *text, size_
     return got;
 }
 
-static bool is_ascii_space(uint8_t c) {
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static size_t encode_symbols(const struct tokenizer *t, const uint8_t *text, size_t len,
                              uint32_t *ids, size_t cap) {
-    size_t got = 0, at = 0;
+    const uint8_t *symbol;
+    size_t got = 0, at = 0, symbol_len;
 
-    while (got <= cap) {
-        size_t start;
-        uint32_t id;
+    while (got <= cap && symbols_next(text, len, &at, &symbol, &symbol_len)) {
+        uint32_t id = vocab_find(t->vocab, symbol, symbol_len);
 
-        while (at < len && is_ascii_space(text[at]))
-            at++;
-        if (at == len)
-            break;
-        for (start = at; at < len && !is_ascii_space(text[at]);)
-            at++;
-        id = vocab_find(t->vocab, text + start, at - start);
         if (got < cap)
             ids[got] = id == VOCAB_NONE ? t->unk : id;
         got++;

@@ -4,38 +4,18 @@
 #include <assert.h>
 #include <string.h>
 
+#include "model/text/hash.h"
 #include "model/text/utf8.h"
 #include "proto/limits.h"
 
 /* Honest vocabularies need probes of a few dozen; a longer one is pieces made to collide. */
 #define PROBES_MAX 4096u
 
-#define HASH_START 0xcbf29ce484222325u /* FNV-1a: a byte at a time, so that one pass */
-#define HASH_PRIME 0x100000001b3u      /* yields the hash of every prefix of a word */
-
-static inline uint64_t hash_add(uint64_t h, uint8_t byte) {
-    return (h ^ byte) * HASH_PRIME;
-}
-
-/* The low bits of FNV-1a alone mix short pieces badly. */
-static inline uint64_t hash_end(uint64_t h) {
-    h ^= h >> 32;
-    return h * 0x9e3779b97f4a7c15u;
-}
-
-static uint64_t hash_of(const uint8_t *bytes, size_t len) {
-    uint64_t h = HASH_START;
-
-    for (size_t i = 0; i < len; i++)
-        h = hash_add(h, bytes[i]);
-    return hash_end(h);
-}
-
-static inline uint32_t hash_mark(uint64_t h) {
+static inline uint32_t mark_of(uint64_t h) {
     return (uint32_t)(h >> 32);
 }
 
-static inline uint32_t hash_slot(const struct vocab *v, uint64_t h) {
+static inline uint32_t slot_of(const struct vocab *v, uint64_t h) {
     return (uint32_t)(h >> 20) & v->mask;
 }
 
@@ -68,13 +48,13 @@ size_t vocab_bytes(const uint8_t *text, size_t len) {
 }
 
 static inline uint32_t find(const struct vocab *v, uint64_t h, const uint8_t *piece, size_t len) {
-    for (uint32_t at = hash_slot(v, h);; at = (at + 1) & v->mask) {
+    for (uint32_t at = slot_of(v, h);; at = (at + 1) & v->mask) {
         struct vocab_slot slot = v->slots[at];
         const struct vocab_piece *p;
 
         if (slot.id == VOCAB_NONE)
             return VOCAB_NONE;
-        if (slot.mark != hash_mark(h))
+        if (slot.mark != mark_of(h))
             continue;
         p = &v->pieces[slot.id];
         if (p->len == len && memcmp(v->text + p->start, piece, len) == 0)
@@ -88,7 +68,7 @@ static diffuse_err insert(const struct vocab *v, struct vocab_slot *slots, uint3
     const uint8_t *bytes = v->text + p->start;
     uint64_t h = hash_of(bytes, p->len);
     uint32_t twin = find(v, h, bytes, p->len);
-    uint32_t at = hash_slot(v, h);
+    uint32_t at = slot_of(v, h);
 
     if (twin != VOCAB_NONE)
         return reason_set(why, DIFFUSE_CORRUPT, "vocabulary line %u: '%.*s' is already on line %u",
@@ -97,7 +77,7 @@ static diffuse_err insert(const struct vocab *v, struct vocab_slot *slots, uint3
         if (++probes > PROBES_MAX)
             return reason_set(why, DIFFUSE_CORRUPT,
                               "vocabulary line %u: thousands of pieces share one hash", id + 1);
-    slots[at] = (struct vocab_slot){.mark = hash_mark(h), .id = id};
+    slots[at] = (struct vocab_slot){.mark = mark_of(h), .id = id};
     return DIFFUSE_OK;
 }
 
@@ -117,12 +97,12 @@ static diffuse_err check_piece(const uint8_t *piece, size_t len, uint32_t line,
 
 static diffuse_err split_lines(struct vocab *v, struct vocab_piece *pieces, struct reason *why) {
     size_t at = 0;
-    diffuse_err e;
 
     for (uint32_t i = 0; i < v->n; i++) {
         const uint8_t *start = v->text + at;
         const uint8_t *newline = memchr(start, '\n', v->text_len - at);
         size_t len = newline ? (size_t)(newline - start) : v->text_len - at;
+        diffuse_err e;
 
         at += len + 1;
         if (len > 0 && start[len - 1] == '\r')

@@ -1,0 +1,24 @@
+/* symbols.h - text split at ASCII white space: the words of the symbol tokenizer. */
+#ifndef MODEL_TEXT_SYMBOLS_H
+#define MODEL_TEXT_SYMBOLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The next symbol of text from *at on: true, where it starts and its bytes, and *at after it. */
+static inline bool symbols_next(const uint8_t *text, size_t len, size_t *at,
+                                const uint8_t **ret_symbol, size_t *ret_len) {
+    size_t start = *at, end;
+
+    while (start < len && (text[start] == ' ' || (text[start] >= '\t' && text[start] <= '\r')))
+        start++;
+    for (end = start; end < len && text[end] != ' ' && (text[end] < '\t' || text[end] > '\r');)
+        end++;
+    *at = end;
+    *ret_symbol = text + start;
+    *ret_len = end - start;
+    return end > start;
+}
+
+#endif
