@@ -18,7 +18,7 @@ endif
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wvla -Wformat=2 -Wpointer-arith -Wundef -Werror=unused-result
 OURS := -std=c17 -I. -I$B/gen -D_GNU_SOURCE -DDIFFUSE_VERSION='"$(VERSION)"' -fPIC -fvisibility=hidden \
-        -fno-common -fno-math-errno -ffp-contract=off -pthread $(WARN) $(WERROR) $(SAN)
+        -fno-common -fno-math-errno -ffp-contract=fast -pthread $(WARN) $(WERROR) $(SAN)
 # Generated code is not ours to warn about.
 GENFLAGS := -std=c17 -I$B/gen -fPIC -fvisibility=hidden $(SAN)
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/base/blas_env.h"
 #include "model/base/gemm.h"
 #include "model/tool/commands.h"
 
@@ -32,6 +33,7 @@ static void usage(FILE *to) {
 int main(int argc, char **argv) {
     char name[64];
 
+    blas_env_settle(argv);
     argp_err_exit_status = 2;
     if (argc < 2) {
         usage(stderr);
