@@ -43,12 +43,13 @@ static size_t letter_inside_word(struct rng *rng, const struct corpus_line *l) {
 
 static void swap_letters(struct rng *rng, struct corpus_line *l) {
     size_t at = letter_inside_word(rng, l);
-    char c = l->bytes[at];
 
-    if (at == 0)
-        return;
-    l->bytes[at] = l->bytes[at - 1];
-    l->bytes[at - 1] = c;
+    if (at > 0) {
+        char c = l->bytes[at];
+
+        l->bytes[at] = l->bytes[at - 1];
+        l->bytes[at - 1] = c;
+    }
 }
 
 static void drop_letter(struct rng *rng, struct corpus_line *l) {
