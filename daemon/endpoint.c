@@ -77,3 +77,20 @@ diffuse_err endpoint_set_group(const char *endpoint, const char *group, struct r
                           strerror(errno));
     return DIFFUSE_OK;
 }
+
+struct endpoint_file endpoint_identify(const char *endpoint) {
+    struct stat st;
+    struct endpoint_file file = {0};
+    const char *path = endpoint_path(endpoint);
+    if (path && lstat(path, &st) == 0) {
+        file.device = st.st_dev;
+        file.inode = st.st_ino;
+    }
+    return file;
+}
+
+void endpoint_remove(const char *endpoint, const struct endpoint_file *file) {
+    struct endpoint_file now = endpoint_identify(endpoint);
+    if (file->inode != 0 && now.inode == file->inode && now.device == file->device)
+        unlink(endpoint_path(endpoint));
+}

@@ -6,6 +6,7 @@
 #define DAEMON_ENDPOINT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
@@ -24,5 +25,15 @@ DIFFUSE_MUST_CHECK diffuse_err endpoint_make_dir(const char *dir, struct reason 
 /* Give the socket file of a bound endpoint to a group. Errors: NOTFOUND (no such group), IO. */
 DIFFUSE_MUST_CHECK diffuse_err endpoint_set_group(const char *endpoint, const char *group,
                                                   struct reason *why);
+
+/* Which file an endpoint was bound to; all zero: none. */
+struct endpoint_file {
+    uint64_t device, inode;
+};
+
+struct endpoint_file endpoint_identify(const char *endpoint);
+
+/* Remove the socket file, if it is still the one that was identified. */
+void endpoint_remove(const char *endpoint, const struct endpoint_file *file);
 
 #endif

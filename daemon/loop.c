@@ -217,16 +217,22 @@ static void read_control(struct loop *l) {
 }
 
 static void read_peers(struct loop *l, struct peers *peers, const char *socket) {
-    bool cut;
+    enum peers_ending ending;
     int pid;
-    while (peers_next(peers, &cut, &pid)) {
-        if (!cut)
-            continue;
-        stats_add(l->stats, STATS_disconnected, 1);
-        log_input(l->log, LOG_KIND_PEER, NULL, 0, 0,
-                  "%s: a publisher (process %d) was disconnected: it sent a frame above %" PRIu64
-                  " bytes (twice max_message), or not ZeroMQ's protocol",
-                  socket, pid, 2 * l->conf->max_message);
+    while (peers_next(peers, &ending, &pid)) {
+        if (ending == PEERS_CUT) {
+            stats_add(l->stats, STATS_disconnected, 1);
+            log_input(l->log, LOG_KIND_PEER, NULL, 0, 0,
+                      "%s: a publisher (process %d) was disconnected: it sent a frame above %" PRIu64
+                      " bytes (twice max_message), or not ZeroMQ's protocol",
+                      socket, pid, 2 * l->conf->max_message);
+        } else if (ending == PEERS_LOST) {
+            stats_add(l->stats, STATS_left_unread, 1);
+            log_input(l->log, LOG_KIND_PEER, NULL, 0, 0,
+                      "%s: a publisher (process %d) left before all it had sent was read; the rest is "
+                      "lost: it should stay until its last label has come",
+                      socket, pid);
+        }
     }
 }
 
@@ -239,7 +245,7 @@ static void begin_stop(struct loop *l, uint32_t number) {
     log_line(l->log, LOG_LEVEL_NOTICE, "%s: stopping; %zu samples are still to be answered",
              number == SIGTERM ? "SIGTERM" : "SIGINT", inflight_count(l->inflight));
     send_event(&l->send, "$sys/stopping", 13, "stopping", "no new connections are taken");
-    sockets_unbind(l->sockets, l->conf);
+    sockets_unbind(l->sockets);
 }
 
 static void read_signals(struct loop *l) {

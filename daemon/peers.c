@@ -1,8 +1,10 @@
 #include "daemon/peers.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -31,27 +33,29 @@ static void follow(struct peers *p, int number) {
     }
 }
 
-/* A peer that left has closed its end: the last thing to read is the end. One that was cut off is
- * still there, with or without more bytes under way. */
-static bool still_there(int fd, int *ret_pid) {
-    char bytes[4096];
+static enum peers_ending look(int fd, int *ret_pid) {
+    struct pollfd item = {.fd = fd, .events = POLLRDHUP};
     struct ucred who;
     socklen_t len = sizeof who;
-    ssize_t n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+    int unread = 0;
     *ret_pid = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 ? (int)who.pid : 0;
-    return n != 0;
+    if (poll(&item, 1, 0) < 1 || !(item.revents & (POLLRDHUP | POLLHUP | POLLERR)))
+        return PEERS_CUT; /* the other end is still there: it was we who ended this */
+    if (ioctl(fd, FIONREAD, &unread) == 0 && unread > 0)
+        return PEERS_LOST;
+    return PEERS_LEFT;
 }
 
-static bool forget(struct peers *p, int number, int *ret_pid) {
+static enum peers_ending forget(struct peers *p, int number, int *ret_pid) {
     for (size_t i = 0; i < PEERS_MAX; i++) {
         if (p->peer[i].copy >= 0 && p->peer[i].number == number) {
-            bool cut = still_there(p->peer[i].copy, ret_pid);
+            enum peers_ending ending = look(p->peer[i].copy, ret_pid);
             close(p->peer[i].copy);
             p->peer[i].copy = -1;
-            return cut;
+            return ending;
         }
     }
-    return false;
+    return PEERS_LEFT;
 }
 
 /* An event is two frames: number and value, then the endpoint. */
@@ -66,16 +70,16 @@ static bool read_event(void *monitor, uint16_t *ret_event, int32_t *ret_value) {
     return true;
 }
 
-bool peers_next(struct peers *p, bool *ret_cut, int *ret_pid) {
+bool peers_next(struct peers *p, enum peers_ending *ret_ending, int *ret_pid) {
     uint16_t event;
     int32_t value;
-    *ret_cut = false;
+    *ret_ending = PEERS_NONE;
     *ret_pid = 0;
     if (!read_event(p->monitor, &event, &value))
         return false;
     if (event == ZMQ_EVENT_ACCEPTED)
         follow(p, value);
     else if (event == ZMQ_EVENT_DISCONNECTED)
-        *ret_cut = forget(p, value, ret_pid);
+        *ret_ending = forget(p, value, ret_pid);
     return true;
 }

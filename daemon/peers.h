@@ -1,9 +1,13 @@
-/* peers.h - which publisher was cut off, and was it for what it sent?
+/* peers.h - how a publisher's connection ended, which ZeroMQ does not say.
  *
- * ZeroMQ drops a connection that sends a frame above the limit, or bytes that are not ZMTP, and says
- * only "disconnected", as for a peer that left. This keeps a second descriptor of each accepted
- * connection: when a connection ends while its peer is still there, it was we who ended it.
- * At most PEERS_MAX connections are followed; others end without a line.
+ *   cut   ZeroMQ dropped it, for a frame above the limit or for bytes that are not ZMTP
+ *   lost  the publisher left while bytes of its were still in the kernel. On ipc, ZeroMQ forgets those
+ *         when its own queue was full at that moment: a publisher should stay until its last label has
+ *         come. (On tcp it reads them first.)
+ *   left  neither
+ *
+ * This keeps a second descriptor of each accepted connection and looks at it when the connection has
+ * ended. At most PEERS_MAX connections are followed; others end without a line.
  * Threads: the loop thread only.
  */
 #ifndef DAEMON_PEERS_H
@@ -25,8 +29,10 @@ struct peers {
 void peers_init(struct peers *p, void *monitor);
 void peers_done(struct peers *p);
 
-/* Take one event. False: there are no more. *ret_cut: a connection was cut off for what it sent, and
- * *ret_pid is the process at its other end (0: not known). */
-bool peers_next(struct peers *p, bool *ret_cut, int *ret_pid);
+enum peers_ending { PEERS_NONE, PEERS_LEFT, PEERS_CUT, PEERS_LOST };
+
+/* Take one event. False: there are no more. *ret_ending: how a connection ended, if the event was an
+ * end; *ret_pid is then the process at its other end (0: not known). */
+bool peers_next(struct peers *p, enum peers_ending *ret_ending, int *ret_pid);
 
 #endif

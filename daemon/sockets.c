@@ -1,10 +1,9 @@
 #include "daemon/sockets.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <zmq.h>
-
-#include "daemon/endpoint.h"
 
 #define IO_BACKLOG   128
 #define HANDSHAKE_MS 5000
@@ -44,7 +43,8 @@ static diffuse_err make_socket(void *context, int type, int hwm, uint64_t frame_
 
 /* The file appears with its final permissions: they come from the mask while it is made. */
 static diffuse_err bind_socket(void *socket, const char *endpoint, const struct conf *c,
-                               struct log *log, struct reason *why) {
+                               struct log *log, struct sockets_bound *ret_bound,
+                               struct reason *why) {
     bool stale = false;
     diffuse_err e = endpoint_claim(endpoint, &stale, why);
     if (e)
@@ -58,6 +58,8 @@ static diffuse_err bind_socket(void *socket, const char *endpoint, const struct 
     umask(before);
     if (rc != 0)
         return reason_set(why, DIFFUSE_IO, "%s: cannot be bound: %s", endpoint, zmq_strerror(code));
+    snprintf(ret_bound->endpoint, sizeof ret_bound->endpoint, "%s", endpoint);
+    ret_bound->file = endpoint_identify(endpoint);
     return endpoint_set_group(endpoint, c->socket_group, why);
 }
 
@@ -100,13 +102,13 @@ static diffuse_err make_all(struct sockets *s, const struct conf *c,
 static diffuse_err bind_all(struct sockets *s, const struct conf *c, struct log *log,
                             struct reason *why) {
     /* Labels first: who pushes to us finds subscribers served. */
-    diffuse_err e = bind_socket(s->labels, c->labels, c, log, why);
+    diffuse_err e = bind_socket(s->labels, c->labels, c, log, &s->labels_at, why);
     if (!e)
-        e = bind_socket(s->control, c->control, c, log, why);
+        e = bind_socket(s->control, c->control, c, log, &s->control_at, why);
     if (!e)
-        e = bind_socket(s->push, c->push, c, log, why);
+        e = bind_socket(s->push, c->push, c, log, &s->push_at, why);
     if (!e)
-        e = bind_socket(s->ingest, c->ingest, c, log, why);
+        e = bind_socket(s->ingest, c->ingest, c, log, &s->ingest_at, why);
     for (uint32_t i = 0; !e && i < c->ingest_connect.n; i++) {
         if (zmq_connect(s->ingest, c->ingest_connect.item[i]) != 0)
             e = reason_set(why, DIFFUSE_IO, "ingest_connect: %s: %s", c->ingest_connect.item[i],
@@ -130,16 +132,20 @@ diffuse_err sockets_open(struct sockets *s, const struct conf *c,
     return e ? e : bind_all(s, c, log, why);
 }
 
-static void unbind_socket(void *socket, const char *endpoint) {
-    if (socket)
-        (void)zmq_unbind(socket, endpoint);
+/* ZeroMQ leaves the file behind. */
+static void unbind_socket(void *socket, struct sockets_bound *bound) {
+    if (!bound->endpoint[0])
+        return;
+    (void)zmq_unbind(socket, bound->endpoint);
+    endpoint_remove(bound->endpoint, &bound->file);
+    bound->endpoint[0] = '\0';
 }
 
-void sockets_unbind(struct sockets *s, const struct conf *c) {
-    unbind_socket(s->ingest, c->ingest);
-    unbind_socket(s->push, c->push);
-    unbind_socket(s->labels, c->labels);
-    unbind_socket(s->control, c->control);
+void sockets_unbind(struct sockets *s) {
+    unbind_socket(s->ingest, &s->ingest_at);
+    unbind_socket(s->push, &s->push_at);
+    unbind_socket(s->labels, &s->labels_at);
+    unbind_socket(s->control, &s->control_at);
 }
 
 static void close_socket(void **socket_p, int linger_ms) {
@@ -151,6 +157,7 @@ static void close_socket(void **socket_p, int linger_ms) {
 }
 
 void sockets_close(struct sockets *s, int linger_ms) {
+    sockets_unbind(s);
     if (s->ingest)
         zmq_socket_monitor(s->ingest, NULL, 0);
     if (s->push)

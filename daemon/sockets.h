@@ -5,14 +5,21 @@
 #include <stdint.h>
 
 #include "daemon/conf.h"
+#include "daemon/endpoint.h"
 #include "daemon/log.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
+
+struct sockets_bound {
+    char endpoint[CONF_TEXT_BYTES]; /* "": not bound */
+    struct endpoint_file file;
+};
 
 struct sockets {
     void *context;
     void *ingest, *push, *labels, *control;
     void *ingest_peers, *push_peers; /* monitors: connections that come and go */
+    struct sockets_bound ingest_at, push_at, labels_at, control_at;
 };
 
 struct sockets_limits {
@@ -28,8 +35,8 @@ DIFFUSE_MUST_CHECK diffuse_err sockets_open(struct sockets *s, const struct conf
                                             const struct sockets_limits *limits, struct log *log,
                                             struct reason *why);
 
-/* No new connections from here on; those that are there go on. */
-void sockets_unbind(struct sockets *s, const struct conf *c);
+/* No new connections from here on, and no socket files; the connections that are there go on. */
+void sockets_unbind(struct sockets *s);
 
 /* Close everything; waits up to linger_ms for subscribers to take what was sent. Fine when zeroed. */
 void sockets_close(struct sockets *s, int linger_ms);

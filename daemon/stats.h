@@ -20,6 +20,7 @@
     X(unaddressed, "messages refused without a stream to tell")                                    \
     X(feedback_ignored, "feedback that arrived; tuning is not offered")                            \
     X(disconnected, "publishers disconnected for what they sent")                                  \
+    X(left_unread, "publishers that left before all they had sent was read")                       \
     X(labels_dropped, "labels that a full subscriber did not get")                                 \
     X(streams_forgotten, "streams forgotten for newer ones")                                       \
     X(requests, "requests answered on control")                                                    \
