@@ -72,10 +72,12 @@ diffuse_err ckpt_labels_check(const json_t *labels, size_t n, struct reason *why
                           "labels: %zu names for the %zu rows of the classifier",
                           json_array_size(labels), n);
     for (size_t i = 0; i < n; i++) {
-        const char *name = json_string_value(json_array_get(labels, i));
+        const json_t *entry = json_array_get(labels, i);
+        const char *name = json_string_value(entry);
 
-        if (!name)
-            return reason_set(why, DIFFUSE_CORRUPT, "labels: entry %zu is not a string", i);
+        if (!name || strlen(name) != json_string_length(entry))
+            return reason_set(why, DIFFUSE_CORRUPT, "labels: entry %zu is not a string of UTF-8",
+                              i);
         if (ckpt_label_check(name, &inner))
             return reason_set(why, DIFFUSE_CORRUPT, "labels: entry %zu: %.400s", i, inner.text);
     }

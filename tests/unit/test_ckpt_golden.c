@@ -1,0 +1,101 @@
+/* test_ckpt_golden.c - a file of format version 1, made without this code, loads for ever. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/ckpt/ckpt.h"
+
+#include "cmocka.h"
+
+/* The recipe: tests/golden/make_ckpt_v1.py. */
+#define GOLDEN    "tests/golden/ckpt-v1.safetensors"
+#define GOLDEN_ID "8a42c44c9fa8fcd6549e8961bb88aba88f8fce44a5408d9e134aeb888a7c5be1"
+
+static struct arena arena;
+static struct model *model;
+
+static int set_up(void **state) {
+    struct reason why = {""};
+
+    (void)state;
+    if (!ckpt_read(GOLDEN, NULL, &arena, &model, &why))
+        return 0;
+    fprintf(stderr, "%s\n", why.text);
+    return -1;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    arena_done(&arena);
+    return 0;
+}
+
+static void test_config(void **state) {
+    const struct net_config *c = &model->config;
+
+    (void)state;
+    assert_int_equal(c->vocab, 5);
+    assert_int_equal(c->width, 4);
+    assert_int_equal(c->mlp_width, 6);
+    assert_int_equal(c->head_width, 3);
+    assert_int_equal(c->labels, 2);
+    assert_int_equal(c->steps, 2);
+    assert_int_equal(c->ngram_order, 2);
+    assert_int_equal(c->ngram_rows, 7);
+    assert_int_equal(c->offsets[0], 1);
+    assert_int_equal(c->offsets[1], 2);
+    assert_true(c->alpha == 0.625f);
+    assert_true(c->noise_std == 0.05f);
+    assert_true(c->per_step);
+    assert_int_equal(c->boundary, NET_BOUNDARY_ZERO);
+    assert_int_equal(c->norm, NET_NORM_PRE);
+    assert_int_equal(c->pool, NET_POOL_MEAN_MAX);
+}
+
+static void test_facts(void **state) {
+    size_t len;
+
+    (void)state;
+    assert_string_equal(model->id, GOLDEN_ID);
+    assert_int_equal(strspn(model->parent, "ab"), 64);
+    assert_string_equal(model->labels[0], "calm");
+    assert_string_equal(model->labels[1], "al\xc3\xa1rm");
+    assert_true(model->temperature == 1.25f);
+    assert_int_equal(model->max_length, 128);
+    assert_string_equal(model->provenance, "{\"recipe\":\"tests/golden/make_ckpt_v1.py\"}");
+    assert_int_equal(tokenizer_kind_of(model->tokenizer), TOKENIZER_WORDPIECE);
+    assert_int_equal(tokenizer_vocab_size(model->tokenizer), 5);
+    assert_memory_equal(tokenizer_piece(model->tokenizer, 4, &len), "##s", 3);
+    assert_int_equal(len, 3);
+}
+
+static void test_numbers(void **state) {
+    struct weights_list *list = malloc(sizeof *list);
+
+    (void)state;
+    assert_non_null(list);
+    weights_list_make(&model->config, list);
+    assert_int_equal(list->n, 26);
+    for (size_t k = 0; k < list->n; k++) {
+        const struct weights_tensor *t = &list->tensor[k];
+
+        for (size_t i = 0; i < t->count; i++) {
+            int step = (int)((37 * i + 11 * strlen(t->name)) % 64) - 32;
+
+            assert_true(model->weights->block[t->offset + i] == (real)step / 64);
+        }
+    }
+    free(list);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_numbers),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
