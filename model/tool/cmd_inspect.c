@@ -94,12 +94,21 @@ static json_t *make_report(const char *path, const struct ckpt *k, const struct 
     return report;
 }
 
+/* The file may come from anywhere: it gets no say over the terminal. */
+static void print_clean(const char *text) {
+    for (; text && *text; text++)
+        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
 static void print_value(const char *key, const json_t *value) {
     char *text = NULL;
 
     if (!json_is_string(value))
         text = json_dumps(value, JSON_ENCODE_ANY);
-    printf("%-15s %s\n", key, text ? text : json_string_value(value));
+    print_clean(key);
+    printf("%*s", strlen(key) < 15 ? 16 - (int)strlen(key) : 1, "");
+    print_clean(text ? text : json_string_value(value));
+    putchar('\n');
     free(text);
 }
 
