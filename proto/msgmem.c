@@ -3,7 +3,10 @@
 
 #include <assert.h>
 #include <stdalign.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#define UNIT alignof(max_align_t)
 
 static void *give(void *state, size_t size) {
     return msgmem_alloc(state, size);
@@ -15,12 +18,12 @@ static void keep(void *state, void *block) {
 }
 
 void msgmem_init(struct msgmem *m, void *buffer, size_t size) {
-    size_t skip = (size_t)(-(uintptr_t)buffer % alignof(max_align_t));
+    size_t skip = (size_t)(-(uintptr_t)buffer % UNIT);
 
     if (skip > size)
         skip = size;
     *m = (struct msgmem){.base = (unsigned char *)buffer + skip,
-                         .cap = size - skip,
+                         .cap = (size - skip) / UNIT * UNIT, /* whole units, so all blocks align */
                          .allocator = {.alloc = give, .free = keep}};
     m->allocator.allocator_data = m;
 }
@@ -31,18 +34,14 @@ void msgmem_reset(struct msgmem *m) {
 }
 
 void *msgmem_alloc(struct msgmem *m, size_t size) {
-    const size_t unit = alignof(max_align_t);
-    size_t room = m->cap - m->used;
     unsigned char *block = m->base + m->used;
 
     assert(m->used <= m->cap);
-    if (size > room) {
+    if (size > m->cap - m->used) {
         m->full = true;
         return NULL;
     }
-    /* Rounded up so that the next block is aligned too; the last one may end at the very end. */
-    size += (unit - size % unit) % unit;
-    m->used += size < room ? size : room;
+    m->used += (size + UNIT - 1) / UNIT * UNIT;
     if (m->used > m->high)
         m->high = m->used;
     return block;

@@ -23,8 +23,8 @@ struct msgmem {
     ProtobufCAllocator allocator;
 };
 
-/* Take over size bytes at buffer (any alignment; up to 15 bytes are lost to it). Allocates nothing.
- * The struct must not be moved afterwards: its allocator points at itself. */
+/* Take over size bytes at buffer (any alignment, which may cost up to 30 of them). Allocates
+ * nothing. The struct must not be moved afterwards: its allocator points at itself. */
 void msgmem_init(struct msgmem *m, void *buffer, size_t size);
 
 /* Free everything that was given out. Constant time; keeps `high`. */
