@@ -4,8 +4,15 @@
  *   ag_news  folder with train.csv and test.csv as published ("class","title","description"); title and
  *            description are joined by a space; labels are World, Sports, Business, Sci/Tech
  *   tsv      label TAB text, a file; or a folder with train.tsv, test.tsv (and val.tsv or valid.tsv)
+ * Rows are handed out as published: AG News keeps its backslashes for line ends and its "#39;" for an
+ * apostrophe, in training and test alike, and the tokenizer splits them. A byte order mark at the
+ * start of a file, CR at line ends and blank lines are dropped.
+ * A bad row is one that the kind cannot read (quotes, columns, TAB, a NUL byte), whose label is empty,
+ * over LIMIT_LABEL_BYTES or has control characters, or whose text is blank; label and text must be
+ * UTF-8.
  * Each file may be gzip (name.gz is looked for when name is absent). A bad row is counted and its line
- * number kept; more than 1 % bad rows (and more than 10) end the reading with BADDATA.
+ * number kept; more than 1 % bad rows of those read so far (and more than 10) end the reading with
+ * BADDATA.
  */
 #ifndef MODEL_DATA_DATASET_H
 #define MODEL_DATA_DATASET_H

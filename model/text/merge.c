@@ -68,11 +68,12 @@ static diffuse_err grow_pairs(struct merge *m) {
 
 static diffuse_err pair_of(struct merge *m, uint32_t left, uint32_t right, uint32_t *ret_pair) {
     uint32_t at = slot_of(m, left, right);
-    diffuse_err e;
 
     if (m->slots[at] == NONE) {
         if (m->n_pairs == m->cap_pairs) {
-            if ((e = grow_pairs(m)))
+            diffuse_err e = grow_pairs(m);
+
+            if (e)
                 return e;
             at = slot_of(m, left, right);
         }

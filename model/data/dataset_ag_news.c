@@ -1,0 +1,121 @@
+/* dataset_ag_news.c - AG News as published (Zhang et al., 2015): train.csv and test.csv of "class",
+ * "title","description". */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/data/csvfile.h"
+#include "model/data/dataset_kind.h"
+#include "model/data/split_path.h"
+
+static const char *const labels[] = {"World", "Sports", "Business", "Sci/Tech"};
+
+struct ag_news {
+    struct csvfile *file;
+    char *text; /* title and description joined */
+    size_t cap;
+};
+
+static void close_files(void *state) {
+    struct ag_news *s = state;
+
+    if (!s)
+        return;
+    csvfile_close(s->file);
+    free(s->text);
+    free(s);
+}
+
+static diffuse_err open_files(const char *path, enum dataset_split split, void **ret_state,
+                              struct reason *why) {
+    static const char *const names[] = {
+        [DATASET_TRAIN] = "train.csv", [DATASET_TEST] = "test.csv", [DATASET_VALID] = "valid.csv"};
+    struct ag_news *s = calloc(1, sizeof *s);
+    char *file = NULL;
+    diffuse_err e;
+
+    if (!s)
+        return reason_set(why, DIFFUSE_NOMEM, "%s: out of memory", path);
+    if ((e = split_path_join(path, names[split], &file, why)) ||
+        (e = csvfile_open(file, &s->file, why))) {
+        free(file);
+        close_files(s);
+        return e;
+    }
+    free(file);
+    *ret_state = s;
+    return DIFFUSE_OK;
+}
+
+/* Title, a space, description: half of some copies' titles are empty, and no space is put then. */
+static diffuse_err join(struct ag_news *s, const struct csvfile_field *title,
+                        const struct csvfile_field *description, size_t *ret_len) {
+    size_t gap = title->len > 0, len = title->len + gap + description->len;
+
+    if (len + 1 > s->cap) {
+        char *text = realloc(s->text, 2 * (len + 1));
+
+        if (!text)
+            return DIFFUSE_NOMEM;
+        s->text = text;
+        s->cap = 2 * (len + 1);
+    }
+    memcpy(s->text, title->bytes, title->len);
+    if (gap)
+        s->text[title->len] = ' ';
+    memcpy(s->text + title->len + gap, description->bytes, description->len + 1);
+    *ret_len = len;
+    return DIFFUSE_OK;
+}
+
+static diffuse_err next_row(void *state, struct dataset_row *ret_row, enum dataset_got *ret_got,
+                            struct reason *why) {
+    struct ag_news *s = state;
+    struct csvfile_record record;
+    const char *class;
+    bool more;
+    diffuse_err e;
+
+    if ((e = csvfile_next(s->file, &record, &more, why)))
+        return e;
+    *ret_got = DATASET_END;
+    if (!more)
+        return DIFFUSE_OK;
+    *ret_got = DATASET_BAD_ROW;
+    ret_row->line = record.line;
+    if (record.flaw)
+        return reason_set(why, DIFFUSE_OK, "%s", record.flaw);
+    if (record.n != 3)
+        return reason_set(why, DIFFUSE_OK, "%zu columns; expected class,title,description",
+                          record.n);
+    class = record.fields[0].bytes;
+    if (class[0] < '1' || class[0] > '4' || class[1])
+        return reason_set(why, DIFFUSE_OK, "class '%.20s'; expected 1 to 4", class);
+    if ((e = join(s, &record.fields[1], &record.fields[2], &ret_row->len)))
+        return reason_set(why, e, "%s: out of memory for a row",
+                          gzfile_path(csvfile_gzfile(s->file)));
+    ret_row->label = labels[class[0] - '1'];
+    ret_row->text = s->text;
+    *ret_got = DATASET_ROW;
+    return DIFFUSE_OK;
+}
+
+static const char *current_file(const void *state) {
+    const struct ag_news *s = state;
+
+    return gzfile_path(csvfile_gzfile(s->file));
+}
+
+static void progress(const void *state, uint64_t *ret_read, uint64_t *ret_total) {
+    const struct ag_news *s = state;
+
+    gzfile_progress(csvfile_gzfile(s->file), ret_read, ret_total);
+}
+
+const struct dataset_kind dataset_ag_news = {.name = "ag_news",
+                                             .labels = labels,
+                                             .n_labels = 4,
+                                             .open = open_files,
+                                             .next = next_row,
+                                             .file = current_file,
+                                             .progress = progress,
+                                             .close = close_files};

@@ -1,0 +1,33 @@
+/* dataset_kind.h - what a kind of data set must provide. One file a kind: dataset_NAME.c; the list
+ * is at the top of dataset.c. */
+#ifndef MODEL_DATA_DATASET_KIND_H
+#define MODEL_DATA_DATASET_KIND_H
+
+#include "model/data/dataset.h"
+
+enum dataset_got {
+    DATASET_ROW,     /* a row; dataset.c still checks its label and text */
+    DATASET_BAD_ROW, /* row.line is set and *why says what is wrong with it */
+    DATASET_END
+};
+
+struct dataset_kind {
+    const char *name;
+    const char *const *labels; /* in id order; NULL where the rows decide */
+    uint32_t n_labels;
+
+    /* Open the split under path. Errors as dataset_open. */
+    diffuse_err (*open)(const char *path, enum dataset_split split, void **ret_state,
+                        struct reason *why);
+    /* Errors (not bad rows) as dataset_next. The row is borrowed until the next call. */
+    diffuse_err (*next)(void *state, struct dataset_row *ret_row, enum dataset_got *ret_got,
+                        struct reason *why);
+    const char *(*file)(const void *state); /* the file that the last row came from, borrowed */
+    void (*progress)(const void *state, uint64_t *ret_read, uint64_t *ret_total);
+    void (*close)(void *state); /* fine with NULL */
+};
+
+extern const struct dataset_kind dataset_ag_news;
+extern const struct dataset_kind dataset_tsv;
+
+#endif
