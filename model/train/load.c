@@ -1,0 +1,179 @@
+/* load.c - see load.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/ckpt/ckpt.h"
+#include "model/text/symbol_vocab.h"
+#include "model/text/wordpiece_train.h"
+#include "model/train/load.h"
+
+#define TICK_ROWS 1024 /* rows between two looks at the progress */
+
+static void show_progress(const struct load *l, const struct dataset *d, uint64_t row) {
+    struct dataset_stats s;
+
+    if (!l->tick || row % TICK_ROWS)
+        return;
+    dataset_stats(d, &s);
+    l->tick(l->user, s.bytes_read, s.bytes_total);
+}
+
+/* The labels that the kind itself fixes. */
+static diffuse_err fixed_labels(const struct dataset *d, struct label_set *labels, bool *ret_fixed) {
+    uint32_t n = 0, id;
+    const char *const *names = dataset_labels(d, &n);
+
+    for (uint32_t i = 0; names && i < n; i++) {
+        diffuse_err e = label_set_add(labels, names[i], &id);
+
+        if (e)
+            return e;
+    }
+    *ret_fixed = names != NULL;
+    return DIFFUSE_OK;
+}
+
+/* The vocabulary in the making, of whichever tokenizer is asked for. */
+struct learner {
+    const struct load_vocab_options *o; /* NULL: none is wanted */
+    struct wordpiece_train *pieces;
+    struct symbol_vocab *symbols;
+};
+
+static void learner_done(struct learner *v) {
+    wordpiece_train_free(v->pieces);
+    symbol_vocab_free(v->symbols);
+}
+
+static diffuse_err learner_init(struct learner *v, const struct load_vocab_options *o) {
+    *v = (struct learner){.o = o};
+    if (o && o->kind == TOKENIZER_WORDPIECE)
+        return wordpiece_train_new(&v->pieces);
+    if (o && o->kind == TOKENIZER_SYMBOL)
+        return symbol_vocab_new(&v->symbols);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err learner_add(struct learner *v, const struct dataset_row *row) {
+    if (v->pieces)
+        return wordpiece_train_add(v->pieces, row->text, row->len);
+    if (v->symbols)
+        return symbol_vocab_add(v->symbols, row->text, row->len);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err learner_build(const struct learner *v, char **ret_vocab, size_t *ret_len,
+                                 struct reason *why) {
+    uint8_t *vocab = NULL;
+    size_t len = 0;
+    diffuse_err e = DIFFUSE_OK;
+
+    if (v->pieces)
+        e = wordpiece_train_build(v->pieces, v->o->size, v->o->min_count, &vocab, &len, why);
+    else if (v->symbols)
+        e = symbol_vocab_build(v->symbols, v->o->size, v->o->min_count, &vocab, &len, why);
+    if (e)
+        return e;
+    *ret_vocab = (char *)vocab;
+    *ret_len = len;
+    return DIFFUSE_OK;
+}
+
+static diffuse_err new_label(struct label_set *labels, const struct dataset_row *row, bool fixed,
+                             struct reason *why) {
+    uint32_t id;
+    diffuse_err e;
+
+    if (fixed || !label_set_find(labels, row->label, &id))
+        return DIFFUSE_OK;
+    e = ckpt_label_check(row->label, why);
+    if (!e && (e = label_set_add(labels, row->label, &id)))
+        (void)reason_set(why, e, "line %llu: more than %u labels", (unsigned long long)row->line,
+                         LIMIT_LABELS);
+    return e;
+}
+
+static diffuse_err survey_rows(const struct load *l, struct dataset *d, struct learner *learner,
+                               struct label_set *labels, bool fixed, struct reason *why) {
+    struct dataset_row row;
+    bool more = true;
+
+    for (uint64_t n = 0;; n++) {
+        diffuse_err e = dataset_next(d, &row, &more, why);
+
+        if (e || !more)
+            return e;
+        if ((e = new_label(labels, &row, fixed, why)) || (e = learner_add(learner, &row)))
+            return e;
+        show_progress(l, d, n);
+    }
+}
+
+diffuse_err load_survey(const struct load *l, const struct load_vocab_options *o,
+                        struct label_set *labels, char **ret_vocab, size_t *ret_len,
+                        struct reason *why) {
+    struct dataset *d = NULL;
+    struct learner learner;
+    bool fixed = false;
+    diffuse_err e = learner_init(&learner, o);
+
+    if (!e)
+        e = dataset_open(l->spec, l->split, &d, why);
+    if (!e)
+        e = fixed_labels(d, labels, &fixed);
+    if (!e)
+        e = survey_rows(l, d, &learner, labels, fixed, why);
+    if (!e && labels->n == 0)
+        e = reason_set(why, DIFFUSE_BADDATA, "%s: no rows", l->spec);
+    if (!e && !fixed)
+        label_set_sort(labels);
+    if (!e)
+        e = learner_build(&learner, ret_vocab, ret_len, why);
+    learner_done(&learner);
+    dataset_close(d);
+    return e;
+}
+
+static diffuse_err add_row(const struct load *l, const struct dataset_row *row,
+                           const struct tokenizer *t, const struct label_set *labels,
+                           size_t max_length, struct rows *rows, struct reason *why) {
+    uint32_t id;
+    diffuse_err e;
+
+    if (label_set_find(labels, row->label, &id))
+        return reason_set(why, DIFFUSE_BADDATA,
+                          "%s: line %llu: label \"%.60s\" is not one of the model's %u (%s, ...)",
+                          l->spec, (unsigned long long)row->line, row->label, labels->n,
+                          labels->n ? labels->names[0] : "none");
+    e = rows_add(rows, t, row->text, row->len, id, max_length);
+    if (e)
+        (void)reason_set(why, e, "%s: line %llu: %s", l->spec, (unsigned long long)row->line,
+                         diffuse_strerror(e));
+    return e;
+}
+
+diffuse_err load_rows(const struct load *l, const struct tokenizer *t,
+                      const struct label_set *labels, size_t max_length, struct rows *ret_rows,
+                      struct dataset_stats *ret_stats, struct reason *why) {
+    struct rows rows = {0};
+    struct dataset *d = NULL;
+    struct dataset_row row;
+    bool more = true;
+    diffuse_err e = dataset_open(l->spec, l->split, &d, why);
+
+    for (uint64_t n = 0; !e; n++) {
+        e = dataset_next(d, &row, &more, why);
+        if (e || !more)
+            break;
+        e = add_row(l, &row, t, labels, max_length, &rows, why);
+        show_progress(l, d, n);
+    }
+    if (e) {
+        rows_done(&rows);
+    } else {
+        *ret_rows = rows;
+        dataset_stats(d, ret_stats);
+    }
+    dataset_close(d);
+    return e;
+}
