@@ -149,20 +149,18 @@ static diffuse_err add_sighting(struct merge *m, struct pair *p, uint32_t word) 
 static diffuse_err count_in(struct merge *m, uint32_t word, uint32_t symbol) {
     const struct merge_word *w = &m->words->words[word];
     const uint32_t *s = m->words->symbols + w->start;
-    diffuse_err e;
+    diffuse_err e = DIFFUSE_OK;
 
-    for (uint32_t i = 0; i + 1 < w->len; i++) {
+    for (uint32_t i = 0; !e && i + 1 < w->len; i++) {
         uint32_t pair;
 
         if ((e = pair_of(m, s[i], s[i + 1], &pair)))
-            return e;
+            break;
         m->pairs[pair].count += w->count;
-        if (symbol != NONE && s[i] != symbol && s[i + 1] != symbol)
-            continue;
-        if ((e = add_sighting(m, &m->pairs[pair], word)))
-            return e;
+        if (symbol == NONE || s[i] == symbol || s[i + 1] == symbol)
+            e = add_sighting(m, &m->pairs[pair], word);
     }
-    return DIFFUSE_OK;
+    return e;
 }
 
 static void count_out(struct merge *m, uint32_t word) {
@@ -177,20 +175,18 @@ static void count_out(struct merge *m, uint32_t word) {
 static diffuse_err queue_pairs(struct merge *m, uint32_t word, uint32_t symbol) {
     const struct merge_word *w = &m->words->words[word];
     const uint32_t *s = m->words->symbols + w->start;
-    diffuse_err e;
+    diffuse_err e = DIFFUSE_OK;
 
-    for (uint32_t i = 0; i + 1 < w->len; i++) {
+    for (uint32_t i = 0; !e && i + 1 < w->len; i++) {
         uint32_t pair;
 
-        if (symbol != NONE && s[i] != symbol && s[i + 1] != symbol)
+        if (s[i] != symbol && s[i + 1] != symbol)
             continue;
         pair = m->slots[slot_of(m, s[i], s[i + 1])];
-        if (m->pairs[pair].count < m->min_count || m->pairs[pair].count <= m->pairs[pair].queued)
-            continue;
-        if ((e = heap_push(m, pair)))
-            return e;
+        if (m->pairs[pair].count >= m->min_count && m->pairs[pair].count > m->pairs[pair].queued)
+            e = heap_push(m, pair);
     }
-    return DIFFUSE_OK;
+    return e;
 }
 
 static void rewrite(struct merge *m, uint32_t word, uint32_t left, uint32_t right,

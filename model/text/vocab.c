@@ -49,16 +49,13 @@ size_t vocab_bytes(const uint8_t *text, size_t len) {
 
 static inline uint32_t find(const struct vocab *v, uint64_t h, const uint8_t *piece, size_t len) {
     for (uint32_t at = slot_of(v, h);; at = (at + 1) & v->mask) {
-        struct vocab_slot slot = v->slots[at];
-        const struct vocab_piece *p;
+        const struct vocab_slot *slot = &v->slots[at];
 
-        if (slot.id == VOCAB_NONE)
+        if (slot->mark == mark_of(h) && slot->id != VOCAB_NONE && slot->piece.len == len &&
+            memcmp(v->text + slot->piece.start, piece, len) == 0)
+            return slot->id;
+        if (slot->id == VOCAB_NONE)
             return VOCAB_NONE;
-        if (slot.mark != mark_of(h))
-            continue;
-        p = &v->pieces[slot.id];
-        if (p->len == len && memcmp(v->text + p->start, piece, len) == 0)
-            return slot.id;
     }
 }
 
@@ -77,7 +74,7 @@ static diffuse_err insert(const struct vocab *v, struct vocab_slot *slots, uint3
         if (++probes > PROBES_MAX)
             return reason_set(why, DIFFUSE_CORRUPT,
                               "vocabulary line %u: thousands of pieces share one hash", id + 1);
-    slots[at] = (struct vocab_slot){.mark = mark_of(h), .id = id};
+    slots[at] = (struct vocab_slot){mark_of(h), id, *p};
     return DIFFUSE_OK;
 }
 

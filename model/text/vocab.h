@@ -23,6 +23,7 @@ struct vocab_piece {
 struct vocab_slot {
     uint32_t mark; /* high half of the piece's hash: settles most comparisons without the text */
     uint32_t id;   /* VOCAB_NONE: free */
+    struct vocab_piece piece;
 };
 
 struct vocab {

@@ -57,13 +57,14 @@ static void mark_used(struct selection *s, const struct vocab *v) {
 static diffuse_err try_first(struct selection *s, uint32_t n, uint32_t *ret_used) {
     struct arena arena;
     struct vocab *v;
-    uint32_t used = 0;
     diffuse_err e;
 
     render(s, n, false);
     if ((e = arena_init(&arena, vocab_bytes(s->text, s->len))))
         return e;
     if (!(e = vocab_new(&arena, s->text, s->len, &v, NULL))) {
+        uint32_t used = 0;
+
         memset(s->used, 0, tally_size(s->pieces));
         memset(s->used, 1, s->n_chars);
         mark_used(s, v);
@@ -77,11 +78,13 @@ static diffuse_err try_first(struct selection *s, uint32_t n, uint32_t *ret_used
 
 /* The last try leaves its marks in used: they belong to *ret_n. */
 static diffuse_err bisect(struct selection *s, uint32_t room, uint32_t *ret_n) {
-    uint32_t fits = s->n_chars, n = tally_size(s->pieces), too_many = n + 1, used;
-    diffuse_err e;
+    uint32_t fits = s->n_chars, n = tally_size(s->pieces), too_many = n + 1;
 
     for (;;) {
-        if ((e = try_first(s, n, &used)))
+        uint32_t used = 0;
+        diffuse_err e = try_first(s, n, &used);
+
+        if (e)
             return e;
         if (used <= room)
             fits = n;

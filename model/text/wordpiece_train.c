@@ -71,13 +71,13 @@ static diffuse_err add_ascii(struct build *b) {
     diffuse_err e = DIFFUSE_OK;
 
     for (uint8_t c = '!'; !e && c <= '~'; c++) {
-        uint8_t piece[UTF8_MAX + 2];
+        const uint8_t inside[3] = {'#', '#', c};
 
         if (c >= 'A' && c <= 'Z')
             continue;
         e = tally_add(b->pieces, &c, 1, 0, NULL);
         if (!e && ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')))
-            e = tally_add(b->pieces, piece, char_piece(&c, 1, true, piece), 0, NULL);
+            e = tally_add(b->pieces, inside, 3, 0, NULL);
     }
     return e;
 }

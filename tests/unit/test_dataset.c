@@ -294,7 +294,6 @@ static char *big_text(unsigned rows) {
 
 static void gzip_is_read_alike(void **state) {
     char *text = big_text(2000);
-    struct dataset *d;
     struct dataset_stats stats;
     struct stat st;
     struct reason why = {""};
@@ -302,7 +301,7 @@ static void gzip_is_read_alike(void **state) {
     (void)state;
     write_gzip("big.tsv.gz", text);
     for (unsigned i = 0; i < 2; i++) { /* by its name, and by the name without .gz */
-        d = opened("tsv", i ? "big.tsv" : "big.tsv.gz", DATASET_TRAIN);
+        struct dataset *d = opened("tsv", i ? "big.tsv" : "big.tsv.gz", DATASET_TRAIN);
         assert_int_equal(drain(d, &why), DIFFUSE_OK);
         dataset_stats(d, &stats);
         assert_int_equal(stat(path_of("big.tsv.gz"), &st), 0);
