@@ -160,9 +160,10 @@ DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_fd(diffuse_client *client, in
 /* --- one-way sending --- */
 
 /* Publish a sample without asking for its answer; whoever watches the stream sees the label. The
- * first call waits until the daemon listens. May be lost on the way when the daemon cannot keep up;
- * it notices the gap in seq. Errors: BUSY (the queue is full; the sample was not sent), UNREACH,
- * NOMEM, TOOBIG, INVAL, BADNAME. */
+ * first call waits until the daemon listens. May be lost on the way when the daemon cannot keep up,
+ * which notices the gap in seq; and what it has not yet read when the client goes is lost too.
+ * Errors: BUSY (the queue is full; the sample was not sent), UNREACH, NOMEM, TOOBIG, INVAL,
+ * BADNAME. */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_publish(diffuse_client *client,
                                                            const struct diffuse_sample *sample,
                                                            int timeout_ms);

@@ -9,7 +9,7 @@
 
 #include "client/ctl/verb.h"
 
-enum { INFLIGHT = 256, TOKENS_MAX = 65536, RETRY_MS = 1, LOOK_MS = 20 };
+enum { INFLIGHT = 256, TOKENS_MAX = 65536, RETRY_MS = 1, LOOK_MS = 20, IDLE_MS = 1000 };
 
 struct send_args {
     const char *stream;
@@ -22,6 +22,7 @@ struct sender {
     const struct verb_env *env;
     struct send_args args;
     diffuse_client *client;
+    diffuse_watch *watch; /* without --push: the labels of our stream, to know when to leave */
     struct verb_progress progress;
     uint64_t sent, answered, failed, refused; /* failed: no label came; refused: never sent */
     char **texts;                             /* --wait: lines in flight, by seq modulo INFLIGHT */
@@ -38,11 +39,11 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static const char doc[] = "Send each line of standard input as a sample. By default samples are "
-                          "published on ingest, and a "
-                          "daemon that cannot keep up may lose some; with --push none is lost, and "
-                          "the exit status is 1 when "
-                          "one got no label.";
+static const char doc[] =
+    "Send each line of standard input as a sample, and count the labels that come. By default "
+    "samples are published on ingest, where a daemon that cannot keep up may lose some; with "
+    "--push "
+    "none is lost. The exit status is 1 when a sample got no label.";
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     struct send_args *a = state->input;
@@ -136,17 +137,36 @@ static diffuse_err push(struct sender *s, const struct diffuse_sample *sample) {
     return e ? e : diffuse_submit(s->client, sample, s->env->timeout_ms, &ticket);
 }
 
+/* Count the labels of our stream that have come, waiting for the first of them only. */
+static diffuse_err see_labels(struct sender *s, int timeout_ms) {
+    diffuse_result *r;
+    diffuse_err e;
+
+    while (!(e = diffuse_watch_next(s->watch, timeout_ms, &r))) {
+        if (strcmp(diffuse_result_stream(r), s->args.stream) == 0) {
+            s->answered++;
+            s->failed += diffuse_result_error(r) != DIFFUSE_OK;
+            timeout_ms = 0;
+        }
+        diffuse_result_free(r);
+    }
+    return e == DIFFUSE_TIMEOUT && timeout_ms == 0 ? DIFFUSE_OK : e;
+}
+
 /* A full queue is waited for: what is lost is lost on the way, not here. */
 static diffuse_err publish(struct sender *s, const struct diffuse_sample *sample) {
     int left_ms = s->env->timeout_ms;
     diffuse_err e;
 
+    if (!s->watch && (e = diffuse_watch_new(s->client, s->args.stream, DIFFUSE_WATCH_LABELS,
+                                            left_ms, &s->watch)))
+        return e;
     while ((e = diffuse_publish(s->client, sample, s->env->timeout_ms)) == DIFFUSE_BUSY &&
            left_ms > 0 && !*s->env->stop) {
         (void)poll(NULL, 0, RETRY_MS);
         left_ms -= RETRY_MS;
     }
-    return e;
+    return e ? e : see_labels(s, 0);
 }
 
 static diffuse_err send_line(struct sender *s, const char *line, size_t len) {
@@ -206,34 +226,31 @@ static diffuse_err send_all(struct sender *s) {
         verb_progress_show(&s->progress, "sent", s->sent);
     }
     free(in.buffer);
-    while (!e && diffuse_inflight(s->client) > 0) {
-        e = answer(s, s->env->timeout_ms);
+    while (!e && s->answered < s->sent) {
+        e = s->args.push ? answer(s, s->env->timeout_ms) : see_labels(s, IDLE_MS);
         verb_progress_show(&s->progress, "answered", s->answered);
     }
+    if (e == DIFFUSE_TIMEOUT && !s->args.push)
+        e = DIFFUSE_OK; /* the rest is lost; the count says so */
     verb_progress_end(&s->progress);
     return e;
 }
 
 /* The count, and the exit status. */
 static int report(struct sender *s, diffuse_err e) {
-    size_t open = diffuse_inflight(s->client);
     int status = VERB_DONE;
 
     if (e)
         status = verb_fail(s->client, e);
-    if (s->failed || s->refused || open)
+    if (s->failed || s->refused || (s->args.push && s->answered < s->sent))
         status = VERB_FAILED;
     if (s->args.quiet && status == VERB_DONE)
         return status;
-    fprintf(stderr, "sent %" PRIu64, s->sent);
-    if (s->args.push)
-        fprintf(stderr, ", answered %" PRIu64, s->answered);
+    fprintf(stderr, "sent %" PRIu64 ", answered %" PRIu64, s->sent, s->answered);
     if (s->failed)
         fprintf(stderr, ", %" PRIu64 " of them without a label", s->failed);
     if (s->refused)
         fprintf(stderr, ", not sent %" PRIu64, s->refused);
-    if (open)
-        fprintf(stderr, ", unanswered %zu", open);
     fputc('\n', stderr);
     return status;
 }
@@ -268,6 +285,7 @@ int ctl_send(struct verb_env *env, int argc, char **argv) {
         free(s.texts[i]);
     free(s.texts);
     free(s.ids);
+    diffuse_watch_free(s.watch);
     diffuse_client_free(s.client);
     return status;
 }
