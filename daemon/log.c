@@ -64,6 +64,15 @@ void log_line(struct log *log, enum log_level level, const char *format, ...) {
     write_line(log, level, "", 0, text);
 }
 
+static const char *about(unsigned kind) {
+    static const char *const words[] = {"connections", "dropped labels", "feedback", "gaps",
+                                        "requests"};
+    unsigned i = kind - LOG_KIND_PEER;
+    if (kind < LOG_KIND_PEER)
+        return diffuse_errname((diffuse_err)kind);
+    return i < sizeof words / sizeof words[0] ? words[i] : "input";
+}
+
 /* Close a kind's second if it is over, and say what it left out. */
 static void roll(struct log *log, unsigned kind, uint64_t now) {
     if (now - log->kind[kind].since < SECOND)
@@ -73,7 +82,8 @@ static void roll(struct log *log, unsigned kind, uint64_t now) {
     log->kind[kind].lines = 0;
     log->kind[kind].held = 0;
     if (held > 0)
-        log_line(log, LOG_LEVEL_WARNING, "%" PRIu32 " more lines like those before were left out", held);
+        log_line(log, LOG_LEVEL_WARNING, "%" PRIu32 " more lines about %s were left out", held,
+                 about(kind));
 }
 
 void log_input(struct log *log, unsigned kind, const char *stream, size_t stream_len, uint64_t seq,

@@ -245,7 +245,7 @@ static void begin_stop(struct loop *l, uint32_t number) {
     log_line(l->log, LOG_LEVEL_NOTICE, "%s: stopping; %zu samples are still to be answered",
              number == SIGTERM ? "SIGTERM" : "SIGINT", inflight_count(l->inflight));
     send_event(&l->send, "$sys/stopping", 13, "stopping", "no new connections are taken");
-    sockets_unbind(l->sockets);
+    sockets_hide(l->sockets);
 }
 
 static void read_signals(struct loop *l) {
@@ -260,11 +260,12 @@ static void read_signals(struct loop *l) {
 
 /* --- the loop -------------------------------------------------------------------------------------- */
 
-/* At stop: what was sent before is read until it is quiet, within stop_wait. */
-static bool still_reading(struct loop *l, bool any, uint64_t now) {
+/* At stop: what was sent before is read until it is quiet, within stop_wait. While the ring is full
+ * nothing can be read, which is no quiet. */
+static bool still_reading(struct loop *l, bool busy, uint64_t now) {
     if (!l->stopping)
         return true;
-    if (any)
+    if (busy)
         l->quiet_since = now;
     return now - l->quiet_since < (uint64_t)QUIET_MS * MS && now - l->stop_since < l->conf->stop_wait;
 }
@@ -317,7 +318,8 @@ void loop_run(struct loop *l) {
         bool any = reading && read_samples(l);
         bool blocked = !answer_samples(l);
         uint64_t now = clock_now();
-        reading = reading && still_reading(l, any || blocked, now);
+        bool full = inflight_open(l->inflight) == NULL;
+        reading = reading && still_reading(l, any || full, now);
         tick(l, now);
         if (!reading && inflight_count(l->inflight) == 0)
             return;

@@ -56,7 +56,8 @@ static void add_compute(struct plan *p, const struct conf *c, const struct net_c
     p->arena_bytes += c->workers * bench + workers;
 
     uint64_t blas = BLAS_BYTES + largest_panel(n);
-    add(p, "matrix library", c->workers * blas, CONF_KEY_workers, blas, c->workers,
+    uint64_t one_less = blas + bench + sizeof(struct worker) + STACK_BYTES; /* of all rows */
+    add(p, "matrix library", c->workers * blas, CONF_KEY_workers, one_less, c->workers,
         "workers %" PRIu64 " x OpenBLAS's buffers at these matrix sizes", c->workers);
     uint64_t threads = FIXED_THREADS + c->workers;
     add(p, "stacks", threads * STACK_BYTES, CONF_KEYS, 0, 0, "threads %" PRIu64 " x %u KiB", threads,

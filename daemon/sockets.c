@@ -132,20 +132,17 @@ diffuse_err sockets_open(struct sockets *s, const struct conf *c,
     return e ? e : bind_all(s, c, log, why);
 }
 
-/* ZeroMQ leaves the file behind. */
-static void unbind_socket(void *socket, struct sockets_bound *bound) {
-    if (!bound->endpoint[0])
-        return;
-    (void)zmq_unbind(socket, bound->endpoint);
-    endpoint_remove(bound->endpoint, &bound->file);
+static void hide_socket(struct sockets_bound *bound) {
+    if (bound->endpoint[0])
+        endpoint_remove(bound->endpoint, &bound->file);
     bound->endpoint[0] = '\0';
 }
 
-void sockets_unbind(struct sockets *s) {
-    unbind_socket(s->ingest, &s->ingest_at);
-    unbind_socket(s->push, &s->push_at);
-    unbind_socket(s->labels, &s->labels_at);
-    unbind_socket(s->control, &s->control_at);
+void sockets_hide(struct sockets *s) {
+    hide_socket(&s->ingest_at);
+    hide_socket(&s->push_at);
+    hide_socket(&s->labels_at);
+    hide_socket(&s->control_at);
 }
 
 static void close_socket(void **socket_p, int linger_ms) {
@@ -157,7 +154,7 @@ static void close_socket(void **socket_p, int linger_ms) {
 }
 
 void sockets_close(struct sockets *s, int linger_ms) {
-    sockets_unbind(s);
+    sockets_hide(s);
     if (s->ingest)
         zmq_socket_monitor(s->ingest, NULL, 0);
     if (s->push)

@@ -35,8 +35,9 @@ DIFFUSE_MUST_CHECK diffuse_err sockets_open(struct sockets *s, const struct conf
                                             const struct sockets_limits *limits, struct log *log,
                                             struct reason *why);
 
-/* No new connections from here on, and no socket files; the connections that are there go on. */
-void sockets_unbind(struct sockets *s);
+/* Remove the socket files, so that nobody new finds us; the connections that are there go on. (ZeroMQ's
+ * unbind would end those too, and leave the files.) */
+void sockets_hide(struct sockets *s);
 
 /* Close everything; waits up to linger_ms for subscribers to take what was sent. Fine when zeroed. */
 void sockets_close(struct sockets *s, int linger_ms);

@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+"""The resident size stays inside the plan, and the plan inside the budget, whatever is sent."""
+import threading
+
+import rig as r
+import zmq
+
+PUBLISHERS = 8
+ROWS = 200
+
+
+def flood(rig, name, answered):
+    """Largest messages, mixed with small and bad ones."""
+    s = rig.connect(zmq.PUSH, "push", linger=0, SNDHWM=4)
+    big = "motor " * 10900
+    for seq in range(1, ROWS + 1):
+        text = (big, "motor", b"\xff\xff", "x" * 100_000)[seq % 4]
+        s.send_multipart([name, rig.sample(seq, text)])
+    answered.wait(r.DEADLINE)
+    s.close()
+
+
+def run(rig, **keys):
+    rig.start(**keys)
+    if rig.sanitized():
+        r.skip("sanitizers take memory of their own")
+    plan = rig.status().memory_plan
+    ready = rig.resident()[0]
+    r.check(ready <= plan <= rig.status().memory_budget, f"resident {ready} at READY, plan {plan}")
+    labels = rig.subscribe()
+    sleeper = rig.subscribe(hwm=1)  # never read: its queue fills up
+    answered = threading.Event()
+    names = [b"robot%d" % i for i in range(PUBLISHERS)]
+    threads = [threading.Thread(target=flood, args=(rig, name, answered)) for name in names]
+    for thread in threads:
+        thread.start()
+    expected = dict.fromkeys(names, 1)
+    for _ in range(PUBLISHERS * ROWS):
+        stream, label = rig.label(labels)
+        r.equal(label.seq, expected[stream], f"next of {stream}")
+        expected[stream] += 1
+    peak = rig.resident()[1]
+    answered.set()
+    for thread in threads:
+        thread.join()
+    status = rig.status()
+    print(f"ready {ready >> 10} KiB, peak {peak >> 10} KiB, plan {plan >> 10} KiB,"
+          f" budget {status.memory_budget >> 10} KiB")
+    r.check(peak <= plan, f"peak {peak} is above the plan {plan}")
+    sleeper.close()
+    labels.close()
+    r.equal(rig.stop(), 0, "exit status")
+
+
+with r.Rig(model=("wordpiece", 128)) as rig:
+    run(rig, max_length=128)
+    run(rig, workers=2, max_length=64, batch_tokens=2048, scores="yes", memory_budget="128M")
+
+    status, out, err = rig.run("--plan", memory_budget="20M")
+    r.equal(status, 1, "a plan over the budget is refused")
+    r.check("lower" in err or "set memory_budget" in err, "and the remedy is named")
+    r.check("total" in out, "the table is shown all the same")
+    status, out, err = rig.run(memory_budget="20M")
+    r.equal(status, 1, "neither does the daemon start")

@@ -1,0 +1,235 @@
+/* Configuration: every key, every kind of mistake, and the line that it is reported with. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/confread.h"
+#include "daemon/nearest.h"
+
+struct heard {
+    char lines[16][LIMIT_REASON_BYTES + CONF_TEXT_BYTES];
+    size_t n;
+};
+
+static void hear(void *user, const char *line) {
+    struct heard *h = user;
+    if (h->n < 16)
+        snprintf(h->lines[h->n++], sizeof h->lines[0], "%s", line);
+}
+
+/* Read text as a file; complaints are in h, with the path replaced by FILE. */
+static diffuse_err read_text(struct conf *c, const char *text, struct heard *h) {
+    char path[] = "/tmp/test_conf_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    conf_init(c);
+    h->n = 0;
+    diffuse_err e = confread_file(c, path, hear, h);
+    for (size_t i = 0; i < h->n; i++) {
+        assert_memory_equal(h->lines[i], path, strlen(path));
+        memmove(h->lines[i], h->lines[i] + strlen(path) + 1, strlen(h->lines[i]) - strlen(path));
+    }
+    unlink(path);
+    return e;
+}
+
+static void test_defaults_are_in_range(void **state) {
+    (void)state;
+    struct conf c;
+    struct reason why;
+    char text[CONF_TEXT_BYTES];
+    conf_init(&c);
+    for (int key = 0; key < (int)CONF_KEYS; key++) {
+        const struct conf_row *row = conf_row((enum conf_key)key);
+        conf_show(&c, (enum conf_key)key, text, sizeof text);
+        assert_string_equal(text, row->preset);
+        assert_true(strlen(row->help) > 10);
+        if (row->type != CONFVALUE_TEXT && row->type != CONFVALUE_LIST)
+            assert_int_equal(conf_assign(&c, row->key, text, CONF_FROM_OPTION, 0, &why), DIFFUSE_OK);
+    }
+}
+
+static void test_file_is_read(void **state) {
+    (void)state;
+    struct conf c;
+    struct heard h;
+    char text[CONF_TEXT_BYTES];
+    assert_int_equal(read_text(&c,
+                               "# comment\n"
+                               "model = /srv/m.safetensors\n"
+                               "\n"
+                               "; another\n"
+                               "memory_budget = 128M   ; inline\n"
+                               "ingest_connect = tcp://a:1 tcp://b:2\n"
+                               "ingest_connect = tcp://c:3\n"
+                               "label_wait = 250ms\n"
+                               "socket_mode=0666\n"
+                               "scores = yes\n"
+                               "on_too_long = refuse",
+                               &h),
+                     DIFFUSE_OK);
+    assert_int_equal(h.n, 0);
+    assert_string_equal(c.model, "/srv/m.safetensors");
+    assert_int_equal(c.memory_budget, 128u << 20);
+    assert_int_equal(c.ingest_connect.n, 3);
+    assert_string_equal(c.ingest_connect.item[2], "tcp://c:3");
+    assert_int_equal(c.label_wait, 250000000u);
+    assert_int_equal(c.socket_mode, 0666);
+    assert_int_equal(c.scores, 1);
+    assert_int_equal(c.on_too_long, CONF_REFUSE);
+    conf_origin(&c, CONF_KEY_memory_budget, text, sizeof text);
+    assert_string_equal(text, "line 5");
+    conf_origin(&c, CONF_KEY_queue, text, sizeof text);
+    assert_string_equal(text, "default");
+}
+
+static void test_mistakes_name_line_and_remedy(void **state) {
+    (void)state;
+    struct conf c;
+    struct heard h;
+    char text[2048] = "memory_budgit = 1G\n"
+                      "queue = many\n"
+                      "queue = 1\n"
+                      "batch_max = 5\n"
+                      "batch_max = 6\n"
+                      "log_level = loud\n"
+                      "label_wait = 3\n"
+                      "nonsense\n"
+                      "# ";
+    memset(text + strlen(text), 'x', 700);
+    strcat(text, "\nwrokers = 2\n[part]\nworkers = 2\nmodel =\n");
+    assert_int_equal(read_text(&c, text, &h), DIFFUSE_INVAL);
+    static const char *const expected[] = {
+        "1: unknown key 'memory_budgit'; did you mean 'memory_budget'?",
+        "2: queue: 'many' is not understood; expected a whole number",
+        "3: queue: 1 is out of range; expected 2 to 65536",
+        "5: batch_max was already set in line 4; remove one",
+        "6: log_level: 'loud' is not understood; expected one of: error warning notice info debug",
+        "7: label_wait: '3' is not understood; expected a time with its unit, such as 250ms, 5s or 2min",
+        "9: the line is longer than 198 bytes; shorten it",
+        "10: unknown key 'wrokers'; did you mean 'workers'?",
+        "12: workers stands in section [part]; there are no sections, remove the heading",
+        "13: model stands in section [part]; there are no sections, remove the heading",
+        "8: expected key = value",
+    };
+    for (size_t i = 0; i < h.n; i++)
+        assert_string_equal(h.lines[i], expected[i]);
+    assert_int_equal(h.n, sizeof expected / sizeof expected[0]);
+}
+
+static void test_missing_file(void **state) {
+    (void)state;
+    struct conf c;
+    struct heard h = {.n = 0};
+    conf_init(&c);
+    assert_int_equal(confread_file(&c, "/nonexistent/diffused.conf", hear, &h), DIFFUSE_NOTFOUND);
+    assert_int_equal(h.n, 1);
+}
+
+static void test_set_and_finish(void **state) {
+    (void)state;
+    struct conf c;
+    struct reason why;
+    conf_init(&c);
+    assert_int_equal(conf_set(&c, "queue", &why), DIFFUSE_INVAL);
+    assert_int_equal(conf_set(&c, "=1", &why), DIFFUSE_INVAL);
+    assert_int_equal(conf_finish(&c, &why), DIFFUSE_INVAL); /* no model */
+    assert_non_null(strstr(why.text, "model"));
+    assert_int_equal(conf_set(&c, "model=m=1", &why), DIFFUSE_OK);
+    assert_string_equal(c.model, "m=1");
+    assert_int_equal(conf_set(&c, "runtime_dir=/tmp/x", &why), DIFFUSE_OK);
+    assert_int_equal(conf_set(&c, "workers=0", &why), DIFFUSE_OK);
+    assert_int_equal(conf_finish(&c, &why), DIFFUSE_OK);
+    assert_string_equal(c.labels, "ipc:///tmp/x/labels");
+    assert_true(c.workers >= 1);
+    assert_int_equal(conf_set(&c, "max_length=2000", &why), DIFFUSE_OK);
+    assert_int_equal(conf_finish(&c, &why), DIFFUSE_INVAL); /* batch_tokens is less */
+    assert_int_equal(conf_set(&c, "max_length=64", &why), DIFFUSE_OK);
+    assert_int_equal(conf_set(&c, "push=nowhere", &why), DIFFUSE_OK);
+    assert_int_equal(conf_finish(&c, &why), DIFFUSE_INVAL);
+    char longest[200] = "push=ipc:///";
+    memset(longest + strlen(longest), 'p', 107);
+    assert_int_equal(conf_set(&c, longest, &why), DIFFUSE_OK);
+    assert_int_equal(conf_finish(&c, &why), DIFFUSE_INVAL); /* 108 bytes of path */
+    longest[strlen(longest) - 1] = '\0';
+    assert_int_equal(conf_set(&c, longest, &why), DIFFUSE_OK);
+    assert_int_equal(conf_finish(&c, &why), DIFFUSE_OK);
+}
+
+static void test_values_survive_a_round_trip(void **state) {
+    (void)state;
+    static const uint64_t values[] = {0, 1, 999, 1000, 1024, 65536, 3145728, 60000000000u, 5000000};
+    static const enum confvalue_type types[] = {CONFVALUE_UINT, CONFVALUE_SIZE, CONFVALUE_SPAN,
+                                                CONFVALUE_MODE};
+    for (size_t t = 0; t < 4; t++) {
+        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+            char text[64];
+            uint64_t back = 77;
+            confvalue_format(types[t], NULL, values[i], text, sizeof text);
+            assert_int_equal(confvalue_parse(types[t], NULL, text, &back, NULL), DIFFUSE_OK);
+            assert_int_equal(back, values[i]);
+        }
+    }
+    uint64_t v = 5;
+    assert_int_equal(confvalue_parse(CONFVALUE_UINT, NULL, "18446744073709551616", &v, NULL),
+                     DIFFUSE_INVAL);
+    assert_int_equal(confvalue_parse(CONFVALUE_SIZE, NULL, "17179869184G", &v, NULL), DIFFUSE_INVAL);
+    assert_int_equal(confvalue_parse(CONFVALUE_UINT, NULL, "-1", &v, NULL), DIFFUSE_INVAL);
+    assert_int_equal(confvalue_parse(CONFVALUE_MODE, NULL, "0689", &v, NULL), DIFFUSE_INVAL);
+    assert_int_equal(v, 5);
+}
+
+static void test_distance(void **state) {
+    (void)state;
+    assert_int_equal(nearest_distance("", "abc"), 3);
+    assert_int_equal(nearest_distance("workers", "workers"), 0);
+    assert_int_equal(nearest_distance("wrokers", "workers"), 1);
+    assert_int_equal(nearest_distance("kitten", "sitting"), 3);
+}
+
+/* The commented sample shows every key with its default, in the table's order, and no other. */
+static void test_sample_matches_table(void **state) {
+    (void)state;
+    FILE *f = fopen("daemon/diffused.conf", "re");
+    if (!f)
+        skip(); /* run from another folder */
+    char line[512];
+    int key = 0;
+    while (fgets(line, sizeof line, f)) {
+        char expected[512];
+        if (!strstr(line, " =") || strncmp(line, "# ", 2) == 0)
+            continue;
+        assert_true(key < (int)CONF_KEYS);
+        const struct conf_row *row = conf_row((enum conf_key)key);
+        const char *shown = key == CONF_KEY_model ? "/var/lib/diffused/model.safetensors" : row->preset;
+        snprintf(expected, sizeof expected, "%s%s =%s%s\n", key == CONF_KEY_model ? "" : "#", row->key,
+                 *shown ? " " : "", shown);
+        assert_string_equal(line, expected);
+        key++;
+    }
+    assert_int_equal(key, CONF_KEYS);
+    fclose(f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults_are_in_range),
+        cmocka_unit_test(test_file_is_read),
+        cmocka_unit_test(test_mistakes_name_line_and_remedy),
+        cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_set_and_finish),
+        cmocka_unit_test(test_values_survive_a_round_trip),
+        cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_sample_matches_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,150 @@
+/* The plan: its sum, what it reserves, and advice that holds when it is followed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/plan.h"
+
+static const char *labels[] = {"one", "two", "three"};
+
+static void make(struct conf *c, struct model *m) {
+    conf_init(c);
+    *m = (struct model){.labels = labels};
+    net_config_paper(&m->config);
+    m->config.vocab = 1000;
+    m->config.labels = 3;
+}
+
+static uint64_t bytes_of(const struct plan *p, const char *name) {
+    for (size_t i = 0; i < p->n; i++) {
+        if (strcmp(p->row[i].name, name) == 0)
+            return p->row[i].bytes;
+    }
+    fail_msg("no row %s", name);
+    return 0;
+}
+
+static void test_total_is_the_sum(void **state) {
+    (void)state;
+    struct conf c;
+    struct model m;
+    struct plan p;
+    make(&c, &m);
+    plan_make(&p, &c, &m, 5000000, 7000000);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < p.n; i++) {
+        sum += p.row[i].bytes;
+        assert_true(strlen(p.row[i].detail) > 0);
+    }
+    assert_int_equal(sum, p.total);
+    assert_int_equal(bytes_of(&p, "model"), 5000000);
+    assert_true(bytes_of(&p, "program") >= 7000000);
+    assert_true(p.arena_bytes < p.total);
+}
+
+static void test_rows_follow_their_keys(void **state) {
+    (void)state;
+    static const struct {
+        const char *row, *set;
+    } cases[] = {
+        {"scratch", "batch_tokens=2048"}, {"scratch", "workers=2"},      {"samples", "queue=2048"},
+        {"samples", "max_length=1024"},   {"samples", "scores=yes"},     {"streams", "streams=4096"},
+        {"messages", "max_message=128K"}, {"ingest queue", "ingest_hwm=9"}, {"push queue", "push_hwm=9"},
+        {"push queue", "publishers=9"},   {"labels queue", "label_hwm=513"}, {"control queue", "subscribers=5"},
+        {"matrix library", "workers=3"},  {"ingest queue", "ingest_connect=tcp://a:1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct conf c;
+        struct model m;
+        struct plan before, after;
+        make(&c, &m);
+        plan_make(&before, &c, &m, 1000, 1000);
+        assert_int_equal(conf_set(&c, cases[i].set, NULL), DIFFUSE_OK);
+        plan_make(&after, &c, &m, 1000, 1000);
+        assert_true(bytes_of(&after, cases[i].row) > bytes_of(&before, cases[i].row));
+    }
+}
+
+static void test_model_bounds_the_length(void **state) {
+    (void)state;
+    struct conf c;
+    struct model m;
+    struct plan p;
+    make(&c, &m);
+    m.max_length = 100;
+    plan_make(&p, &c, &m, 0, 0);
+    assert_int_equal(p.max_length, 100);
+    m.max_length = 10000;
+    plan_make(&p, &c, &m, 0, 0);
+    assert_int_equal(p.max_length, c.max_length);
+}
+
+/* Whatever is asked for: follow the advice, and it fits. */
+static void test_advice_holds(void **state) {
+    (void)state;
+    static const char *const sets[] = {"batch_tokens=60000", "queue=60000", "push_hwm=5000",
+                                       "label_hwm=60000", "streams=1000000", "workers=60"};
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        struct conf c;
+        struct model m;
+        struct plan p;
+        struct reason why = {""};
+        char key[64], value[64], set[160];
+        make(&c, &m);
+        assert_int_equal(conf_set(&c, sets[i], NULL), DIFFUSE_OK);
+        plan_make(&p, &c, &m, 4000000, 8000000);
+        assert_int_equal(plan_check(&p, &why), DIFFUSE_BUDGET);
+        const char *lower = strstr(why.text, "lower ");
+        assert_non_null(lower);
+        assert_int_equal(sscanf(lower, "lower %63s to %63s", key, value), 2);
+        assert_memory_equal(sets[i], key, strlen(key));
+        snprintf(set, sizeof set, "%s=%s", key, value);
+        assert_int_equal(conf_set(&c, set, NULL), DIFFUSE_OK);
+        plan_make(&p, &c, &m, 4000000, 8000000);
+        assert_int_equal(plan_check(&p, &why), DIFFUSE_OK);
+    }
+}
+
+static void test_budget_is_the_last_resort(void **state) {
+    (void)state;
+    struct conf c;
+    struct model m;
+    struct plan p;
+    struct reason why = {""};
+    unsigned long long enough;
+    make(&c, &m);
+    plan_make(&p, &c, &m, 900u << 20, 8000000);
+    assert_int_equal(plan_check(&p, &why), DIFFUSE_BUDGET);
+    const char *set = strstr(why.text, "set memory_budget to ");
+    assert_non_null(set);
+    assert_int_equal(sscanf(set, "set memory_budget to %lluM", &enough), 1);
+    c.memory_budget = enough << 20;
+    plan_make(&p, &c, &m, 900u << 20, 8000000);
+    assert_int_equal(plan_check(&p, &why), DIFFUSE_OK);
+}
+
+static void test_human(void **state) {
+    (void)state;
+    char text[32];
+    plan_human(1023, text, sizeof text);
+    assert_string_equal(text, "1023 B");
+    plan_human(1536, text, sizeof text);
+    assert_string_equal(text, "1.5 KiB");
+    plan_human(64u << 20, text, sizeof text);
+    assert_string_equal(text, "64.0 MiB");
+    assert_true(plan_resident() > 100000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_total_is_the_sum),       cmocka_unit_test(test_rows_follow_their_keys),
+        cmocka_unit_test(test_model_bounds_the_length), cmocka_unit_test(test_advice_holds),
+        cmocka_unit_test(test_budget_is_the_last_resort), cmocka_unit_test(test_human),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,91 @@
+/* The stream table against a plain list that does the same slowly. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/stream.h"
+#include "model/base/rng.h"
+
+#define CAP   7u
+#define NAMES 12u
+
+struct known {
+    bool here;
+    uint64_t last_seq, used;
+};
+
+static struct stream_table *make(struct arena *a, size_t cap) {
+    struct stream_table *t = NULL;
+    assert_int_equal(arena_init(a, stream_bytes(cap)), DIFFUSE_OK);
+    assert_int_equal(stream_new(a, cap, &t), DIFFUSE_OK);
+    assert_int_equal(a->used, a->cap);
+    return t;
+}
+
+static unsigned count_here(const struct known *k) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < NAMES; i++)
+        n += k[i].here;
+    return n;
+}
+
+static unsigned least_used(const struct known *k) {
+    unsigned best = NAMES;
+    for (unsigned i = 0; i < NAMES; i++) {
+        if (k[i].here && (best == NAMES || k[i].used < k[best].used))
+            best = i;
+    }
+    return best;
+}
+
+static void test_like_a_plain_list(void **state) {
+    (void)state;
+    struct arena a;
+    struct stream_table *t = make(&a, CAP);
+    struct known known[NAMES] = {{0}};
+    struct rng rng;
+    rng_init(&rng, 5, 0);
+    for (uint64_t step = 1; step < 20000; step++) {
+        unsigned i = rng_below(&rng, NAMES);
+        char name[32];
+        int len = snprintf(name, sizeof name, "stream%u", i);
+        uint64_t seq = known[i].last_seq + rng_below(&rng, 4);
+        uint64_t missing = known[i].here && seq > known[i].last_seq ? seq - known[i].last_seq - 1 : 0;
+        bool forgot = !known[i].here && count_here(known) == CAP;
+        if (forgot)
+            known[least_used(known)].here = false;
+        known[i] = (struct known){true, seq, step};
+        struct stream_note note = stream_hear(t, name, (size_t)len, seq);
+        assert_int_equal(note.missing, missing);
+        assert_int_equal(note.forgot, forgot);
+        assert_int_equal(stream_count(t), count_here(known));
+    }
+    arena_done(&a);
+}
+
+static void test_longest_name_and_single_row(void **state) {
+    (void)state;
+    struct arena a;
+    struct stream_table *t = make(&a, 1);
+    char name[LIMIT_STREAM_BYTES];
+    memset(name, 'n', sizeof name);
+    assert_false(stream_hear(t, name, sizeof name, 1).forgot);
+    assert_int_equal(stream_hear(t, name, sizeof name, 5).missing, 3);
+    assert_true(stream_hear(t, name, sizeof name - 1, 9).forgot);
+    assert_int_equal(stream_hear(t, name, sizeof name - 1, 3).missing, 0); /* began anew */
+    assert_int_equal(stream_hear(t, name, sizeof name - 1, UINT64_MAX).missing, UINT64_MAX - 4);
+    arena_done(&a);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_like_a_plain_list),
+        cmocka_unit_test(test_longest_name_and_single_row),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
