@@ -1,16 +1,15 @@
 /* test_gradient.c - every gradient of the network against central differences, in double precision.
  *
- * Every entry of every tensor and of the embeddings is checked, for every boundary, norm, sharing and
- * pool, with n-grams, dropout and noise on: the same seed gives the same masks in each pass.
+ * Every entry of every tensor and of the embeddings is checked, for every boundary, norm, sharing
+ * and pool, with n-grams, dropout and noise on: the same seed gives the same masks in each pass.
  */
+#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "model/base/gemm.h"
 #include "model/net/embed.h"
@@ -32,7 +31,8 @@ struct bench {
 };
 
 static const uint32_t ids[] = {3, 1, 4, 1, 5, 2, 6, 5, 3, 5, 0};
-static const uint32_t start[] = {0, 1, 3, 11}; /* lengths 1, 2, 8: shorter than an offset, and longer */
+static const uint32_t start[] = {0, 1, 3,
+                                 11}; /* lengths 1, 2, 8: shorter than an offset, and longer */
 
 /* Mean cross-entropy of the batch; fills dlogits. */
 static real loss(struct bench *b) {
