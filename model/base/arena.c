@@ -1,9 +1,9 @@
 /* arena.c - see arena.h. */
+#include "model/base/arena.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "model/base/arena.h"
 
 size_t arena_block(size_t n) {
     if (n > SIZE_MAX - (ARENA_ALIGN - 1))

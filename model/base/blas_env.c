@@ -1,15 +1,16 @@
 /* blas_env.c - see blas_env.h. */
+#include "model/base/blas_env.h"
+
 #include <cblas.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "model/base/blas_env.h"
-
 #if defined(__x86_64__)
 
-/* The best kernels of OpenBLAS for this processor's instructions, NULL when none beat the fallback. */
+/* The best kernels of OpenBLAS for this processor's instructions, NULL when none beat the fallback.
+ */
 static const char *best_kernels(void) {
     if (__builtin_cpu_supports("x86-64-v4"))
         return "SkylakeX";
@@ -20,7 +21,7 @@ static const char *best_kernels(void) {
 
 /* Did OpenBLAS fall back to kernels from before AVX? */
 static bool fell_back(void) {
-    static const char *const old[] = {"Prescott", "Core2", "Penryn", "Dunnington", "Nehalem",
+    static const char *const old[] = {"Prescott", "Core2",   "Penryn", "Dunnington", "Nehalem",
                                       "Atom",     "Opteron", "Katmai", "Generic"};
     const char *name = openblas_get_corename();
 

@@ -1,7 +1,7 @@
 /* digest.c - the only file that knows libsodium. */
-#include <sodium.h>
-
 #include "model/base/digest.h"
+
+#include <sodium.h>
 
 _Static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct digest), "room for the state");
 

@@ -1,4 +1,5 @@
-/* digest.h - SHA-256 of bytes as they come, as lower-case hex; names a checkpoint by its content. */
+/* digest.h - SHA-256 of bytes as they come, as lower-case hex; names a checkpoint by its content.
+ */
 #ifndef MODEL_BASE_DIGEST_H
 #define MODEL_BASE_DIGEST_H
 

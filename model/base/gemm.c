@@ -1,9 +1,9 @@
 /* gemm.c - see gemm.h. */
+#include "model/base/gemm.h"
+
 #include <assert.h>
 #include <cblas.h>
 #include <limits.h>
-
-#include "model/base/gemm.h"
 
 #ifdef DIFFUSE_DOUBLE
 #define cblas_gemm cblas_dgemm

@@ -1,4 +1,5 @@
-/* real.h - the number type of weights and activations: float, or double where gradients are proved. */
+/* real.h - the number type of weights and activations: float, or double where gradients are proved.
+ */
 #ifndef MODEL_BASE_REAL_H
 #define MODEL_BASE_REAL_H
 

@@ -1,7 +1,7 @@
 /* rng.c - see rng.h. */
-#include <math.h>
-
 #include "model/base/rng.h"
+
+#include <math.h>
 
 static uint64_t rotate(uint64_t x, int k) {
     return (x << k) | (x >> (64 - k));
@@ -75,8 +75,8 @@ void rng_mask(struct rng *r, size_t n, double drop, uint8_t *keep) {
     }
 }
 
-#define TAIL  3.442619855899       /* start of the tail, for 128 layers */
-#define LAYER 9.91256303526217e-3  /* area of each layer */
+#define TAIL  3.442619855899      /* start of the tail, for 128 layers */
+#define LAYER 9.91256303526217e-3 /* area of each layer */
 
 void rng_table_init(struct rng_table *t) {
     double f = exp(-0.5 * TAIL * TAIL);

@@ -13,13 +13,14 @@ struct rng {
     uint64_t s[4];
 };
 
-/* Start a sequence. Sequences that must not correlate (row, epoch, purpose) get different `stream`. */
+/* Start a sequence. Sequences that must not correlate (row, epoch, purpose) get different `stream`.
+ */
 void rng_init(struct rng *r, uint64_t seed, uint64_t stream);
 
 uint64_t rng_next(struct rng *r);              /* uniform over 64 bits */
 uint32_t rng_below(struct rng *r, uint32_t n); /* uniform in 0..n-1, without bias; n > 0 */
 double rng_unit(struct rng *r);                /* uniform in [0, 1) */
-double rng_normal(struct rng *r);              /* N(0, 1), polar method (Marsaglia and Bray, 1964) */
+double rng_normal(struct rng *r); /* N(0, 1), polar method (Marsaglia and Bray, 1964) */
 
 /* keep[i] = 1 with probability 1 - drop (to 1/256), else 0. */
 void rng_mask(struct rng *r, size_t n, double drop, uint8_t *keep);

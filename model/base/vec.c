@@ -1,8 +1,8 @@
 /* vec.c - see vec.h. */
+#include "model/base/vec.h"
+
 #include <math.h>
 #include <string.h>
-
-#include "model/base/vec.h"
 
 #define LANES 16 /* partial sums: the compiler may not reorder a single one */
 
@@ -74,25 +74,27 @@ VEC_CLONES void vec_apply_mask(size_t n, const uint8_t *restrict keep, real scal
 #ifdef DIFFUSE_DOUBLE
 
 /* Phi(x) and phi(x) of the standard normal. */
-static inline void normal(real x, real *ret_cdf, real *ret_density) {
+static inline __attribute__((always_inline)) void normal(real x, real *ret_cdf, real *ret_density) {
     *ret_cdf = 0.5 * (1 + erf(x * M_SQRT1_2));
     *ret_density = exp(-0.5 * x * x) * 0.5 * M_SQRT1_2 * M_2_SQRTPI;
 }
 
 #else
 
-/* e^x for x <= 0: 2^k times a polynomial on [-ln2/2, ln2/2], relative error below 2e-7. */
-static inline float exp_nonpositive(float x) {
-    union {
-        float f;
-        int32_t i;
-    } scale;
+union bits {
+    float f;
+    int32_t i;
+};
+
+/* e^-y for y >= 0: 2^k times a polynomial on [-ln2/2, ln2/2], relative error below 2e-7. */
+static inline __attribute__((always_inline)) float exp_minus(float y) {
+    const union bits most = {.f = 87.0f}; /* e^-87 is the last normal number */
+    union bits v = {.f = y}, scale;
     float k, r, p;
 
-    x = x < -87.0f ? -87.0f : x;
-    k = x * 1.44269504f - 0.5f;
-    k = (float)(int32_t)k; /* towards zero, so that x*log2(e) rounds to nearest for x <= 0 */
-    r = x - k * 0.693359375f + k * 2.12194440e-4f;
+    v.i = v.i > most.i ? most.i : v.i; /* floats above zero order as their bits do: no branch */
+    k = (float)(int32_t)(v.f * 1.44269504f + 0.5f);
+    r = k * 0.693359375f - k * 2.12194440e-4f - v.f;
     p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
     p = p * r + 8.3334519073e-3f;
@@ -100,20 +102,20 @@ static inline float exp_nonpositive(float x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    scale.i = ((int32_t)k + 127) << 23;
+    scale.i = (127 - (int32_t)k) << 23;
     return p * scale.f;
 }
 
-static inline void normal(real x, real *ret_cdf, real *ret_density) {
+static inline __attribute__((always_inline)) void normal(real x, real *ret_cdf, real *ret_density) {
     float z = fabsf(x) * 0.70710678f, t = 1.0f / (1.0f + 0.3275911f * z);
-    float e = exp_nonpositive(-z * z), p = 1.061405429f, tail;
+    float e = exp_minus(z * z), p = 1.061405429f, tail;
 
     p = p * t - 1.453152027f;
     p = p * t + 1.421413741f;
     p = p * t - 0.284496736f;
     p = p * t + 0.254829592f;
     tail = 0.5f * p * t * e; /* 1 - Phi(|x|) */
-    *ret_cdf = x < 0 ? tail : 1.0f - tail;
+    *ret_cdf = 0.5f + copysignf(0.5f - tail, x);
     *ret_density = 0.39894228f * e;
 }
 

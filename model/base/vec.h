@@ -15,17 +15,19 @@
 #define VEC_CLONES
 #endif
 
-void vec_add(size_t n, const real *x, real *y);                    /* y += x */
-void vec_mul(size_t n, const real *x, real *y);                    /* y *= x */
-void vec_copy(size_t n, const real *x, real *y);                   /* y = x */
-void vec_zero(size_t n, real *y);                                  /* y = 0 */
-void vec_scale(size_t n, real a, real *y);                         /* y *= a */
-void vec_mix(size_t n, real a, const real *x, real b, real *y);    /* y = a*x + b*y */
-void vec_scaled(size_t n, real a, const real *x, real *y);         /* y = a*x */
-real vec_sum_squares(size_t n, const real *x);                     /* sum of x^2 */
-void vec_add_rows(size_t rows, size_t n, const real *b, real *y);  /* y(rows,n) += b(n) in each row */
-void vec_sum_rows(size_t rows, size_t n, const real *x, real *y);  /* y(n) += sum of x(rows,n) */
-void vec_apply_mask(size_t n, const uint8_t *keep, real scale, real *y); /* y = keep ? y*scale : 0 */
+void vec_add(size_t n, const real *x, real *y);                 /* y += x */
+void vec_mul(size_t n, const real *x, real *y);                 /* y *= x */
+void vec_copy(size_t n, const real *x, real *y);                /* y = x */
+void vec_zero(size_t n, real *y);                               /* y = 0 */
+void vec_scale(size_t n, real a, real *y);                      /* y *= a */
+void vec_mix(size_t n, real a, const real *x, real b, real *y); /* y = a*x + b*y */
+void vec_scaled(size_t n, real a, const real *x, real *y);      /* y = a*x */
+real vec_sum_squares(size_t n, const real *x);                  /* sum of x^2 */
+void vec_add_rows(size_t rows, size_t n, const real *b,
+                  real *y); /* y(rows,n) += b(n) in each row */
+void vec_sum_rows(size_t rows, size_t n, const real *x, real *y); /* y(n) += sum of x(rows,n) */
+void vec_apply_mask(size_t n, const uint8_t *keep, real scale,
+                    real *y); /* y = keep ? y*scale : 0 */
 
 /* y = gelu(x) = x * Phi(x), the erf form; erf by Abramowitz and Stegun 7.1.26 in float (error below
  * 2e-7), by libm in double. May work in place. */

@@ -1,8 +1,8 @@
 /* config.c - see config.h. */
+#include "model/net/config.h"
+
 #include <math.h>
 #include <string.h>
-
-#include "model/net/config.h"
 
 static const char *const boundary_names[] = {"zero", "ring"};
 static const char *const norm_names[] = {"post", "pre"};
@@ -69,7 +69,8 @@ diffuse_err net_config_check(const struct net_config *c, struct reason *why) {
                           (double)c->noise_std);
     if ((unsigned)c->boundary >= COUNT(boundary_names) || (unsigned)c->norm >= COUNT(norm_names) ||
         (unsigned)c->pool >= COUNT(pool_names))
-        return reason_set(why, DIFFUSE_INVAL, "boundary, norm or pool is not one of the known ones");
+        return reason_set(why, DIFFUSE_INVAL,
+                          "boundary, norm or pool is not one of the known ones");
     return DIFFUSE_OK;
 }
 

@@ -26,31 +26,32 @@ enum net_pool {
 };
 
 struct net_config {
-    uint32_t vocab;        /* rows of the embedding */
-    uint32_t width;        /* d */
-    uint32_t mlp_width;    /* hidden width of the update MLP; the paper: 2d */
-    uint32_t head_width;   /* hidden width of the classifier; the paper: d */
-    uint32_t labels;       /* classes */
-    uint32_t steps;        /* T; 0 is allowed: a bag of embeddings */
-    uint32_t ngram_order;  /* hashed n-grams of 2..order tokens are added; below 2: none */
-    uint32_t ngram_rows;   /* rows of the hashed table; 0: none */
+    uint32_t vocab;                /* rows of the embedding */
+    uint32_t width;                /* d */
+    uint32_t mlp_width;            /* hidden width of the update MLP; the paper: 2d */
+    uint32_t head_width;           /* hidden width of the classifier; the paper: d */
+    uint32_t labels;               /* classes */
+    uint32_t steps;                /* T; 0 is allowed: a bag of embeddings */
+    uint32_t ngram_order;          /* hashed n-grams of 2..order tokens are added; below 2: none */
+    uint32_t ngram_rows;           /* rows of the hashed table; 0: none */
     uint32_t offsets[LIMIT_STEPS]; /* o_t, 1 or more */
-    float alpha;           /* share of the old state */
-    float noise_std;       /* of the noise on the embeddings, in training only */
-    bool per_step;         /* one set of weights a step, else one for all (the paper) */
+    float alpha;                   /* share of the old state */
+    float noise_std;               /* of the noise on the embeddings, in training only */
+    bool per_step;                 /* one set of weights a step, else one for all (the paper) */
     enum net_boundary boundary;
     enum net_norm norm;
     enum net_pool pool;
 };
 
-/* The paper's form: width 256, 4 steps, offsets 1, alpha 0.5, noise 0.05, ring, post, shared, mean. */
+/* The paper's form: width 256, 4 steps, offsets 1, alpha 0.5, noise 0.05, ring, post, shared, mean.
+ */
 void net_config_paper(struct net_config *c);
 
 /* Everything in range and consistent? Errors: INVAL, the reason naming field and range. */
 DIFFUSE_MUST_CHECK diffuse_err net_config_check(const struct net_config *c, struct reason *why);
 
-uint32_t net_config_pool_width(const struct net_config *c);  /* what the head reads */
-uint64_t net_config_reach(const struct net_config *c);       /* tokens seen to each side: sum of o_t */
+uint32_t net_config_pool_width(const struct net_config *c); /* what the head reads */
+uint64_t net_config_reach(const struct net_config *c); /* tokens seen to each side: sum of o_t */
 
 /* Names as in files and options: "zero" "ring", "post" "pre", "mean" "max" "mean_max".
  * The parsers return NOTFOUND for any other name. */

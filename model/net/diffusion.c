@@ -1,7 +1,8 @@
 /* diffusion.c - see diffusion.h. */
+#include "model/net/diffusion.h"
+
 #include "model/base/gemm.h"
 #include "model/base/vec.h"
-#include "model/net/diffusion.h"
 #include "model/net/norm.h"
 
 enum { LEFT, RIGHT, SELF, RELATIONS };
@@ -20,7 +21,8 @@ static inline ptrdiff_t neighbour(const struct net_config *c, ptrdiff_t i, ptrdi
 }
 
 /* s_i = left_{i-o} + right_{i+o} + self_i over one sequence of n tokens; proj(n,3C), s(n,C). */
-static void gather(const struct net_config *c, ptrdiff_t o, ptrdiff_t n, const real *proj, real *s) {
+static void gather(const struct net_config *c, ptrdiff_t o, ptrdiff_t n, const real *proj,
+                   real *s) {
     size_t C = c->width;
 
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -87,7 +89,8 @@ void diffusion_forward(const struct net_config *c, const struct weights_step *w,
     }
 }
 
-/* From du(N,C), the gradient at the update, to dproj in room->proj; gradients of the MLP into dw. */
+/* From du(N,C), the gradient at the update, to dproj in room->proj; gradients of the MLP into dw.
+ */
 static void update_backward(const struct net_config *c, const struct weights_step *w,
                             uint32_t offset, const struct net_batch *batch,
                             const struct diffusion_acts *acts, struct diffusion_room *room,

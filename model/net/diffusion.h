@@ -4,7 +4,8 @@
  *   u_i = mlp_out gelu(mlp_in s_i + b1) + b2                   dropout after gelu, in training
  *   post: y_i = LN(alpha h_i + (1-alpha) u_i)                  pre: y_i = h_i + u(LN(h))_i
  *
- * Source: Banavara, "Diffusion is all you need", 2025. Shapes: N tokens in all, C width, M mlp_width.
+ * Source: Banavara, "Diffusion is all you need", 2025. Shapes: N tokens in all, C width, M
+ * mlp_width.
  */
 #ifndef MODEL_NET_DIFFUSION_H
 #define MODEL_NET_DIFFUSION_H

@@ -1,6 +1,7 @@
 /* embed.c - see embed.h. */
-#include "model/base/vec.h"
 #include "model/net/embed.h"
+
+#include "model/base/vec.h"
 
 uint32_t embed_ngram_row(const struct net_config *c, const uint32_t *last, uint32_t n) {
     uint64_t h = 0xcbf29ce484222325u ^ n;

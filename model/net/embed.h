@@ -1,4 +1,5 @@
-/* embed.h - token ids to vectors: a row a token, plus the rows of the hashed n-grams that end there. */
+/* embed.h - token ids to vectors: a row a token, plus the rows of the hashed n-grams that end
+ * there. */
 #ifndef MODEL_NET_EMBED_H
 #define MODEL_NET_EMBED_H
 
@@ -9,7 +10,8 @@
 #include "model/net/config.h"
 #include "model/net/weights.h"
 
-/* Row of the hashed table for the n tokens that end at *last (ids go from the oldest to the newest). */
+/* Row of the hashed table for the n tokens that end at *last (ids go from the oldest to the
+ * newest). */
 uint32_t embed_ngram_row(const struct net_config *c, const uint32_t *last, uint32_t n);
 
 /* h(n,C) of one sequence of n tokens: embed[x_i] + sum over k of ngram[row(x_{i-k+1..i})]. */

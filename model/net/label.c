@@ -1,9 +1,10 @@
 /* label.c - see label.h. */
+#include "model/net/label.h"
+
 #include <math.h>
 
 #include "model/base/gemm.h"
 #include "model/base/vec.h"
-#include "model/net/label.h"
 
 void label_forward(const struct net_config *c, const struct net_weights *w, size_t B,
                    struct label_acts *acts, struct net_noise *noise, real *logits) {

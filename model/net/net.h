@@ -16,9 +16,10 @@
 #include "model/net/weights.h"
 
 struct net_batch {
-    const uint32_t *ids;   /* (N) each below config.vocab: the caller has checked */
-    const uint32_t *start; /* (B+1) sequence b is ids[start[b]] .. ids[start[b+1]-1]; none is empty */
-    uint32_t n;            /* B */
+    const uint32_t *ids; /* (N) each below config.vocab: the caller has checked */
+    const uint32_t
+        *start; /* (B+1) sequence b is ids[start[b]] .. ids[start[b+1]-1]; none is empty */
+    uint32_t n; /* B */
 };
 
 struct net_scratch; /* activations of one forward pass */
@@ -45,9 +46,10 @@ void net_forward_training(const struct net_config *c, const struct net_weights *
                           struct net_scratch *s, const struct net_batch *batch,
                           struct net_noise *noise, real *logits);
 
-/* Gradients of the last net_forward_training from dlogits(B,L). dw, pointed without tables, is added to.
- * Returns dh0(N,C), the gradient at each token's embedding, borrowed until the scratch is used again:
- * row v of the tables gets the sum of dh0 over the tokens that looked v up (embed.h). */
+/* Gradients of the last net_forward_training from dlogits(B,L). dw, pointed without tables, is
+ * added to. Returns dh0(N,C), the gradient at each token's embedding, borrowed until the scratch is
+ * used again: row v of the tables gets the sum of dh0 over the tokens that looked v up (embed.h).
+ */
 const real *net_backward(const struct net_config *c, const struct net_weights *w,
                          struct net_scratch *s, const struct net_batch *batch,
                          const struct net_noise *noise, const real *dlogits,

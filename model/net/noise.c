@@ -1,6 +1,7 @@
 /* noise.c - see noise.h. */
-#include "model/base/vec.h"
 #include "model/net/noise.h"
+
+#include "model/base/vec.h"
 
 void noise_drop(struct net_noise *noise, double share, size_t n, uint8_t *keep, real *x) {
     if (share <= 0)

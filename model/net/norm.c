@@ -1,14 +1,15 @@
 /* norm.c - see norm.h. */
+#include "model/net/norm.h"
+
 #include <math.h>
 
 #include "model/base/vec.h"
-#include "model/net/norm.h"
 
 #define EPSILON ((real)1e-5)
 #define LANES   16
 
 /* Sums in lanes, as the compiler may not reorder one: this loop is half the cost of a LayerNorm. */
-static inline real sum(size_t n, const real *x) {
+static inline __attribute__((always_inline)) real sum(size_t n, const real *x) {
     real lane[LANES] = {0}, total = 0;
     size_t i = 0;
 
@@ -22,7 +23,7 @@ static inline real sum(size_t n, const real *x) {
     return total;
 }
 
-static inline real dot(size_t n, const real *x, const real *y) {
+static inline __attribute__((always_inline)) real dot(size_t n, const real *x, const real *y) {
     real lane[LANES] = {0}, total = 0;
     size_t i = 0;
 

@@ -1,6 +1,7 @@
 /* pool.c - see pool.h. */
-#include "model/base/vec.h"
 #include "model/net/pool.h"
+
+#include "model/base/vec.h"
 
 static void maximum(size_t n, size_t C, const real *h, real *p, uint32_t *best) {
     vec_copy(C, h, p);

@@ -8,8 +8,8 @@
 #include "model/base/real.h"
 #include "model/net/config.h"
 
-/* p(P) of h(n,C), n > 0. best(C), the token that gave each maximum, is kept for the way back; unused
- * and may be NULL for the mean. */
+/* p(P) of h(n,C), n > 0. best(C), the token that gave each maximum, is kept for the way back;
+ * unused and may be NULL for the mean. */
 void pool_forward(const struct net_config *c, size_t n, const real *h, real *p, uint32_t *best);
 
 /* dh(n,C) = gradient of p with respect to h. */

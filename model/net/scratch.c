@@ -1,7 +1,7 @@
 /* scratch.c - lays out a net_scratch in an arena. The same walk counts the bytes and takes them. */
-#include <assert.h>
-
 #include "model/net/scratch.h"
+
+#include <assert.h>
 
 /* Either counts what a scratch takes (arena NULL) or takes it. */
 struct layout {
@@ -25,7 +25,8 @@ static real *reals(struct layout *l, size_t count) {
     return room(l, count, sizeof(real));
 }
 
-/* Inference goes back and forth between two states and forgets the rest; training keeps every step. */
+/* Inference goes back and forth between two states and forgets the rest; training keeps every step.
+ */
 static void lay_states(struct layout *l, struct net_scratch *s, const struct net_config *c,
                        bool training) {
     size_t N = s->max_tokens;

@@ -1,10 +1,10 @@
 /* weights.c - see weights.h. Everything here is made from params.def. */
+#include "model/net/weights.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "model/net/weights.h"
 
 /* A row of params.def for one configuration. */
 struct param {

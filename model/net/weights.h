@@ -1,7 +1,7 @@
 /* weights.h - the model's tensors: one block of memory, and the list of what lies where in it.
  *
- * The list is made from params.def for a configuration; checkpoints, optimiser, initialiser and gradient
- * check all walk it. Weights are immutable once a model serves.
+ * The list is made from params.def for a configuration; checkpoints, optimiser, initialiser and
+ * gradient check all walk it. Weights are immutable once a model serves.
  */
 #ifndef MODEL_NET_WEIGHTS_H
 #define MODEL_NET_WEIGHTS_H
@@ -15,10 +15,15 @@
 #include "model/base/rng.h"
 #include "model/net/config.h"
 
-#define WEIGHTS_NAME_BYTES 48u
+#define WEIGHTS_NAME_BYTES  48u
 #define WEIGHTS_TENSORS_MAX (16u + 9u * LIMIT_STEPS)
 
-enum weights_init_kind { WEIGHTS_INIT_TABLE, WEIGHTS_INIT_LINEAR, WEIGHTS_INIT_ONE, WEIGHTS_INIT_ZERO };
+enum weights_init_kind {
+    WEIGHTS_INIT_TABLE,
+    WEIGHTS_INIT_LINEAR,
+    WEIGHTS_INIT_ONE,
+    WEIGHTS_INIT_ZERO
+};
 
 /* One tensor. A vector has cols 0 and rows entries; a matrix is rows x cols, row-major. */
 struct weights_tensor {
@@ -49,9 +54,9 @@ struct weights_step {
 };
 
 struct net_weights {
-    real *block;  /* everything, in the list's order */
-    real *embed;  /* (vocab, width) */
-    real *ngram;  /* (ngram_rows, width), or NULL */
+    real *block;                           /* everything, in the list's order */
+    real *embed;                           /* (vocab, width) */
+    real *ngram;                           /* (ngram_rows, width), or NULL */
     struct weights_step step[LIMIT_STEPS]; /* shared: all entries are equal */
     real *final_gain, *final_bias;         /* norm pre, else NULL */
     real *head_in, *head_in_bias, *head_out, *head_out_bias;
@@ -67,11 +72,13 @@ size_t weights_bytes(const struct net_config *c);
 DIFFUSE_MUST_CHECK diffuse_err weights_new(struct arena *arena, const struct net_config *c,
                                            struct net_weights **ret_weights);
 
-/* Point w into a block of the list's entries; for gradients, without_tables leaves embed and ngram NULL
- * and block is entries - table_entries long. */
-void weights_point(struct net_weights *w, const struct net_config *c, real *block, bool without_tables);
+/* Point w into a block of the list's entries; for gradients, without_tables leaves embed and ngram
+ * NULL and block is entries - table_entries long. */
+void weights_point(struct net_weights *w, const struct net_config *c, real *block,
+                   bool without_tables);
 
 /* Random start: tables N(0, table_std^2), matrices N(0, 1/cols), gains 1, biases 0. */
-void weights_init(struct net_weights *w, const struct net_config *c, double table_std, struct rng *rng);
+void weights_init(struct net_weights *w, const struct net_config *c, double table_std,
+                  struct rng *rng);
 
 #endif

@@ -46,7 +46,8 @@ static void print_json(const struct model *m, uint32_t best, const real *scores)
     json_decref(line);
 }
 
-/* A line that cannot be classified still gets its line of output, so that input and output match up. */
+/* A line that cannot be classified still gets its line of output, so that input and output match
+ * up. */
 static void print_failure(bool json, diffuse_err e, const struct reason *why) {
     json_t *line;
 
@@ -62,8 +63,8 @@ static void print_failure(bool json, diffuse_err e, const struct reason *why) {
 
 int cmd_classify(int argc, char **argv) {
     const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {options, parse, NULL, "Label each line of standard input.", children,
-                              NULL, NULL};
+    const struct argp argp = {options,  parse, NULL, "Label each line of standard input.",
+                              children, NULL,  NULL};
     struct args args = {0};
     struct model_one one;
     struct reason why = {""};

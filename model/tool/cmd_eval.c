@@ -78,9 +78,10 @@ static diffuse_err read_rows(const struct args *a, const struct model *m, struct
     diffuse_err e;
 
     if (!m->tokenizer)
-        return reason_set(why, DIFFUSE_UNSUPPORTED,
-                          "%s has no vocabulary: give --vocab FILE, the vocab.txt it was trained with",
-                          a->model.path);
+        return reason_set(
+            why, DIFFUSE_UNSUPPORTED,
+            "%s has no vocabulary: give --vocab FILE, the vocab.txt it was trained with",
+            a->model.path);
     say_progress_start(&progress, "reading", a->json);
     e = load_rows(&load, m->tokenizer, &labels, m->max_length ? m->max_length : DEFAULT_LENGTH,
                   rows, &stats, why);
@@ -165,8 +166,8 @@ static int run(const struct args *a, struct model *m, struct rows *rows, struct 
 
 int cmd_eval(int argc, char **argv) {
     const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {options, parse, NULL, "Accuracy of a checkpoint on a data set.",
-                              children, NULL, NULL};
+    const struct argp argp = {options,  parse, NULL, "Accuracy of a checkpoint on a data set.",
+                              children, NULL,  NULL};
     struct args args = {.threads = team_cores()};
     struct arena arena = {0};
     struct model *model;

@@ -75,9 +75,9 @@ static diffuse_err run_line(struct model_one *o, bool tokens, const char *line, 
 
 int cmd_logits(int argc, char **argv) {
     const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {options, parse, NULL,
-                              "The model's raw output for each line of standard input.", children,
-                              NULL, NULL};
+    const struct argp argp = {
+        options,  parse, NULL, "The model's raw output for each line of standard input.",
+        children, NULL,  NULL};
     struct args args = {0};
     struct model_one one;
     struct reason why = {""};

@@ -25,7 +25,7 @@ struct run {
     struct team *team;
     struct fit *fit;
     struct train_record record;
-    real *best;              /* weights of the best epoch, with --valid */
+    real *best; /* weights of the best epoch, with --valid */
     struct fit_epoch best_epoch, last_epoch;
     double started, seconds; /* of training */
     struct reason why;
@@ -201,7 +201,8 @@ static char *provenance(const struct run *r) {
     json_t *options = train_options_json(&r->o), *all;
     char *text;
 
-    json_object_set_new(options, "data", json_sprintf("%.*s", (int)strcspn(r->o.data, ":"), r->o.data));
+    json_object_set_new(options, "data",
+                        json_sprintf("%.*s", (int)strcspn(r->o.data, ":"), r->o.data));
     json_object_del(options, "test");
     all = json_pack("{s:s, s:o, s:I, s:o}", "version", DIFFUSE_VERSION, "parameters", options,
                     "train_rows", (json_int_t)r->train.n, "result", epoch_json(&r->best_epoch));

@@ -1,5 +1,6 @@
-/* commands.h - the verbs of diffuse(1). Each gets its own argv, argv[0] being "diffuse VERB", and returns
- * the program's exit status: 0 done, 1 failed with a line on stderr; usage errors exit with 2. */
+/* commands.h - the verbs of diffuse(1). Each gets its own argv, argv[0] being "diffuse VERB", and
+ * returns the program's exit status: 0 done, 1 failed with a line on stderr; usage errors exit
+ * with 2. */
 #ifndef MODEL_TOOL_COMMANDS_H
 #define MODEL_TOOL_COMMANDS_H
 

@@ -1,8 +1,8 @@
 /* model_args.c - see model_args.h. */
+#include "model/tool/model_args.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "model/tool/model_args.h"
 
 #define DEFAULT_LENGTH 512 /* tokens, when the checkpoint does not say */
 
@@ -113,8 +113,8 @@ diffuse_err model_one_run(struct model_one *o, size_t n, struct reason *why) {
         return reason_set(why, DIFFUSE_EMPTY, "no tokens");
     for (size_t i = 0; i < n; i++)
         if (o->ids[i] >= c->vocab)
-            return reason_set(why, DIFFUSE_BADTOKEN, "token %zu is %u, the vocabulary has %u", i + 1,
-                              o->ids[i], c->vocab);
+            return reason_set(why, DIFFUSE_BADTOKEN, "token %zu is %u, the vocabulary has %u",
+                              i + 1, o->ids[i], c->vocab);
     net_forward(c, o->model->weights, o->scratch, &batch, o->logits);
     return DIFFUSE_OK;
 }

@@ -1,4 +1,5 @@
-/* model_args.h - the options with which every verb names a checkpoint, and one model made ready to run. */
+/* model_args.h - the options with which every verb names a checkpoint, and one model made ready to
+ * run. */
 #ifndef MODEL_TOOL_MODEL_ARGS_H
 #define MODEL_TOOL_MODEL_ARGS_H
 
@@ -13,8 +14,8 @@ struct model_args {
     struct ckpt_hints hints;
 };
 
-/* --model F and, for files that carry no header of ours, --num-iters --alpha --boundary --vocab --labels.
- * An argp child: its input is a struct model_args. */
+/* --model F and, for files that carry no header of ours, --num-iters --alpha --boundary --vocab
+ * --labels. An argp child: its input is a struct model_args. */
 extern const struct argp model_argp;
 
 /* A loaded model with scratch for one sequence at a time. */
@@ -22,9 +23,9 @@ struct model_one {
     struct arena arena, room;
     struct model *model;
     struct net_scratch *scratch;
-    uint32_t *ids;    /* (cap) */
-    real *logits;     /* (labels) */
-    size_t cap;       /* tokens that fit */
+    uint32_t *ids; /* (cap) */
+    real *logits;  /* (labels) */
+    size_t cap;    /* tokens that fit */
 };
 
 DIFFUSE_MUST_CHECK diffuse_err model_one_open(struct model_one *o, const struct model_args *args,

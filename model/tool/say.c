@@ -1,11 +1,11 @@
 /* say.c - see say.h. */
+#include "model/tool/say.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "model/tool/say.h"
 
 #define BAR_WIDTH 30
 

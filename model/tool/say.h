@@ -8,13 +8,15 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-/* "diffuse: " and the reason, or the error's own sentence when there is none, on stderr. Returns 1. */
+/* "diffuse: " and the reason, or the error's own sentence when there is none, on stderr. Returns 1.
+ */
 int say_error(diffuse_err e, const struct reason *why);
 
 /* "diffuse: " and a formatted line on stderr. Returns 1. */
 int say_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Progress on stderr: a bar on a terminal, a line every ten seconds in a log, nothing when quiet. */
+/* Progress on stderr: a bar on a terminal, a line every ten seconds in a log, nothing when quiet.
+ */
 struct say_progress {
     const char *what;
     bool quiet, terminal, shown;

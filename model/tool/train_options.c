@@ -1,10 +1,11 @@
 /* train_options.c - see train_options.h. */
+#include "model/tool/train_options.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/tool/train_options.h"
 #include "model/train/team.h"
 
 enum kind { KIND_NUMBER, KIND_COUNT, KIND_CHOICE };
@@ -153,17 +154,18 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 void train_options_parse(int argc, char **argv, struct train_options *ret_options) {
     struct argp_option options[FIXED + ROWS + 2] = {{0}};
-    const struct argp argp = {options, parse, NULL, "Train a model and write a checkpoint.", NULL,
-                              NULL, NULL};
+    const struct argp argp = {options, parse, NULL, "Train a model and write a checkpoint.",
+                              NULL,    NULL,  NULL};
 
     memcpy(options, fixed, sizeof fixed);
     options[FIXED] = (struct argp_option){.doc = "Hyper-parameters:", .group = 1};
     for (size_t i = 0; i < ROWS; i++)
-        options[FIXED + 1 + i] = (struct argp_option){.name = rows[i].name,
-                                                      .key = KEY_FIRST_ROW + (int)i,
-                                                      .arg = rows[i].kind == KIND_CHOICE ? "NAME" : "N",
-                                                      .doc = rows[i].help,
-                                                      .group = 1};
+        options[FIXED + 1 + i] =
+            (struct argp_option){.name = rows[i].name,
+                                 .key = KEY_FIRST_ROW + (int)i,
+                                 .arg = rows[i].kind == KIND_CHOICE ? "NAME" : "N",
+                                 .doc = rows[i].help,
+                                 .group = 1};
     *ret_options = (struct train_options){.threads = team_cores()};
     for (size_t i = 0; i < ROWS; i++)
         set_row(ret_options, &rows[i], rows[i].def, rows[i].choice);
@@ -189,7 +191,8 @@ static diffuse_err parse_offsets(const char *text, struct net_config *c, struct 
         o = strtoul(at, &end, 10);
         if (end == at || errno || o < 1 || o > LIMIT_TOKENS || (*end && *end != ','))
             return reason_set(why, DIFFUSE_INVAL,
-                              "--offsets is \"%s\", expected dilated or a list such as 1,2,4", text);
+                              "--offsets is \"%s\", expected dilated or a list such as 1,2,4",
+                              text);
         c->offsets[t] = (uint32_t)o;
         at = *end ? end + 1 : end;
     }
@@ -235,8 +238,8 @@ diffuse_err train_options_config(const struct train_options *o, struct net_confi
 diffuse_err train_options_step(const struct train_options *o, struct step_options *ret_step,
                                enum sched_decay *ret_decay, struct reason *why) {
     if (sched_parse(o->decay, ret_decay))
-        return reason_set(why, DIFFUSE_INVAL, "--decay is \"%s\", expected linear, cosine or constant",
-                          o->decay);
+        return reason_set(why, DIFFUSE_INVAL,
+                          "--decay is \"%s\", expected linear, cosine or constant", o->decay);
     *ret_step = (struct step_options){
         .lr = o->lr,
         .table_lr = o->table_lr,
@@ -259,7 +262,7 @@ json_t *train_options_json(const struct train_options *o) {
         const void *at = (const char *)o + rows[i].member;
         json_t *value = rows[i].kind == KIND_NUMBER ? json_real(*(const double *)at)
                         : rows[i].kind == KIND_COUNT
-                            ? json_integer((json_int_t)*(const uint64_t *)at)
+                            ? json_integer((json_int_t) * (const uint64_t *)at)
                             : json_string(*(const char *const *)at);
 
         json_object_set_new(all, rows[i].name, value);

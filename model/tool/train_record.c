@@ -1,4 +1,6 @@
 /* train_record.c - see train_record.h. */
+#include "model/tool/train_record.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -7,7 +9,6 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "model/tool/train_record.h"
 #include "model/train/team.h"
 
 #define PATH_BYTES 4096
@@ -97,7 +98,8 @@ void train_record_epoch(struct train_record *r, const struct fit_epoch *e, doubl
     fprintf(r->csv, ",%.4f,%.6f\n", e->grad_norm, e->rate);
     fflush(r->csv);
     if (e->valid.rows)
-        (void)snprintf(valid, sizeof valid, "  valid %.4f %.4f", e->valid.loss, accuracy(&e->valid));
+        (void)snprintf(valid, sizeof valid, "  valid %.4f %.4f", e->valid.loss,
+                       accuracy(&e->valid));
     if (e->test.rows)
         (void)snprintf(test, sizeof test, "  test %.4f %.4f", e->test.loss, accuracy(&e->test));
     train_record_line(r, "epoch %u: train %.4f %.4f%s%s  %.1f s", e->epoch, e->train_loss,
@@ -116,8 +118,8 @@ static json_t *machine_json(void) {
         fclose(f);
     if (uname(&u) != 0)
         memset(&u, 0, sizeof u);
-    return json_pack("{s:s, s:s, s:s, s:i}", "system", u.sysname, "release", u.release, "cpu", model,
-                     "cores", (int)team_cores());
+    return json_pack("{s:s, s:s, s:s, s:i}", "system", u.sysname, "release", u.release, "cpu",
+                     model, "cores", (int)team_cores());
 }
 
 diffuse_err train_record_config(struct train_record *r, const struct train_options *o,

@@ -1,8 +1,9 @@
 /* adamw.c - see adamw.h. */
+#include "model/train/adamw.h"
+
 #include <math.h>
 
 #include "model/base/vec.h"
-#include "model/train/adamw.h"
 
 VEC_CLONES static void update(size_t n, real rate, real root, real b1, real b2, real epsilon,
                               real shrink, real scale, const real *restrict g, real *restrict m,

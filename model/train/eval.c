@@ -1,7 +1,8 @@
 /* eval.c - see eval.h. */
+#include "model/train/eval.h"
+
 #include <stdlib.h>
 
-#include "model/train/eval.h"
 #include "model/train/loss.h"
 
 #define CHUNK_TOKENS 1024
@@ -72,8 +73,8 @@ static void eval_part(void *arg, unsigned member) {
 static diffuse_err part_init(struct part *p, const struct net_config *c, size_t longest) {
     size_t tokens = longest > CHUNK_TOKENS ? longest : CHUNK_TOKENS;
     size_t logits = CHUNK_ROWS * c->labels * sizeof(real);
-    diffuse_err e = arena_init(&p->arena, net_scratch_bytes(c, tokens, CHUNK_ROWS) +
-                                              arena_block(logits));
+    diffuse_err e =
+        arena_init(&p->arena, net_scratch_bytes(c, tokens, CHUNK_ROWS) + arena_block(logits));
 
     if (e || (e = net_scratch_new(&p->arena, c, tokens, CHUNK_ROWS, &p->scratch)))
         return e;

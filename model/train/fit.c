@@ -1,8 +1,8 @@
 /* fit.c - see fit.h. */
+#include "model/train/fit.h"
+
 #include <math.h>
 #include <stdlib.h>
-
-#include "model/train/fit.h"
 
 struct fit {
     const struct net_config *c;

@@ -9,9 +9,9 @@
 struct fit_options {
     struct step_options step;
     enum sched_decay decay;
-    double warmup;    /* share of all steps in which the rate rises */
+    double warmup; /* share of all steps in which the rate rises */
     uint32_t epochs;
-    uint32_t batch;   /* rows a step */
+    uint32_t batch; /* rows a step */
     size_t max_length;
 };
 
@@ -23,8 +23,8 @@ struct fit_epoch {
     uint32_t epoch;    /* from 1 */
     double train_loss; /* with noise and dropout, over the epoch */
     double train_accuracy;
-    double grad_norm;  /* mean, before clipping */
-    double rate;       /* factor of the peak learning rate at the end */
+    double grad_norm;               /* mean, before clipping */
+    double rate;                    /* factor of the peak learning rate at the end */
     struct eval_result valid, test; /* rows 0 where there are none */
 };
 

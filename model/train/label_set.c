@@ -1,8 +1,10 @@
-/* label_set.c - see label_set.h. Linear search: sets are small and rows mostly repeat their neighbours'. */
+/* label_set.c - see label_set.h. Linear search: sets are small and rows mostly repeat their
+ * neighbours'. */
+#include "model/train/label_set.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/train/label_set.h"
 #include "proto/limits.h"
 
 void label_set_done(struct label_set *s) {

@@ -1,11 +1,12 @@
 /* load.c - see load.h. */
+#include "model/train/load.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/ckpt/ckpt.h"
 #include "model/text/symbol_vocab.h"
 #include "model/text/wordpiece_train.h"
-#include "model/train/load.h"
 
 #define TICK_ROWS 1024 /* rows between two looks at the progress */
 
@@ -19,7 +20,8 @@ static void show_progress(const struct load *l, const struct dataset *d, uint64_
 }
 
 /* The labels that the kind itself fixes. */
-static diffuse_err fixed_labels(const struct dataset *d, struct label_set *labels, bool *ret_fixed) {
+static diffuse_err fixed_labels(const struct dataset *d, struct label_set *labels,
+                                bool *ret_fixed) {
     uint32_t n = 0, id;
     const char *const *names = dataset_labels(d, &n);
 

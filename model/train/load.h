@@ -24,13 +24,15 @@ struct load_vocab_options {
     uint32_t min_count; /* a piece that occurs less often is left out */
 };
 
-/* Label names (in the kind's order, else sorted) and, for wordpiece and symbol, a trained vocabulary:
- * *ret_vocab is the caller's to free, NULL for byte or when o is NULL. Errors: as dataset.h. */
+/* Label names (in the kind's order, else sorted) and, for wordpiece and symbol, a trained
+ * vocabulary: *ret_vocab is the caller's to free, NULL for byte or when o is NULL. Errors: as
+ * dataset.h. */
 DIFFUSE_MUST_CHECK diffuse_err load_survey(const struct load *l, const struct load_vocab_options *o,
                                            struct label_set *labels, char **ret_vocab,
                                            size_t *ret_len, struct reason *why);
 
-/* Every row as tokens. Labels must be in the set: BADDATA names the first that is not, with its line. */
+/* Every row as tokens. Labels must be in the set: BADDATA names the first that is not, with its
+ * line. */
 DIFFUSE_MUST_CHECK diffuse_err load_rows(const struct load *l, const struct tokenizer *t,
                                          const struct label_set *labels, size_t max_length,
                                          struct rows *ret_rows, struct dataset_stats *ret_stats,

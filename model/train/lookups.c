@@ -1,11 +1,12 @@
 /* lookups.c - see lookups.h. */
+#include "model/train/lookups.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/base/vec.h"
 #include "model/net/embed.h"
-#include "model/train/lookups.h"
 
 #define DIGIT_BITS 11
 #define DIGITS     (1u << DIGIT_BITS)

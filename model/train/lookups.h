@@ -1,7 +1,7 @@
 /* lookups.h - which rows of the tables a batch looked up, and the gradient of each.
  *
- * Row numbers run through both tables: [0, vocab) the embedding, from vocab on the hashed n-grams. The
- * list is sorted, so the sums do not depend on the number of threads.
+ * Row numbers run through both tables: [0, vocab) the embedding, from vocab on the hashed n-grams.
+ * The list is sorted, so the sums do not depend on the number of threads.
  */
 #ifndef MODEL_TRAIN_LOOKUPS_H
 #define MODEL_TRAIN_LOOKUPS_H

@@ -1,8 +1,9 @@
 /* loss.c - see loss.h. */
+#include "model/train/loss.h"
+
 #include <math.h>
 
 #include "model/net/label.h"
-#include "model/train/loss.h"
 
 double loss_row(const real *logits, uint32_t labels, uint32_t truth, double smoothing, double scale,
                 real *dlogits, bool *ret_hit) {

@@ -7,9 +7,9 @@
 
 #include "model/base/real.h"
 
-/* Of one row: dlogits(L) = scale * (softmax(logits) - target), target being 1 - smoothing on truth and
- * smoothing/L on all. Returns the plain cross-entropy; *ret_hit: the largest logit was truth. dlogits
- * may be logits. */
+/* Of one row: dlogits(L) = scale * (softmax(logits) - target), target being 1 - smoothing on truth
+ * and smoothing/L on all. Returns the plain cross-entropy; *ret_hit: the largest logit was truth.
+ * dlogits may be logits. */
 double loss_row(const real *logits, uint32_t labels, uint32_t truth, double smoothing, double scale,
                 real *dlogits, bool *ret_hit);
 

@@ -1,9 +1,10 @@
 /* rows.c - see rows.h. */
+#include "model/train/rows.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/base/rng.h"
-#include "model/train/rows.h"
 
 void rows_done(struct rows *r) {
     free(r->ids);

@@ -1,8 +1,8 @@
 /* sched.c - see sched.h. */
+#include "model/train/sched.h"
+
 #include <math.h>
 #include <string.h>
-
-#include "model/train/sched.h"
 
 #define FLOOR 1e-3 /* the last steps still learn a little */
 

@@ -1,4 +1,5 @@
-/* sched.h - the learning rate as a function of the step: linear warm-up, then linear or cosine decay. */
+/* sched.h - the learning rate as a function of the step: linear warm-up, then linear or cosine
+ * decay. */
 #ifndef MODEL_TRAIN_SCHED_H
 #define MODEL_TRAIN_SCHED_H
 

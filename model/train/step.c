@@ -1,4 +1,6 @@
 /* step.c - see step.h. */
+#include "model/train/step.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,9 +9,9 @@
 #include "model/train/adamw.h"
 #include "model/train/lookups.h"
 #include "model/train/loss.h"
-#include "model/train/step.h"
 
-#define CHUNK_TOKENS 1024 /* of one forward pass: its activations stay in the second-level cache */
+#define CHUNK_TOKENS 1024 /* of one forward pass: its activations stay in the second-level cache   \
+                           */
 
 /* What one member of the team owns. */
 struct part {
@@ -57,12 +59,13 @@ static size_t arena_need(const struct step *s, size_t max_rows, size_t max_lengt
            arena_block(max_rows * s->c.labels * sizeof(real));
     return team_size(s->team) * each + 2 * arena_block(s->list.entries * sizeof(real)) +
            arena_block(tokens * s->c.width * sizeof(real)) +
-           arena_block(tokens * sizeof(uint32_t)) + 2 * arena_block((max_rows + 1) * sizeof(uint32_t));
+           arena_block(tokens * sizeof(uint32_t)) +
+           2 * arena_block((max_rows + 1) * sizeof(uint32_t));
 }
 
 static diffuse_err part_new(struct step *s, struct part *p, size_t max_rows, size_t max_length) {
-    diffuse_err e = net_training_scratch_new(&s->arena, &s->c, chunk_tokens(max_length), max_rows,
-                                             &p->scratch);
+    diffuse_err e =
+        net_training_scratch_new(&s->arena, &s->c, chunk_tokens(max_length), max_rows, &p->scratch);
 
     if (e)
         return e;
@@ -147,9 +150,8 @@ static void make_batch(struct step *s, const struct rows *rows, const uint32_t *
         s->start[i] = at;
         s->truth[i] = rows->label[pick[i]];
         for (size_t j = 0; j < length; j++)
-            s->ids[at++] = s->o.word_dropout > 0 && rng_unit(&rng) < s->o.word_dropout
-                               ? s->o.drop_id
-                               : ids[j];
+            s->ids[at++] =
+                s->o.word_dropout > 0 && rng_unit(&rng) < s->o.word_dropout ? s->o.drop_id : ids[j];
     }
     s->start[n] = at;
     s->batch = (struct net_batch){s->ids, s->start, (uint32_t)n};
@@ -237,8 +239,8 @@ static void update_dense(struct step *s, size_t from, size_t to) {
             continue;
         at = s->list.table_entries + begin;
         a.decay = t->decays ? s->o.weight_decay : 0;
-        adamw_update(&a, end - begin, s->scale, s->part[0].grad_block + begin, s->m + at,
-                     s->v + at, s->w->block + at);
+        adamw_update(&a, end - begin, s->scale, s->part[0].grad_block + begin, s->m + at, s->v + at,
+                     s->w->block + at);
     }
 }
 
@@ -259,11 +261,8 @@ static void update(void *arg, unsigned member) {
 
 static void prepare_update(struct step *s, double rate, double norm) {
     s->scale = s->o.clip > 0 && norm > s->o.clip ? (real)(s->o.clip / norm) : 1;
-    s->dense = (struct adamw){.lr = s->o.lr * rate,
-                              .beta1 = 0.9,
-                              .beta2 = 0.999,
-                              .epsilon = 1e-8,
-                              .step = s->count};
+    s->dense = (struct adamw){
+        .lr = s->o.lr * rate, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .step = s->count};
     s->tables = s->dense;
     s->tables.lr = s->o.table_lr * rate;
     s->tables.decay = s->o.table_decay;

@@ -1,7 +1,7 @@
 /* step.h - one training step: forward, loss, backward, clip, update, on a team of threads.
  *
- * A batch is split between the members by tokens, and each member's part into chunks that stay in cache,
- * so memory does not grow with the batch. Same seed, same team size: same bits.
+ * A batch is split between the members by tokens, and each member's part into chunks that stay in
+ * cache, so memory does not grow with the batch. Same seed, same team size: same bits.
  */
 #ifndef MODEL_TRAIN_STEP_H
 #define MODEL_TRAIN_STEP_H
@@ -14,14 +14,14 @@
 #include "model/train/team.h"
 
 struct step_options {
-    double lr;              /* peak learning rate of matrices and vectors */
-    double table_lr;        /* peak learning rate of the tables */
-    double weight_decay;    /* of matrices */
-    double table_decay;     /* of table rows, when they are looked up */
-    double clip;            /* largest gradient norm; 0: none */
-    double dropout;         /* after each gelu */
-    double embed_dropout;   /* of embedding channels */
-    double word_dropout;    /* share of tokens that become drop_id */
+    double lr;            /* peak learning rate of matrices and vectors */
+    double table_lr;      /* peak learning rate of the tables */
+    double weight_decay;  /* of matrices */
+    double table_decay;   /* of table rows, when they are looked up */
+    double clip;          /* largest gradient norm; 0: none */
+    double dropout;       /* after each gelu */
+    double embed_dropout; /* of embedding channels */
+    double word_dropout;  /* share of tokens that become drop_id */
     double label_smoothing;
     uint32_t drop_id;
     uint64_t seed;

@@ -1,10 +1,11 @@
 /* team.c - see team.h. */
+#include "model/train/team.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "model/train/team.h"
 #include "proto/limits.h"
 
 struct member {
@@ -116,8 +117,7 @@ void team_run(struct team *t, team_job *job, void *arg) {
     pthread_mutex_unlock(&t->lock);
 }
 
-void team_share(const struct team *t, unsigned member, size_t n, size_t *ret_from,
-                size_t *ret_to) {
+void team_share(const struct team *t, unsigned member, size_t n, size_t *ret_from, size_t *ret_to) {
     *ret_from = n * member / t->size;
     *ret_to = n * (member + 1) / t->size;
 }

@@ -22,7 +22,8 @@ unsigned team_cores(void); /* that this process may use, 1 to LIMIT_WORKERS */
 /* Run job(arg, i) for every member i and return when all are done. */
 void team_run(struct team *team, team_job *job, void *arg);
 
-/* [*ret_from, *ret_to): the part of n that belongs to member i; the parts are in order and cover n. */
+/* [*ret_from, *ret_to): the part of n that belongs to member i; the parts are in order and cover n.
+ */
 void team_share(const struct team *team, unsigned member, size_t n, size_t *ret_from,
                 size_t *ret_to);
 
