@@ -3,13 +3,14 @@
  * Every entry of every tensor and of the embeddings is checked, for every boundary, norm, sharing
  * and pool, with n-grams, dropout and noise on: the same seed gives the same masks in each pass.
  */
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "model/base/gemm.h"
 #include "model/net/embed.h"

@@ -1,10 +1,11 @@
 /* test_arena.c - blocks are aligned, zeroed, apart, and never beyond the end. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "model/base/arena.h"
 

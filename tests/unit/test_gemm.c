@@ -1,10 +1,11 @@
 /* test_gemm.c - OpenBLAS behind gemm.h against its plain twins, over random shapes. */
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "model/base/gemm.h"
 #include "model/base/rng.h"

@@ -1,5 +1,4 @@
 /* test_net.c - the forward pass: a hand-worked model, ragged batches, neighbours, no allocation. */
-#include <cmocka.h>
 #include <malloc.h>
 #include <math.h>
 #include <setjmp.h>
@@ -7,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "model/base/gemm.h"
 #include "model/net/embed.h"

@@ -1,11 +1,12 @@
 /* test_rng.c - moments and tails of the random numbers, and that seeds and streams differ. */
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "model/base/rng.h"
 

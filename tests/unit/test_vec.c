@@ -1,11 +1,12 @@
 /* test_vec.c - the vector loops against libm and plain sums, over odd lengths and extreme values.
  */
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "model/base/rng.h"
 #include "model/base/vec.h"
