@@ -34,7 +34,7 @@ TOOL   := $(call objects,model/tool/*.c)
 DAEMON := $(filter-out $B/daemon/main.o,$(call objects,daemon/*.c))
 CLIENT := $(call objects,client/*.c)
 CTL    := $(call objects,client/ctl/*.c)
-TLIB   := $(filter-out $B/tests/lib/make_%.o,$(call objects,tests/lib/*.c))
+TLIB   := $(filter-out $B/tests/lib/make_%.o $B/tests/lib/probe_%.o,$(call objects,tests/lib/*.c))
 UNIT   := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(wildcard tests/unit/test_*.c))
 F64    := $(patsubst tests/f64/%.c,$B/tests/f64/%,$(wildcard tests/f64/test_*.c))
 PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffuse.a
@@ -106,6 +106,11 @@ $B/tests/f64/%: $B/f64/tests/f64/%.o $B/libmodel-f64.a
 $B/tests/make_%: $B/tests/lib/make_%.o $B/libmodel.a $B/libproto.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(MODEL_LIBS)
+
+# Programs that tests run against a daemon; they see the client library's public header only.
+$B/tests/probe_%: $B/tests/lib/probe_%.o $B/libdiffuse.a
+	$(LINK)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -lcmocka $(CLIENT_LIBS)
 
 ## unit: build and run the unit tests
 .PHONY: unit
