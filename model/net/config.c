@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const boundary_names[] = {"zero", "ring"};
-static const char *const norm_names[] = {"post", "pre"};
+static const char *const norm_names[] = {"post", "pre", "residual"};
 static const char *const pool_names[] = {"mean", "max", "mean_max"};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))

@@ -15,8 +15,10 @@ enum net_boundary {
 };
 
 enum net_norm {
-    NET_NORM_POST, /* h = LN(alpha*h + (1-alpha)*u(h)) (the paper) */
-    NET_NORM_PRE   /* h = h + u(LN(h)), and a final LN before the pool */
+    NET_NORM_POST,    /* h = LN(alpha*h + (1-alpha)*u(h)) (the paper) */
+    NET_NORM_PRE,     /* h = h + u(LN(h)), and a final LN before the pool */
+    NET_NORM_RESIDUAL /* as pre, without the final LN: a token keeps its length, and so its weight
+                         in the mean */
 };
 
 enum net_pool {
@@ -53,7 +55,7 @@ DIFFUSE_MUST_CHECK diffuse_err net_config_check(const struct net_config *c, stru
 uint32_t net_config_pool_width(const struct net_config *c); /* what the head reads */
 uint64_t net_config_reach(const struct net_config *c); /* tokens seen to each side: sum of o_t */
 
-/* Names as in files and options: "zero" "ring", "post" "pre", "mean" "max" "mean_max".
+/* Names as in files and options: "zero" "ring", "post" "pre" "residual", "mean" "max" "mean_max".
  * The parsers return NOTFOUND for any other name. */
 const char *net_boundary_name(enum net_boundary b);
 const char *net_norm_name(enum net_norm n);

@@ -66,7 +66,7 @@ void diffusion_forward(const struct net_config *c, const struct weights_step *w,
     size_t N = tokens(batch), C = c->width, M = c->mlp_width;
     const real *x = acts->x;
 
-    if (c->norm == NET_NORM_PRE)
+    if (c->norm != NET_NORM_POST)
         norm_forward(N, C, x, w->norm_gain, w->norm_bias, acts->xhat, acts->rstd, acts->seen);
     gemm_nt(N, RELATIONS * C, C, acts->seen, w->proj_left, 0, room->proj);
     for (uint32_t b = 0; b < batch->n; b++) {
@@ -81,7 +81,7 @@ void diffusion_forward(const struct net_config *c, const struct weights_step *w,
         noise_drop(noise, noise->dropout, N * M, acts->keep, room->g);
     gemm_nt(N, C, M, room->g, w->mlp_out, 0, y);
     vec_add_rows(N, C, w->mlp_out_bias, y);
-    if (c->norm == NET_NORM_PRE) {
+    if (c->norm != NET_NORM_POST) {
         vec_add(N * C, x, y);
     } else {
         vec_mix(N * C, (real)c->alpha, x, 1 - (real)c->alpha, y);

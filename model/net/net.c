@@ -35,7 +35,7 @@ static const real *last_state(const struct net_config *c, const struct net_weigh
                               struct net_scratch *s, size_t N) {
     real *h = s->state[c->steps];
 
-    if (c->norm == NET_NORM_POST)
+    if (c->norm != NET_NORM_PRE)
         return h;
     norm_forward(N, c->width, h, w->final_gain, w->final_bias, s->final_xhat, s->final_rstd,
                  s->final_out);

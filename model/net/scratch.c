@@ -49,7 +49,7 @@ static void lay_steps(struct layout *l, struct net_scratch *s, const struct net_
             a->a = reals(l, N * M);
             a->xhat = reals(l, N * C);
             a->rstd = reals(l, N);
-            a->seen = c->norm == NET_NORM_PRE ? reals(l, N * C) : NULL;
+            a->seen = c->norm != NET_NORM_POST ? reals(l, N * C) : NULL;
             a->keep = training ? room(l, N * M, 1) : NULL;
         }
         a->x = s->state[t];

@@ -144,15 +144,15 @@ static struct net_config small(void) {
 
 static void test_every_variant(void **state) {
     (void)state;
-    for (unsigned bits = 0; bits < 48; bits++) {
+    for (unsigned bits = 0; bits < 72; bits++) {
         struct net_config c = small();
 
         c.boundary = bits & 1 ? NET_BOUNDARY_RING : NET_BOUNDARY_ZERO;
-        c.norm = bits & 2 ? NET_NORM_PRE : NET_NORM_POST;
-        c.per_step = bits & 4;
-        c.ngram_order = bits & 8 ? 3 : 0;
-        c.ngram_rows = bits & 8 ? 9 : 0;
-        c.pool = (enum net_pool)(bits / 16);
+        c.per_step = bits & 2;
+        c.ngram_order = bits & 4 ? 3 : 0;
+        c.ngram_rows = bits & 4 ? 9 : 0;
+        c.norm = (enum net_norm)(bits / 8 % 3);
+        c.pool = (enum net_pool)(bits / 24);
         check_config(&c);
     }
 }

@@ -105,7 +105,7 @@ def forward(c, w, ids):
     for t, offset in enumerate(c["offsets"]):
         p = f"step.{t}." if c["per_step"] else ""
         norm = lambda x: layer_norm(x, w[p + "layer_norm.weight"], w[p + "layer_norm.bias"])
-        x = norm(h) if c["norm"] == "pre" else h
+        x = h if c["norm"] == "post" else norm(h)
         s = (
             neighbour(x, -offset, c["boundary"]) @ w[p + "neighbor_proj.0.weight"].T
             + neighbour(x, offset, c["boundary"]) @ w[p + "neighbor_proj.1.weight"].T
@@ -113,7 +113,7 @@ def forward(c, w, ids):
         )
         u = gelu(s @ w[p + "update_mlp.0.weight"].T + w[p + "update_mlp.0.bias"])
         u = u @ w[p + "update_mlp.3.weight"].T + w[p + "update_mlp.3.bias"]
-        h = h + u if c["norm"] == "pre" else norm(c["alpha"] * h + (1 - c["alpha"]) * u)
+        h = h + u if c["norm"] != "post" else norm(c["alpha"] * h + (1 - c["alpha"]) * u)
     if c["norm"] == "pre":
         h = layer_norm(h, w["final_norm.weight"], w["final_norm.bias"])
     pooled = {"mean": [h.mean(0)], "max": [h.max(0).values], "mean_max": [h.mean(0), h.max(0).values]}
@@ -205,7 +205,7 @@ def difference(got, want):
 
 def variants():
     axes = dict(
-        norm=("post", "pre"),
+        norm=("post", "pre", "residual"),
         pool=("mean", "max", "mean_max"),
         per_step=(False, True),
         offsets=((1, 1, 1), (1, 2, 4)),
