@@ -5,15 +5,6 @@
 #include "client/sample.h"
 #include "client/sync.h"
 
-/* A wait of this length without any answer casts doubt on the subscriptions: a restarted daemon may
- * take texts again before it knows of them. The next submit makes sure. */
-enum { DOUBT_MS = 1000 };
-
-static void doubt(diffuse_client *c, int timeout_ms) {
-    if (timeout_ms < 0 || timeout_ms >= DOUBT_MS)
-        c->in_force = false;
-}
-
 static uint64_t stream_hash(const diffuse_result *r) {
     return flight_hash(r->stream, strlen(r->stream));
 }
@@ -99,11 +90,8 @@ diffuse_err diffuse_classify(diffuse_client *client, const char *text, size_t le
         return reason_set(&client->why, DIFFUSE_INVAL, "text is NULL and len is %zu", len);
     if ((e = submit(client, &sample, deadline, &ticket)))
         return e;
-    if ((e = await_ticket(client, ticket, deadline, ret_result))) {
+    if ((e = await_ticket(client, ticket, deadline, ret_result)))
         (void)flight_drop(&client->flight, ticket);
-        if (e == DIFFUSE_TIMEOUT)
-            doubt(client, timeout_ms);
-    }
     return e;
 }
 
@@ -117,11 +105,8 @@ diffuse_err diffuse_next(diffuse_client *client, int timeout_ms, diffuse_result 
         if (client->flight.n == 0)
             return reason_set(&client->why, DIFFUSE_NOTFOUND, "no text is in flight");
         r = inbox_take(&client->answers);
-        if (!r && (e = inbox_receive(&client->answers, deadline, &r, &client->why))) {
-            if (e == DIFFUSE_TIMEOUT)
-                doubt(client, timeout_ms);
+        if (!r && (e = inbox_receive(&client->answers, deadline, &r, &client->why)))
             return e;
-        }
         r->ticket = flight_take(&client->flight, stream_hash(r), diffuse_result_seq(r));
         if (r->ticket) {
             *ret_result = r;
@@ -144,7 +129,7 @@ size_t diffuse_inflight(const diffuse_client *client) {
 }
 
 diffuse_err diffuse_fd(diffuse_client *client, int *ret_fd) {
-    diffuse_err e = client_open_inbox(client, &client->answers);
+    diffuse_err e = client_open_answers(client);
 
     return e ? e : link_fd(client->answers.socket, ret_fd);
 }

@@ -101,6 +101,7 @@ diffuse_err diffuse_client_new(const struct diffuse_options *options, diffuse_cl
 void diffuse_client_free(diffuse_client *client) {
     if (!client)
         return;
+    link_close(client->monitor);
     inbox_done(&client->answers);
     for (int r = 0; r < ROLES; r++)
         link_close(client->socket[r]);
@@ -129,10 +130,18 @@ diffuse_err client_open_inbox(diffuse_client *c, struct inbox *inbox) {
     /* libzmq may count a reader's progress up to half a queue late. */
     uint32_t queue = 2 * c->flight.cap + c->queue;
 
-    if (inbox->socket)
-        return DIFFUSE_OK;
     return link_open(c->context, ZMQ_SUB, c->address.url[ROLE_LABELS], queue, 0, &inbox->socket,
                      &c->why);
+}
+
+diffuse_err client_open_answers(diffuse_client *c) {
+    diffuse_err e;
+
+    if (!c->answers.socket && (e = client_open_inbox(c, &c->answers)))
+        return e;
+    if (!c->monitor && (e = link_monitor(c->context, c->answers.socket, &c->monitor)))
+        return reason_set(&c->why, e, "labels: %s", zmq_strerror(zmq_errno()));
+    return DIFFUSE_OK;
 }
 
 diffuse_err client_reserve(diffuse_client *c, size_t size) {

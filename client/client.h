@@ -19,6 +19,7 @@ struct diffuse_client {
     void *context;
     void *socket[ROLES]; /* opened when first needed; ROLE_LABELS lives in answers */
     struct inbox answers;
+    void *monitor; /* tells when answers' connection was cut */
     struct flight flight;
     diffuse_ticket last_ticket;
     uint64_t last_request, last_sync;
@@ -35,6 +36,9 @@ struct diffuse_client {
 
 /* The socket towards one of the daemon's, opened on first use. Errors: IO, INVAL. */
 diffuse_err client_socket(diffuse_client *c, enum role role, void **ret_socket);
+
+/* c->answers' socket and monitor, opened on first use. Errors: IO, INVAL. */
+diffuse_err client_open_answers(diffuse_client *c);
 
 /* A new subscription socket, not yet subscribed to anything. */
 diffuse_err client_open_inbox(diffuse_client *c, struct inbox *inbox);

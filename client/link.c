@@ -123,9 +123,12 @@ diffuse_err link_recv(void *socket, int64_t deadline, struct link_message *ret_m
     struct link_message m;
     diffuse_err e;
 
-    while ((e = recv_first(socket, &m)) == DIFFUSE_BUSY)
+    while ((e = recv_first(socket, &m)) == DIFFUSE_BUSY) {
+        if (link_over(deadline))
+            return DIFFUSE_TIMEOUT; /* without asking the kernel: nothing is there */
         if ((e = link_wait(socket, ZMQ_POLLIN, deadline)))
             return e;
+    }
     if (e)
         return e;
     while (zmq_msg_more(m.frames == 1 ? &m.name : &m.body)) {
@@ -147,6 +150,31 @@ diffuse_err link_recv(void *socket, int64_t deadline, struct link_message *ret_m
 void link_message_done(struct link_message *message) {
     (void)zmq_msg_close(&message->name);
     (void)zmq_msg_close(&message->body);
+}
+
+diffuse_err link_monitor(void *context, void *socket, void **ret_monitor) {
+    static const char name[] = "inproc://link-monitor";
+    void *monitor = NULL;
+
+    if (zmq_socket_monitor(socket, name, ZMQ_EVENT_DISCONNECTED) != 0 ||
+        !(monitor = zmq_socket(context, ZMQ_PAIR)) || !set_int(monitor, ZMQ_LINGER, 0) ||
+        zmq_connect(monitor, name) != 0) {
+        link_close(monitor);
+        return DIFFUSE_IO;
+    }
+    *ret_monitor = monitor;
+    return DIFFUSE_OK;
+}
+
+bool link_was_cut(void *monitor) {
+    struct link_message m;
+    bool cut = false;
+
+    while (link_recv(monitor, 0, &m) == DIFFUSE_OK) {
+        cut = true;
+        link_message_done(&m);
+    }
+    return cut;
 }
 
 diffuse_err link_fd(void *socket, int *ret_fd) {

@@ -50,6 +50,13 @@ struct link_message {
 diffuse_err link_recv(void *socket, int64_t deadline, struct link_message *ret_message);
 void link_message_done(struct link_message *message);
 
+/* Report the ends of the socket's connections to *ret_monitor, a socket of its own; once per
+ * context. Errors: IO. */
+diffuse_err link_monitor(void *context, void *socket, void **ret_monitor);
+
+/* True when a connection has ended since the last question. */
+bool link_was_cut(void *monitor);
+
 /* The descriptor behind the socket (edge-triggered, as zmq_getsockopt(3) says). Errors: IO. */
 diffuse_err link_fd(void *socket, int *ret_fd);
 

@@ -108,10 +108,13 @@ diffuse_err sync_stream(diffuse_client *c, const char *stream, uint64_t hash, in
     bool joined = is_joined(c, hash);
     diffuse_err e;
 
+    if ((e = client_open_answers(c)))
+        return e;
+    /* A restarted daemon may take texts again before it knows of the subscriptions again. */
+    if (link_was_cut(c->monitor))
+        c->in_force = false;
     if (joined && c->in_force)
         return DIFFUSE_OK;
-    if ((e = client_open_inbox(c, &c->answers)))
-        return e;
     if (!joined && c->n_joined >= CLIENT_STREAMS)
         return reason_set(&c->why, DIFFUSE_INVAL, "stream '%s': a client can have %d streams",
                           stream, CLIENT_STREAMS);
