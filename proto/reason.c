@@ -1,8 +1,8 @@
 /* reason.c - see reason.h. */
+#include "proto/reason.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-
-#include "proto/reason.h"
 
 diffuse_err reason_set(struct reason *why, diffuse_err err, const char *format, ...) {
     va_list args;

@@ -10,6 +10,8 @@ import rig as r
 sys.path.insert(0, os.path.join(r.ROOT, "tests", "lib"))
 import diffuse_client  # noqa: E402
 
+os.environ.setdefault("TSAN_OPTIONS", f"suppressions={r.ROOT}/tests/lib/tsan.supp")
+
 
 def ctl(rig, *arguments, stdin="", status=0):
     """Run diffusectl; returns the lines of its output and its error text."""
