@@ -2,18 +2,29 @@
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
-CFLAGS  ?= -O3 -g
 CC      ?= cc
 SHELL   := /bin/bash
 Q       := $(if $(V),,@)
+# As many jobs as cores, unless make was told a number itself.
+JOBS    ?= $(shell nproc)
+SUBMAKE  = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
 comma   := ,
 ifdef SANITIZE
 B       ?= build/san-$(subst $(comma),-,$(SANITIZE))
+CFLAGS  ?= -O1 -g
 SAN     := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 else
 B       ?= build
+CFLAGS  ?= -O3 -g
 endif
+
+# What each task needs, as Debian packages. Nothing is installed but by a target that says so below.
+DEBS_BUILD := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libzmq3-dev libsystemd-dev \
+              libopenblas-dev libjansson-dev libutf8proc-dev libsodium-dev libcsv-dev zlib1g-dev libinih-dev
+DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq
+DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
+DEBS_TORCH := $(DEBS_CHECK) python3-torch
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wvla -Wformat=2 -Wpointer-arith -Wundef -Werror=unused-result
@@ -40,11 +51,42 @@ F64    := $(patsubst tests/f64/%.c,$B/tests/f64/%,$(wildcard tests/f64/test_*.c)
 PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffuse.a
 
 .PHONY: all
-## all: daemon, model tool, client library and tool
+## all: build the daemon, the model tool, the client library and its tool (plain `make`)
 all: $(PROGRAMS)
 
+# --- packages --------------------------------------------------------------------------------------
+.PHONY: deps deps-check deps-lint deps-torch
+## deps: install what the build needs (Debian packages; as root or through sudo)
+deps: ; $(call install,$(DEBS_BUILD))
+deps-check: ; $(call install,$(DEBS_CHECK))
+deps-lint: ; $(call install,$(DEBS_LINT))
+deps-torch: ; $(call install,$(DEBS_TORCH))
+
+# Asks dpkg first, so that it costs nothing when everything is there.
+define install
+@command -v dpkg-query >/dev/null || { echo "deps: no dpkg here; install these by hand: $(1)" >&2; exit 1; }; \
+have=" $$(dpkg-query -W -f='$${Package}=$${db:Status-Status} ' $(1) 2>/dev/null)"; \
+for p in $(1); do [[ $$have == *" $$p=installed "* ]] || missing+=" $$p"; done; \
+[ -n "$$missing" ] || exit 0; \
+if [ "$$(id -u)" = 0 ]; then as=env; elif command -v sudo >/dev/null; then as="sudo env"; \
+else echo "deps: neither root nor sudo; have an administrator run: apt-get install$$missing" >&2; exit 1; fi; \
+log=$$(mktemp); trap 'rm -f "$$log"' EXIT; get="$$as DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300"; \
+echo "Installing$$missing (this may take a few minutes)"; \
+{ $$get update && $$get install -y --no-install-recommends $$missing; } >"$$log" 2>&1 \
+    || { tail -n 20 "$$log" >&2; echo "deps: not installed:$$missing" >&2; exit 1; }
+endef
+
+# Looked for once, so that what is missing is named before a compiler stumbles over it.
+HEADERS := zmq.h protobuf-c/protobuf-c.h systemd/sd-daemon.h cblas.h jansson.h ini.h utf8proc.h sodium.h csv.h zlib.h
+$B/.tools:
+	@for t in $(firstword $(CC)) protoc-c; do command -v $$t >/dev/null || missing+=" $$t"; done; \
+	[ -n "$$missing" ] || for h in $(HEADERS); do \
+	    printf '#include <stdio.h>\n#include <%s>\n' $$h | $(CC) $(CPPFLAGS) -E -o /dev/null -x c - 2>/dev/null || missing+=" <$$h>"; done; \
+	[ -z "$$missing" ] || { echo "missing:$$missing; 'make deps' installs what the build needs" >&2; exit 1; }
+	@mkdir -p $(@D); touch $@
+
 # --- generated -------------------------------------------------------------------------------------
-$B/gen/diffused.pb-c.c $B/gen/diffused.pb-c.h &: proto/diffused.proto
+$B/gen/diffused.pb-c.c $B/gen/diffused.pb-c.h &: proto/diffused.proto | $B/.tools
 	@mkdir -p $B/gen; echo "  GEN  $<"
 	$(Q)protoc-c --proto_path=proto --c_out=$B/gen $<
 
@@ -112,10 +154,125 @@ $B/tests/probe_%: $B/tests/lib/probe_%.o $B/libdiffuse.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -lcmocka $(CLIENT_LIBS)
 
-## unit: build and run the unit tests
-.PHONY: unit
+$B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/fuzz_driver.o $B/libtest.a $B/libmodel.a $B/libproto.a
+	$(LINK)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(MODEL_LIBS)
+
+# --- demo ------------------------------------------------------------------------------------------
+$B/fleet_demo: $(call objects,client/demo/*.c) $B/libdiffuse.a
+	$(LINK)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(CLIENT_LIBS)
+
+.PHONY: demo
+## demo: install what is missing, build, and show a made-up robot fleet being classified live
+demo: deps
+	@$(SUBMAKE) --silent $(PROGRAMS) $B/fleet_demo
+	@$B/fleet_demo $(DEMO)
+
+# --- checking --------------------------------------------------------------------------------------
+# Each name is a program or script of tests/, run by tests/run: 0 passed, 9 skipped, else failed.
+UNIT_NAMES   := $(patsubst tests/%.c,%,$(wildcard tests/unit/test_*.c tests/f64/test_*.c))
+SYSTEM_NAMES := $(patsubst tests/%,%,$(wildcard tests/system/[0-9][0-9][0-9]*))
+CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh))
+# Not worth the time once more under a sanitizer: PyTorch, and memory that the sanitizer itself takes.
+SANITIZED    := $(filter-out system/030% system/150%,$(SYSTEM_NAMES))
+HELPERS      := $(patsubst tests/lib/%.c,$B/tests/%,$(wildcard tests/lib/make_*.c tests/lib/probe_*.c))
+FUZZ         := $(patsubst tests/fuzz/%.c,$B/tests/%,$(filter-out %/fuzz_driver.c,$(wildcard tests/fuzz/fuzz_*.c)))
+TESTS        := $(UNIT) $(F64) $(HELPERS) $(FUZZ)
+
+.PHONY: tests check check-plain check-asan check-tsan check-torch unit
+tests: $(PROGRAMS) $B/fleet_demo $(TESTS)
+
+# Whatever does not build counts as failed, in tests/run.
+BUILD_TESTS = @echo "Building$(if $(1), with -fsanitize=$(1)) in $(2)"; $(SUBMAKE) -k --silent $(if $(1),SANITIZE=$(1)) B=$(2) tests \
+    | grep -v '^  [A-Z]* ' || true
+
+## check: install what is missing, build and run every test, once more under ASan+UBSan and TSan
+check: deps-check
+	$(call BUILD_TESTS,,$B)
+	$(call BUILD_TESTS,address$(comma)undefined,$B/asan)
+	$(call BUILD_TESTS,thread,$B/tsan)
+	@tests/run -j $(JOBS) $(addprefix $B:,$(CHECK_NAMES) $(UNIT_NAMES) $(SYSTEM_NAMES)) \
+	    $(addprefix $B/asan:,$(UNIT_NAMES) $(SANITIZED)) $(addprefix $B/tsan:,$(UNIT_NAMES) $(SANITIZED))
+
+## check-plain: the same without sanitizers
+check-plain: deps-check
+	$(call BUILD_TESTS,$(SANITIZE),$B)
+	@tests/run -j $(JOBS) $(addprefix $B:,$(CHECK_NAMES) $(UNIT_NAMES) $(SYSTEM_NAMES))
+
+## check-asan: only under AddressSanitizer and UBSan
+check-asan: deps-check
+	$(call BUILD_TESTS,address$(comma)undefined,$B/asan)
+	@tests/run -j $(JOBS) $(addprefix $B/asan:,$(UNIT_NAMES) $(SANITIZED))
+
+## check-tsan: only under ThreadSanitizer
+check-tsan: deps-check
+	$(call BUILD_TESTS,thread,$B/tsan)
+	@tests/run -j $(JOBS) $(addprefix $B/tsan:,$(UNIT_NAMES) $(SANITIZED))
+
+## check-torch: install PyTorch (large) and compare the model with an independent one
+check-torch: deps-torch
+	$(call BUILD_TESTS,,$B)
+	@tests/run -j $(JOBS) $(addprefix $B:,$(filter system/030%,$(SYSTEM_NAMES)))
+
+## unit: build and run the unit tests alone
 unit: $(UNIT) $(F64)
-	$(Q)r=0; for t in $^; do ./$$t || r=1; done; exit $$r
+	@tests/run -j $(JOBS) $(addprefix $B:,$(UNIT_NAMES))
+
+# --- lint ------------------------------------------------------------------------------------------
+SOURCES := $(sort $(wildcard $(foreach d,proto model/* client client/* daemon tests/*,$d/*.c $d/*.h)))
+SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/system/*.sh .ci/run)
+CPPCHECK := cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+    --suppress=missingIncludeSystem -I. -D_GNU_SOURCE -DDIFFUSE_VERSION='"$(VERSION)"' -D__linux__
+
+.PHONY: lint format
+## lint: install what is missing; formatting, static analysis of C, shell and Python, no warnings
+lint: deps-lint
+	@echo "clang-format"; clang-format-14 --dry-run -Werror $(SOURCES)
+	@echo "cppcheck"; mkdir -p $B/cppcheck; $(CPPCHECK) -j $(JOBS) --cppcheck-build-dir=$B/cppcheck $(filter %.c,$(SOURCES))
+	@echo "shellcheck"; shellcheck -x $(SCRIPTS)
+	@echo "pyflakes"; pyflakes3 $(wildcard tests/*/*.py tests/*/*/*.py)
+	@echo "cc -Werror"; $(SUBMAKE) --silent B=$B/werror WERROR=-Werror tests | grep -v '^  [A-Z]* ' || exit $${PIPESTATUS[0]}
+
+## format: let clang-format rewrite the sources
+format: deps-lint
+	clang-format-14 -i $(SOURCES)
+
+# --- install ---------------------------------------------------------------------------------------
+BINDIR      ?= $(PREFIX)/bin
+LIBDIR      ?= $(PREFIX)/lib
+INCLUDEDIR  ?= $(PREFIX)/include
+DATADIR     ?= $(PREFIX)/share/diffused
+DOCDIR      ?= $(PREFIX)/share/doc/diffused
+SYSCONFDIR  ?= /etc
+UNITDIR     ?= $(PREFIX)/lib/systemd/system
+PRETRAINED  := $(wildcard model/pretrained/*.safetensors)
+DOCS        := README.md NEWS LICENSE
+
+INSTALLED = $(addprefix $(BINDIR)/,diffused diffuse diffusectl) \
+    $(addprefix $(LIBDIR)/,libdiffuse.so.0 libdiffuse.so libdiffuse.a pkgconfig/diffuse.pc) \
+    $(addprefix $(INCLUDEDIR)/,diffuse.h diffuse_err.h) $(addprefix $(DATADIR)/,$(notdir $(PRETRAINED))) \
+    $(UNITDIR)/diffused.service $(addprefix $(DOCDIR)/,$(DOCS))
+
+.PHONY: install uninstall
+## install: into $(DESTDIR)$(PREFIX); a configuration that is there stays as it is
+install: all
+	@install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DATADIR) $(DOCDIR) $(UNITDIR) $(SYSCONFDIR)/diffused)
+	install -m 755 $B/diffused $B/diffuse $B/diffusectl $(DESTDIR)$(BINDIR)
+	install -m 644 $B/libdiffuse.so.0 $B/libdiffuse.a $(DESTDIR)$(LIBDIR)
+	ln -sf libdiffuse.so.0 $(DESTDIR)$(LIBDIR)/libdiffuse.so
+	install -m 644 client/diffuse.h proto/diffuse_err.h $(DESTDIR)$(INCLUDEDIR)
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' client/diffuse.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/diffuse.pc
+	$(if $(PRETRAINED),install -m 644 $(PRETRAINED) $(DESTDIR)$(DATADIR))
+	sed 's|@BINDIR@|$(BINDIR)|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' systemd/diffused.service.in >$(DESTDIR)$(UNITDIR)/diffused.service
+	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
+	install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
+	[ -e $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf ] || install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused
+
+## uninstall: remove what install put there; the configuration stays
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED)) $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
+	rmdir --ignore-fail-on-non-empty $(addprefix $(DESTDIR),$(DATADIR) $(DOCDIR)) 2>/dev/null || true
 
 ## clean: remove everything that was built
 .PHONY: clean
