@@ -9,7 +9,8 @@ static const struct argp_option options[] = {
     {"config", 'c', "FILE", 0, "read the configuration from FILE", 0},
     {"set", OPTION_SET, "KEY=VALUE", 0, "set a key over what the file says; may be repeated", 0},
     {"check", OPTION_CHECK, NULL, 0, "check the configuration and exit", 0},
-    {"print-config", OPTION_PRINT, NULL, 0, "print every key, its value and its origin, and exit", 0},
+    {"print-config", OPTION_PRINT, NULL, 0, "print every key, its value and its origin, and exit",
+     0},
     {"plan", OPTION_PLAN, NULL, 0, "print the memory plan and exit", 0},
     {"foreground", 'f', NULL, 0, "log to stderr, whatever log_target says", 0},
     {0}};

@@ -8,7 +8,8 @@
 #include "daemon/nearest.h"
 
 #define CONF(key, type, preset, min, max, choices, when, help)                                     \
-    {#key, CONFVALUE_##type, preset, min, max, choices, CONF_AT_##when, help, offsetof(struct conf, key)},
+    {#key, CONFVALUE_##type,          preset, min, max, choices, CONF_AT_##when,                   \
+     help, offsetof(struct conf, key)},
 static const struct conf_row rows[CONF_KEYS] = {
 #include "daemon/conf.def"
 };
@@ -104,8 +105,8 @@ static const struct conf_row *find(const char *key, const struct conf_row **ret_
     return NULL;
 }
 
-diffuse_err conf_assign(struct conf *c, const char *key, const char *value,
-                        enum conf_source source, unsigned line, struct reason *why) {
+diffuse_err conf_assign(struct conf *c, const char *key, const char *value, enum conf_source source,
+                        unsigned line, struct reason *why) {
     const struct conf_row *near = NULL;
     const struct conf_row *row = find(key, &near);
     if (!row)
@@ -142,7 +143,8 @@ static diffuse_err finish_runtime_dir(struct conf *c, struct reason *why) {
     const char *user = getenv("XDG_RUNTIME_DIR");
     int n;
     if (given && *given)
-        n = snprintf(c->runtime_dir, sizeof c->runtime_dir, "%.*s", (int)strcspn(given, ":"), given);
+        n = snprintf(c->runtime_dir, sizeof c->runtime_dir, "%.*s", (int)strcspn(given, ":"),
+                     given);
     else if (geteuid() == 0)
         n = snprintf(c->runtime_dir, sizeof c->runtime_dir, "/run/diffused");
     else if (user && *user)
@@ -152,9 +154,10 @@ static diffuse_err finish_runtime_dir(struct conf *c, struct reason *why) {
                           "runtime_dir is not set and neither is $XDG_RUNTIME_DIR; set one");
     c->origin[CONF_KEY_runtime_dir].source = CONF_FROM_ENVIRONMENT;
     if (n < 0 || (uint64_t)n > rows[CONF_KEY_runtime_dir].max)
-        return reason_set(why, DIFFUSE_INVAL, "runtime_dir '%.64s...' has over %llu bytes; set a "
-                          "shorter one", c->runtime_dir,
-                          (unsigned long long)rows[CONF_KEY_runtime_dir].max);
+        return reason_set(why, DIFFUSE_INVAL,
+                          "runtime_dir '%.64s...' has over %llu bytes; set a "
+                          "shorter one",
+                          c->runtime_dir, (unsigned long long)rows[CONF_KEY_runtime_dir].max);
     return DIFFUSE_OK;
 }
 

@@ -1,7 +1,7 @@
 /* conf.h - the configuration: defaults, a file of `key = value` lines, and --set, in that order.
  *
- * Every key is one row of conf.def; here each becomes a field. The struct is plain data, complete after
- * conf_finish and constant from then on.
+ * Every key is one row of conf.def; here each becomes a field. The struct is plain data, complete
+ * after conf_finish and constant from then on.
  */
 #ifndef DAEMON_CONF_H
 #define DAEMON_CONF_H
@@ -87,7 +87,8 @@ DIFFUSE_MUST_CHECK diffuse_err conf_set(struct conf *c, const char *assignment, 
  * Errors: INVAL with a reason. */
 DIFFUSE_MUST_CHECK diffuse_err conf_finish(struct conf *c, struct reason *why);
 
-/* The value as the file would say it, and where it came from ("default", "line 7", ...). Cut at cap. */
+/* The value as the file would say it, and where it came from ("default", "line 7", ...). Cut at
+ * cap. */
 void conf_show(const struct conf *c, enum conf_key key, char *ret_text, size_t cap);
 void conf_origin(const struct conf *c, enum conf_key key, char *ret_text, size_t cap);
 

@@ -1,4 +1,5 @@
-/* confread.h - the configuration file: lines of `key = value`, comments begin with '#' or ';' (inside a line: ' ;'). */
+/* confread.h - the configuration file: lines of `key = value`, comments begin with '#' or ';'
+ * (inside a line: ' ;'). */
 #ifndef DAEMON_CONFREAD_H
 #define DAEMON_CONFREAD_H
 
@@ -7,8 +8,8 @@
 /* Called once for each thing that is wrong: "FILE:LINE: what, and what to do". */
 typedef void confread_complain(void *user, const char *line);
 
-/* Read a file over what is in c. Goes on after an error, so that all are reported. Errors: NOTFOUND,
- * IO, INVAL; each was complained about, and c is not to be used. */
+/* Read a file over what is in c. Goes on after an error, so that all are reported. Errors:
+ * NOTFOUND, IO, INVAL; each was complained about, and c is not to be used. */
 DIFFUSE_MUST_CHECK diffuse_err confread_file(struct conf *c, const char *path,
                                              confread_complain *complain, void *user);
 

@@ -11,7 +11,8 @@ struct unit {
 };
 
 /* Largest first, so that formatting finds the shortest text. */
-static const struct unit size_units[] = {{"G", 1u << 30}, {"M", 1u << 20}, {"K", 1u << 10}, {"", 1}};
+static const struct unit size_units[] = {
+    {"G", 1u << 30}, {"M", 1u << 20}, {"K", 1u << 10}, {"", 1}};
 static const struct unit span_units[] = {
     {"min", 60000000000u}, {"s", 1000000000u}, {"ms", 1000000u}, {"us", 1000u}, {"ns", 1}};
 

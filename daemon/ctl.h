@@ -55,7 +55,8 @@ size_t ctl_bytes(size_t reply_max); /* arena bytes of ctl_init */
 DIFFUSE_MUST_CHECK diffuse_err ctl_init(struct ctl *c, struct arena *arena, size_t reply_max,
                                         const struct ctl_facts *facts);
 
-/* Answer one request, whatever its bytes are. Errors: TOOBIG, the reply does not fit (our mistake). */
+/* Answer one request, whatever its bytes are. Errors: TOOBIG, the reply does not fit (our mistake).
+ */
 DIFFUSE_MUST_CHECK diffuse_err ctl_handle(struct ctl *c, const void *bytes, size_t len,
                                           struct ctl_answer *ret_answer);
 

@@ -44,7 +44,8 @@ diffuse_err endpoint_claim(const char *endpoint, bool *ret_stale, struct reason 
     int code = try_connect(path);
     if (code == 0)
         return reason_set(why, DIFFUSE_IO,
-                          "%s: another process listens there; stop it or choose another path", path);
+                          "%s: another process listens there; stop it or choose another path",
+                          path);
     if (code != ECONNREFUSED)
         return reason_set(why, DIFFUSE_IO, "%s: cannot be examined: %s", path, strerror(code));
     if (unlink(path) != 0)

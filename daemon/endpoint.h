@@ -14,8 +14,9 @@
 /* The path of an ipc:// endpoint in the file system, else NULL. */
 const char *endpoint_path(const char *endpoint);
 
-/* May we bind here? A socket file that nobody listens on is removed, *ret_stale then says so. Errors:
- * IO, somebody listens there, or what is there is no socket. Anything that is not ipc is fine. */
+/* May we bind here? A socket file that nobody listens on is removed, *ret_stale then says so.
+ * Errors: IO, somebody listens there, or what is there is no socket. Anything that is not ipc is
+ * fine. */
 DIFFUSE_MUST_CHECK diffuse_err endpoint_claim(const char *endpoint, bool *ret_stale,
                                               struct reason *why);
 

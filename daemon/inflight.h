@@ -5,9 +5,10 @@
  *      head            taken             tail
  *       | done | taken | waiting | waiting |  free ...
  *
- * The loop thread fills the slot at the tail and answers from the head, so labels leave in the order
- * in which samples came, whichever worker is first. Workers take from the middle. Slots that are done
- * when they are committed (refused samples) are passed over by workers and keep their place.
+ * The loop thread fills the slot at the tail and answers from the head, so labels leave in the
+ * order in which samples came, whichever worker is first. Workers take from the middle. Slots that
+ * are done when they are committed (refused samples) are passed over by workers and keep their
+ * place.
  *
  * Threads: open, commit, head, release: loop thread. take, done: workers. stop, count: any.
  * A slot belongs to the loop until commit, to a worker from take to done, to the loop from head on.
@@ -27,7 +28,8 @@
 #define INFLIGHT_REASON_BYTES 160u /* one line for a person, cut */
 
 struct inflight_sample {
-    char stream[LIMIT_STREAM_BYTES + 1]; /* NUL-terminated for the journal; may hold stream_len bytes */
+    char stream[LIMIT_STREAM_BYTES +
+                1]; /* NUL-terminated for the journal; may hold stream_len bytes */
     uint8_t stream_len;
     bool truncated;
     bool done;
@@ -62,22 +64,23 @@ struct inflight_size {
 size_t inflight_bytes(const struct inflight_size *size);
 DIFFUSE_MUST_CHECK diffuse_err inflight_new(struct arena *arena, const struct inflight_size *size,
                                             struct inflight **ret_inflight);
-void inflight_done(struct inflight *f); /* closes the descriptor; fine with NULL. The arena keeps the memory */
+void inflight_done(
+    struct inflight *f); /* closes the descriptor; fine with NULL. The arena keeps the memory */
 
 /* Readable when the head may be done. The loop reads it empty with inflight_acknowledge. */
 int inflight_fd(const struct inflight *f);
 void inflight_acknowledge(struct inflight *f);
 
-/* The free slot at the tail, reset but for its arrays, or NULL when the ring is full. Stays the same
- * slot until it is committed. */
+/* The free slot at the tail, reset but for its arrays, or NULL when the ring is full. Stays the
+ * same slot until it is committed. */
 struct inflight_sample *inflight_open(struct inflight *f);
 
 /* Hand the open slot over: to the workers, or (error is set) done already. */
 void inflight_commit(struct inflight *f);
 
 /* Wait for samples and take those that are there: the oldest run of at most max_samples samples and
- * max_tokens tokens, at least one. 0: inflight_stop was called and nothing waits. ret_samples has room
- * for max_samples. */
+ * max_tokens tokens, at least one. 0: inflight_stop was called and nothing waits. ret_samples has
+ * room for max_samples. */
 size_t inflight_take(struct inflight *f, size_t max_samples, size_t max_tokens,
                      struct inflight_sample **ret_samples);
 

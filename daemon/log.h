@@ -13,12 +13,24 @@
 
 #include "proto/diffuse_err.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_NOTICE,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
 
 #define LOG_KINDS 40u /* kinds that are limited apart: by error number, and a few more */
 #define LOG_BURST 5u
 
-enum log_kind { LOG_KIND_PEER = 32, LOG_KIND_DROP, LOG_KIND_FEEDBACK, LOG_KIND_GAP, LOG_KIND_REQUEST };
+enum log_kind {
+    LOG_KIND_PEER = 32,
+    LOG_KIND_DROP,
+    LOG_KIND_FEEDBACK,
+    LOG_KIND_GAP,
+    LOG_KIND_REQUEST
+};
 
 struct log {
     bool journal;
@@ -41,8 +53,9 @@ bool log_under_systemd(void);
 __attribute__((format(printf, 3, 4))) void log_line(struct log *log, enum log_level level,
                                                     const char *format, ...);
 
-/* A line that an outsider caused, on a stream (NULL: none is known) about seq. kind is an error number
- * or one of enum log_kind. stream is a checked name, or is shown with its odd bytes replaced. */
+/* A line that an outsider caused, on a stream (NULL: none is known) about seq. kind is an error
+ * number or one of enum log_kind. stream is a checked name, or is shown with its odd bytes
+ * replaced. */
 __attribute__((format(printf, 6, 7))) void log_input(struct log *log, unsigned kind,
                                                      const char *stream, size_t stream_len,
                                                      uint64_t seq, const char *format, ...);

@@ -12,14 +12,23 @@
 #include "daemon/notify.h"
 #include "daemon/recv.h"
 
-#define MS           1000000u
-#define TICK_MS      1000   /* every socket is looked at this often, so that ZeroMQ reaps dead peers */
-#define READ_BURST   64u    /* messages read from a socket before others have their turn */
-#define BLOCKED_MS   2      /* until a full subscriber is tried again */
-#define QUIET_MS     50u    /* of silence at stop: then nothing more is under way */
+#define MS         1000000u
+#define TICK_MS    1000 /* every socket is looked at this often, so that ZeroMQ reaps dead peers */
+#define READ_BURST 64u  /* messages read from a socket before others have their turn */
+#define BLOCKED_MS 2    /* until a full subscriber is tried again */
+#define QUIET_MS   50u  /* of silence at stop: then nothing more is under way */
 
-enum item { ITEM_SIGNAL, ITEM_DONE, ITEM_CONTROL, ITEM_LABELS, ITEM_INGEST_PEERS, ITEM_PUSH_PEERS,
-            ITEM_PUSH, ITEM_INGEST, ITEMS };
+enum item {
+    ITEM_SIGNAL,
+    ITEM_DONE,
+    ITEM_CONTROL,
+    ITEM_LABELS,
+    ITEM_INGEST_PEERS,
+    ITEM_PUSH_PEERS,
+    ITEM_PUSH,
+    ITEM_INGEST,
+    ITEMS
+};
 
 static void own_signals(sigset_t *set) {
     sigemptyset(set);
@@ -55,7 +64,8 @@ void loop_done(struct loop *l) {
         peers_done(&l->push_peers);
 }
 
-/* --- samples in ------------------------------------------------------------------------------------ */
+/* --- samples in
+ * ------------------------------------------------------------------------------------ */
 
 static void note_stream(struct loop *l, const struct inflight_sample *s) {
     struct stream_note note = stream_hear(l->streams, s->stream, s->stream_len, s->seq);
@@ -123,7 +133,8 @@ static bool read_samples(struct loop *l) {
     return any;
 }
 
-/* --- labels out ------------------------------------------------------------------------------------ */
+/* --- labels out
+ * ------------------------------------------------------------------------------------ */
 
 static void count_answer(struct loop *l, const struct inflight_sample *s, uint64_t now) {
     if (s->error) {
@@ -157,7 +168,8 @@ static bool answer_samples(struct loop *l) {
     return true;
 }
 
-/* --- control, peers, signals ----------------------------------------------------------------------- */
+/* --- control, peers, signals
+ * ----------------------------------------------------------------------- */
 
 /* Counters that live elsewhere. */
 static void refresh_stats(struct loop *l) {
@@ -177,8 +189,8 @@ static void answer_request(struct loop *l, struct recv_message *m) {
     bool envelope = m->frames == 3 && empty_len == 0;
     if (m->frames != 2 && !envelope) {
         stats_add(l->stats, STATS_requests_refused, 1);
-        log_input(l->log, LOG_KIND_REQUEST, NULL, 0, 0, "a request of %u frames ignored; expected 1",
-                  m->frames - 1);
+        log_input(l->log, LOG_KIND_REQUEST, NULL, 0, 0,
+                  "a request of %u frames ignored; expected 1", m->frames - 1);
         return;
     }
     const void *request = recv_data(m, envelope ? 2 : 1, &len);
@@ -222,16 +234,18 @@ static void read_peers(struct loop *l, struct peers *peers, const char *socket) 
     while (peers_next(peers, &ending, &pid)) {
         if (ending == PEERS_CUT) {
             stats_add(l->stats, STATS_disconnected, 1);
-            log_input(l->log, LOG_KIND_PEER, NULL, 0, 0,
-                      "%s: a publisher (process %d) was disconnected: it sent a frame above %" PRIu64
-                      " bytes (twice max_message), or not ZeroMQ's protocol",
-                      socket, pid, 2 * l->conf->max_message);
+            log_input(
+                l->log, LOG_KIND_PEER, NULL, 0, 0,
+                "%s: a publisher (process %d) was disconnected: it sent a frame above %" PRIu64
+                " bytes (twice max_message), or not ZeroMQ's protocol",
+                socket, pid, 2 * l->conf->max_message);
         } else if (ending == PEERS_LOST) {
             stats_add(l->stats, STATS_left_unread, 1);
-            log_input(l->log, LOG_KIND_PEER, NULL, 0, 0,
-                      "%s: a publisher (process %d) left before all it had sent was read; the rest is "
-                      "lost: it should stay until its last label has come",
-                      socket, pid);
+            log_input(
+                l->log, LOG_KIND_PEER, NULL, 0, 0,
+                "%s: a publisher (process %d) left before all it had sent was read; the rest is "
+                "lost: it should stay until its last label has come",
+                socket, pid);
         }
     }
 }
@@ -258,7 +272,8 @@ static void read_signals(struct loop *l) {
     }
 }
 
-/* --- the loop -------------------------------------------------------------------------------------- */
+/* --- the loop
+ * -------------------------------------------------------------------------------------- */
 
 /* At stop: what was sent before is read until it is quiet, within stop_wait. While the ring is full
  * nothing can be read, which is no quiet. */
@@ -267,7 +282,8 @@ static bool still_reading(struct loop *l, bool busy, uint64_t now) {
         return true;
     if (busy)
         l->quiet_since = now;
-    return now - l->quiet_since < (uint64_t)QUIET_MS * MS && now - l->stop_since < l->conf->stop_wait;
+    return now - l->quiet_since < (uint64_t)QUIET_MS * MS &&
+           now - l->stop_since < l->conf->stop_wait;
 }
 
 static void tick(struct loop *l, uint64_t now) {

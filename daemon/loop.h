@@ -1,7 +1,7 @@
 /* loop.h - the loop thread: it alone touches sockets, and it alone speaks.
  *
- * Reads push and ingest while the ring has room, answers what is done in the order of acceptance, and
- * serves control. On SIGTERM or SIGINT it takes no new connections, reads what was sent before,
+ * Reads push and ingest while the ring has room, answers what is done in the order of acceptance,
+ * and serves control. On SIGTERM or SIGINT it takes no new connections, reads what was sent before,
  * answers it, and returns.
  */
 #ifndef DAEMON_LOOP_H
@@ -48,7 +48,8 @@ struct loop {
     uint64_t stop_since, quiet_since, ticked;
 };
 
-/* Signals must be blocked in every thread (loop_block_signals, before the first thread). Errors: IO. */
+/* Signals must be blocked in every thread (loop_block_signals, before the first thread). Errors:
+ * IO. */
 void loop_block_signals(void);
 DIFFUSE_MUST_CHECK diffuse_err loop_init(struct loop *l);
 void loop_done(struct loop *l);

@@ -40,7 +40,8 @@ struct daemon {
     struct loop loop;
 };
 
-/* --- the parts ------------------------------------------------------------------------------------- */
+/* --- the parts
+ * ------------------------------------------------------------------------------------- */
 
 /* The weights are held against the budget before a byte of them is read. */
 static diffuse_err load_model(struct daemon *d, struct reason *why) {
@@ -55,7 +56,8 @@ static diffuse_err load_model(struct daemon *d, struct reason *why) {
                        " MiB; raise memory_budget",
                        d->conf.model, bytes >> 20, d->conf.memory_budget >> 20);
     if (!e && arena_init(&d->model_arena, bytes))
-        e = reason_set(why, DIFFUSE_NOMEM, "%s: the system refuses %zu bytes", d->conf.model, bytes);
+        e = reason_set(why, DIFFUSE_NOMEM, "%s: the system refuses %zu bytes", d->conf.model,
+                       bytes);
     if (!e)
         e = ckpt_load(ckpt, &d->model_arena, &d->model, why);
     ckpt_close(ckpt);
@@ -180,7 +182,8 @@ static const struct {
 
 #define PARTS (sizeof parts / sizeof parts[0])
 
-/* --- configuration --------------------------------------------------------------------------------- */
+/* --- configuration
+ * --------------------------------------------------------------------------------- */
 
 static void print_line(void *user, const char *line) {
     (void)user;
@@ -204,9 +207,9 @@ static int read_configuration(struct daemon *d) {
     if (conf_finish(&d->conf, &why))
         return fail(&why);
     d->log.level = (enum log_level)d->conf.log_level;
-    d->log.journal = !d->args.foreground &&
-                     (d->conf.log_target == CONF_LOG_JOURNAL ||
-                      (d->conf.log_target == CONF_LOG_AUTO && log_under_systemd()));
+    d->log.journal =
+        !d->args.foreground && (d->conf.log_target == CONF_LOG_JOURNAL ||
+                                (d->conf.log_target == CONF_LOG_AUTO && log_under_systemd()));
     return 0;
 }
 
@@ -242,7 +245,8 @@ static int show_plan(struct daemon *d) {
     return e ? fail(&why) : 0;
 }
 
-/* --- run ------------------------------------------------------------------------------------------- */
+/* --- run
+ * ------------------------------------------------------------------------------------------- */
 
 static void announce(struct daemon *d) {
     char plan[32], resident[32], status[256];
@@ -277,8 +281,8 @@ static int run(struct daemon *d) {
     return e ? 1 : 0;
 }
 
-/* OpenBLAS reads its environment when it is loaded and would start a thread on every core: start over
- * once, with the environment that it shall find. */
+/* OpenBLAS reads its environment when it is loaded and would start a thread on every core: start
+ * over once, with the environment that it shall find. */
 static void settle_environment(char **argv) {
     if (getenv("OPENBLAS_NUM_THREADS"))
         return;

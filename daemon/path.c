@@ -95,7 +95,8 @@ static enum path_outcome take_sample(struct path *p, const Diffused__V1__Sample 
                                      struct inflight_sample *slot) {
     slot->stamp_ns = sample->stamp_ns;
     if (sample->segment != DIFFUSED__V1__SEGMENT__WHOLE)
-        return refuse(slot, DIFFUSE_UNSUPPORTED, "running segments are not offered; send WHOLE samples");
+        return refuse(slot, DIFFUSE_UNSUPPORTED,
+                      "running segments are not offered; send WHOLE samples");
     enum path_outcome outcome = sample->content_case == DIFFUSED__V1__SAMPLE__CONTENT_TEXT
                                     ? take_text(p, &sample->text, slot)
                                     : take_tokens(p, sample->tokens, slot);
@@ -146,8 +147,7 @@ diffuse_err path_bench_init(struct path_bench *b, struct arena *arena, const str
     return b->ids && b->start && b->logits ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
-static void gather(struct path_bench *b, struct inflight_sample **samples, size_t n,
-                   uint64_t now) {
+static void gather(struct path_bench *b, struct inflight_sample **samples, size_t n, uint64_t now) {
     uint32_t used = 0;
     assert(n <= b->max_samples);
     for (size_t i = 0; i < n; i++) {
@@ -231,6 +231,5 @@ diffuse_err path_answer(const struct inflight_sample *s, uint64_t now_ns, void *
 }
 
 size_t path_answer_max(const struct model *model, bool scores) {
-    return encode_label_max(scores ? model->config.labels : 0, LIMIT_LABEL_BYTES,
-                            DIGEST_HEX_BYTES);
+    return encode_label_max(scores ? model->config.labels : 0, LIMIT_LABEL_BYTES, DIGEST_HEX_BYTES);
 }

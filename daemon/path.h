@@ -42,7 +42,8 @@ struct path_input {
 enum path_outcome {
     PATH_SAMPLE,     /* the slot holds a sample, or a refusal (error is set): commit it */
     PATH_FEEDBACK,   /* feedback; the slot holds its stream and seq, and is not used */
-    PATH_UNADDRESSED /* refused, and nobody can be told: the slot holds error and reason, not used */
+    PATH_UNADDRESSED /* refused, and nobody can be told: the slot holds error and reason, not used
+                      */
 };
 
 size_t path_bytes(size_t max_message); /* arena bytes of path_init */

@@ -1,14 +1,13 @@
 /* peers.h - how a publisher's connection ended, which ZeroMQ does not say.
  *
  *   cut   ZeroMQ dropped it, for a frame above the limit or for bytes that are not ZMTP
- *   lost  the publisher left while bytes of its were still in the kernel. On ipc, ZeroMQ forgets those
- *         when its own queue was full at that moment: a publisher should stay until its last label has
- *         come. (On tcp it reads them first.)
- *   left  neither
+ *   lost  the publisher left while bytes of its were still in the kernel. On ipc, ZeroMQ forgets
+ * those when its own queue was full at that moment: a publisher should stay until its last label
+ * has come. (On tcp it reads them first.) left  neither
  *
- * This keeps a second descriptor of each accepted connection and looks at it when the connection has
- * ended. At most PEERS_MAX connections are followed; others end without a line.
- * Threads: the loop thread only.
+ * This keeps a second descriptor of each accepted connection and looks at it when the connection
+ * has ended. At most PEERS_MAX connections are followed; others end without a line. Threads: the
+ * loop thread only.
  */
 #ifndef DAEMON_PEERS_H
 #define DAEMON_PEERS_H
@@ -31,8 +30,8 @@ void peers_done(struct peers *p);
 
 enum peers_ending { PEERS_NONE, PEERS_LEFT, PEERS_CUT, PEERS_LOST };
 
-/* Take one event. False: there are no more. *ret_ending: how a connection ended, if the event was an
- * end; *ret_pid is then the process at its other end (0: not known). */
+/* Take one event. False: there are no more. *ret_ending: how a connection ended, if the event was
+ * an end; *ret_pid is then the process at its other end (0: not known). */
 bool peers_next(struct peers *p, enum peers_ending *ret_ending, int *ret_pid);
 
 #endif

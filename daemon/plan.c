@@ -12,20 +12,23 @@
 #include "daemon/stream.h"
 #include "daemon/worker.h"
 
-/* Measured on x86-64 and arm64, Debian 12, and rounded up; tests/system holds them against a run. */
-#define GROWTH_BYTES  (5u << 20)   /* pages of program and libraries that are first touched later */
-#define PEER_BYTES    (24u * 1024) /* of ZeroMQ for one connection: session, engine, buffers, pipes */
-#define FRAME_BYTES   320u         /* of ZeroMQ and malloc around one frame, names included */
+/* Measured on x86-64 and arm64, Debian 12, and rounded up; tests/system holds them against a run.
+ */
+#define GROWTH_BYTES (5u << 20)   /* pages of program and libraries that are first touched later */
+#define PEER_BYTES   (24u * 1024) /* of ZeroMQ for one connection: session, engine, buffers, pipes \
+                                   */
+#define FRAME_BYTES   320u        /* of ZeroMQ and malloc around one frame, names included */
 #define STACK_BYTES   (96u * 1024) /* that a thread touches of its stack and thread-local memory */
 #define FIXED_THREADS 3u           /* loop, and ZeroMQ's own two */
-#define BLAS_BYTES    (1u << 20)   /* of OpenBLAS for one thread, beside the panels of the matrices */
+#define BLAS_BYTES    (1u << 20) /* of OpenBLAS for one thread, beside the panels of the matrices */
 
 __attribute__((format(printf, 7, 8))) static void add(struct plan *p, const char *name,
                                                       uint64_t bytes, enum conf_key key,
                                                       uint64_t unit, uint64_t value,
                                                       const char *format, ...) {
     struct plan_row *row = &p->row[p->n++];
-    *row = (struct plan_row){.name = name, .bytes = bytes, .key = key, .unit = unit, .value = value};
+    *row =
+        (struct plan_row){.name = name, .bytes = bytes, .key = key, .unit = unit, .value = value};
     va_list args;
     va_start(args, format);
     vsnprintf(row->detail, sizeof row->detail, format, args);
@@ -49,10 +52,9 @@ static void add_compute(struct plan *p, const struct conf *c, const struct net_c
     uint64_t bench = path_bench_bytes(n, p->batch_tokens, c->batch_max);
     uint64_t step = path_bench_bytes(n, p->batch_tokens + 64u, c->batch_max) - bench;
     uint64_t workers = arena_block(c->workers * sizeof(struct worker));
-    add(p, "scratch", c->workers * bench + workers, CONF_KEY_batch_tokens,
-        c->workers * step / 64u, p->batch_tokens,
-        "workers %" PRIu64 " x one batch: %" PRIu32 " tokens, %" PRIu64 " samples", c->workers,
-        p->batch_tokens, c->batch_max);
+    add(p, "scratch", c->workers * bench + workers, CONF_KEY_batch_tokens, c->workers * step / 64u,
+        p->batch_tokens, "workers %" PRIu64 " x one batch: %" PRIu32 " tokens, %" PRIu64 " samples",
+        c->workers, p->batch_tokens, c->batch_max);
     p->arena_bytes += c->workers * bench + workers;
 
     uint64_t blas = BLAS_BYTES + largest_panel(n);
@@ -60,8 +62,8 @@ static void add_compute(struct plan *p, const struct conf *c, const struct net_c
     add(p, "matrix library", c->workers * blas, CONF_KEY_workers, one_less, c->workers,
         "workers %" PRIu64 " x OpenBLAS's buffers at these matrix sizes", c->workers);
     uint64_t threads = FIXED_THREADS + c->workers;
-    add(p, "stacks", threads * STACK_BYTES, CONF_KEYS, 0, 0, "threads %" PRIu64 " x %u KiB", threads,
-        STACK_BYTES / 1024u);
+    add(p, "stacks", threads * STACK_BYTES, CONF_KEYS, 0, 0, "threads %" PRIu64 " x %u KiB",
+        threads, STACK_BYTES / 1024u);
 }
 
 static void add_tables(struct plan *p, const struct conf *c, const struct net_config *n) {

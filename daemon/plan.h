@@ -10,15 +10,15 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-#define PLAN_ROWS_MAX    16u
+#define PLAN_ROWS_MAX     16u
 #define PLAN_DETAIL_BYTES 160u
 
 struct plan_row {
     const char *name; /* static */
     uint64_t bytes;
-    enum conf_key key; /* that changes it; CONF_KEYS: none does */
-    uint64_t unit;     /* bytes that one step of the key costs */
-    uint64_t value;    /* of the key now */
+    enum conf_key key;              /* that changes it; CONF_KEYS: none does */
+    uint64_t unit;                  /* bytes that one step of the key costs */
+    uint64_t value;                 /* of the key now */
     char detail[PLAN_DETAIL_BYTES]; /* how the figure comes about */
 };
 
@@ -39,7 +39,8 @@ struct plan {
 void plan_make(struct plan *p, const struct conf *c, const struct model *model, size_t model_bytes,
                uint64_t resident);
 
-/* Fits the budget? Errors: BUDGET, the reason naming the row, the key and a value that would fit. */
+/* Fits the budget? Errors: BUDGET, the reason naming the row, the key and a value that would fit.
+ */
 DIFFUSE_MUST_CHECK diffuse_err plan_check(const struct plan *p, struct reason *why);
 
 /* Resident bytes of this process now; 0 where the system does not say. */

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <zmq.h>
 
-#define IO_BACKLOG   128
-#define HANDSHAKE_MS 5000
+#define IO_BACKLOG         128
+#define HANDSHAKE_MS       5000
 #define SUBSCRIPTION_BYTES 512u /* a topic, its command and the greeting of a connection */
 
 static diffuse_err set_int(void *socket, int option, int value) {
@@ -33,7 +33,8 @@ static diffuse_err make_socket(void *context, int type, int hwm, uint64_t frame_
                                void **ret_socket, struct reason *why) {
     void *socket = zmq_socket(context, type);
     if (!socket)
-        return reason_set(why, DIFFUSE_IO, "a socket cannot be made: %s", zmq_strerror(zmq_errno()));
+        return reason_set(why, DIFFUSE_IO, "a socket cannot be made: %s",
+                          zmq_strerror(zmq_errno()));
     *ret_socket = socket;
     if (set_common(socket, hwm, frame_max))
         return reason_set(why, DIFFUSE_IO, "a socket option is refused: %s",
@@ -78,13 +79,13 @@ static diffuse_err watch(struct sockets *s, void *socket, const char *name, void
 
 static diffuse_err make_all(struct sockets *s, const struct conf *c,
                             const struct sockets_limits *limits, struct reason *why) {
-    diffuse_err e = make_socket(s->context, ZMQ_SUB, (int)c->ingest_hwm, limits->frame_max,
-                                &s->ingest, why);
+    diffuse_err e =
+        make_socket(s->context, ZMQ_SUB, (int)c->ingest_hwm, limits->frame_max, &s->ingest, why);
     if (!e)
         e = make_socket(s->context, ZMQ_PULL, (int)c->push_hwm, limits->frame_max, &s->push, why);
     if (!e)
-        e = make_socket(s->context, ZMQ_XPUB, (int)c->label_hwm, SUBSCRIPTION_BYTES,
-                        &s->labels, why);
+        e = make_socket(s->context, ZMQ_XPUB, (int)c->label_hwm, SUBSCRIPTION_BYTES, &s->labels,
+                        why);
     if (!e)
         e = make_socket(s->context, ZMQ_ROUTER, limits->control_hwm, limits->request_max,
                         &s->control, why);

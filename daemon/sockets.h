@@ -28,18 +28,19 @@ struct sockets_limits {
     int control_hwm;
 };
 
-/* Make, set up, bind and connect all. Files of sockets that nobody listens on are replaced, with a line
- * in the log. Errors: IO, NOTFOUND; the reason names the endpoint. Whatever was opened is for
+/* Make, set up, bind and connect all. Files of sockets that nobody listens on are replaced, with a
+ * line in the log. Errors: IO, NOTFOUND; the reason names the endpoint. Whatever was opened is for
  * sockets_close, also after a failure. */
 DIFFUSE_MUST_CHECK diffuse_err sockets_open(struct sockets *s, const struct conf *c,
                                             const struct sockets_limits *limits, struct log *log,
                                             struct reason *why);
 
-/* Remove the socket files, so that nobody new finds us; the connections that are there go on. (ZeroMQ's
- * unbind would end those too, and leave the files.) */
+/* Remove the socket files, so that nobody new finds us; the connections that are there go on.
+ * (ZeroMQ's unbind would end those too, and leave the files.) */
 void sockets_hide(struct sockets *s);
 
-/* Close everything; waits up to linger_ms for subscribers to take what was sent. Fine when zeroed. */
+/* Close everything; waits up to linger_ms for subscribers to take what was sent. Fine when zeroed.
+ */
 void sockets_close(struct sockets *s, int linger_ms);
 
 #endif

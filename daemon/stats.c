@@ -25,7 +25,8 @@ static size_t bucket_of(uint64_t ns) {
         return (size_t)ns;
     unsigned top = 63u - (unsigned)__builtin_clzll(ns);
     unsigned shift = top - STATS_SUB_BITS;
-    return ((size_t)(shift + 1) << STATS_SUB_BITS) + (size_t)((ns >> shift) - (1u << STATS_SUB_BITS));
+    return ((size_t)(shift + 1) << STATS_SUB_BITS) +
+           (size_t)((ns >> shift) - (1u << STATS_SUB_BITS));
 }
 
 /* Largest value of a bucket. */

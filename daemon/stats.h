@@ -32,13 +32,13 @@ enum stats_counter {
 #define STATS_ITEM(name, help) STATS_##name,
     STATS_COUNTERS(STATS_ITEM)
 #undef STATS_ITEM
-    STATS_N
+        STATS_N
 };
 
 #define STATS_ERRORS 32u /* refusals are also counted by error number */
 
-/* Latencies fall into buckets: 2^STATS_SUB_BITS to each doubling, so that a bucket's width is at most
- * 1/64 of its values. The top bucket takes everything from 2^STATS_TOP_BITS ns (68 s) up. */
+/* Latencies fall into buckets: 2^STATS_SUB_BITS to each doubling, so that a bucket's width is at
+ * most 1/64 of its values. The top bucket takes everything from 2^STATS_TOP_BITS ns (68 s) up. */
 #define STATS_SUB_BITS 6u
 #define STATS_TOP_BITS 36u
 #define STATS_BUCKETS  (((STATS_TOP_BITS - STATS_SUB_BITS + 1u) << STATS_SUB_BITS) + 1u)
@@ -60,8 +60,8 @@ static inline void stats_add(struct stats *s, enum stats_counter counter, uint64
 void stats_refused(struct stats *s, diffuse_err err); /* counts it by its number as well */
 void stats_latency(struct stats *s, uint64_t ns);
 
-/* The latency that a share q (0..1) of the samples does not exceed, at most 1/64 too high; 0 without
- * samples. */
+/* The latency that a share q (0..1) of the samples does not exceed, at most 1/64 too high; 0
+ * without samples. */
 uint64_t stats_quantile(const struct stats *s, double q);
 
 #endif

@@ -25,8 +25,8 @@ size_t stream_bytes(size_t cap); /* arena bytes of stream_new */
 DIFFUSE_MUST_CHECK diffuse_err stream_new(struct arena *arena, size_t cap,
                                           struct stream_table **ret_table);
 
-/* A sample arrived: name (1..LIMIT_STREAM_BYTES bytes) and its seq. A seq that does not go up means a
- * sender that began anew: nothing is missing. */
+/* A sample arrived: name (1..LIMIT_STREAM_BYTES bytes) and its seq. A seq that does not go up means
+ * a sender that began anew: nothing is missing. */
 struct stream_note stream_hear(struct stream_table *t, const char *name, size_t len, uint64_t seq);
 
 size_t stream_count(const struct stream_table *t);

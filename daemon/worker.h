@@ -15,10 +15,10 @@
 #define WORKER_STACK_BYTES (512u * 1024)
 
 struct worker {
-    struct inflight *inflight;  /* borrowed */
-    const struct model *model;  /* borrowed */
-    size_t max_length;          /* of a sample */
-    struct path_bench bench;    /* owned by the thread while it runs */
+    struct inflight *inflight;    /* borrowed */
+    const struct model *model;    /* borrowed */
+    size_t max_length;            /* of a sample */
+    struct path_bench bench;      /* owned by the thread while it runs */
     atomic_uint_fast64_t batches; /* forward passes so far; read by the loop */
     struct inflight_sample *batch[LIMIT_BATCH];
     pthread_t thread;
@@ -26,8 +26,8 @@ struct worker {
     bool started;
 };
 
-/* Start the thread; returns when it has run its largest batch once and waits for samples. The bench is
- * set up before. Errors: IO (the system refused a thread). */
+/* Start the thread; returns when it has run its largest batch once and waits for samples. The bench
+ * is set up before. Errors: IO (the system refused a thread). */
 DIFFUSE_MUST_CHECK diffuse_err worker_start(struct worker *w);
 
 /* Wait for the thread to end, which inflight_stop asks for. Fine when it was not started. */

@@ -1,4 +1,5 @@
-/* make_model.c - a small checkpoint with random weights, for tests that need a model and not its sense.
+/* make_model.c - a small checkpoint with random weights, for tests that need a model and not its
+ * sense.
  *
  *    make_model FILE [KIND [WIDTH [LABELS [LABEL_BYTES]]]]
  *

@@ -111,7 +111,8 @@ class Rig:
 
     def start(self, *options, **keys):
         """Start and wait for READY=1."""
-        environment = dict(os.environ, NOTIFY_SOCKET=self.path("notify"))
+        environment = dict(os.environ, NOTIFY_SOCKET=self.path("notify"),
+                           TSAN_OPTIONS=f"suppressions={ROOT}/tests/lib/tsan.supp")
         self.log_file = open(self.path("log"), "ab")
         self.process = subprocess.Popen(self.command(*options, **keys), stderr=self.log_file,
                                         env=environment)

@@ -54,7 +54,8 @@ static void test_defaults_are_in_range(void **state) {
         assert_string_equal(text, row->preset);
         assert_true(strlen(row->help) > 10);
         if (row->type != CONFVALUE_TEXT && row->type != CONFVALUE_LIST)
-            assert_int_equal(conf_assign(&c, row->key, text, CONF_FROM_OPTION, 0, &why), DIFFUSE_OK);
+            assert_int_equal(conf_assign(&c, row->key, text, CONF_FROM_OPTION, 0, &why),
+                             DIFFUSE_OK);
     }
 }
 
@@ -114,7 +115,8 @@ static void test_mistakes_name_line_and_remedy(void **state) {
         "3: queue: 1 is out of range; expected 2 to 65536",
         "5: batch_max was already set in line 4; remove one",
         "6: log_level: 'loud' is not understood; expected one of: error warning notice info debug",
-        "7: label_wait: '3' is not understood; expected a time with its unit, such as 250ms, 5s or 2min",
+        "7: label_wait: '3' is not understood; expected a time with its unit, such as 250ms, 5s or "
+        "2min",
         "9: the line is longer than 198 bytes; shorten it",
         "10: unknown key 'wrokers'; did you mean 'workers'?",
         "12: workers stands in section [part]; there are no sections, remove the heading",
@@ -182,7 +184,8 @@ static void test_values_survive_a_round_trip(void **state) {
     uint64_t v = 5;
     assert_int_equal(confvalue_parse(CONFVALUE_UINT, NULL, "18446744073709551616", &v, NULL),
                      DIFFUSE_INVAL);
-    assert_int_equal(confvalue_parse(CONFVALUE_SIZE, NULL, "17179869184G", &v, NULL), DIFFUSE_INVAL);
+    assert_int_equal(confvalue_parse(CONFVALUE_SIZE, NULL, "17179869184G", &v, NULL),
+                     DIFFUSE_INVAL);
     assert_int_equal(confvalue_parse(CONFVALUE_UINT, NULL, "-1", &v, NULL), DIFFUSE_INVAL);
     assert_int_equal(confvalue_parse(CONFVALUE_MODE, NULL, "0689", &v, NULL), DIFFUSE_INVAL);
     assert_int_equal(v, 5);
@@ -210,9 +213,10 @@ static void test_sample_matches_table(void **state) {
             continue;
         assert_true(key < (int)CONF_KEYS);
         const struct conf_row *row = conf_row((enum conf_key)key);
-        const char *shown = key == CONF_KEY_model ? "/var/lib/diffused/model.safetensors" : row->preset;
-        snprintf(expected, sizeof expected, "%s%s =%s%s\n", key == CONF_KEY_model ? "" : "#", row->key,
-                 *shown ? " " : "", shown);
+        const char *shown =
+            key == CONF_KEY_model ? "/var/lib/diffused/model.safetensors" : row->preset;
+        snprintf(expected, sizeof expected, "%s%s =%s%s\n", key == CONF_KEY_model ? "" : "#",
+                 row->key, *shown ? " " : "", shown);
         assert_string_equal(line, expected);
         key++;
     }

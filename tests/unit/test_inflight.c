@@ -1,5 +1,8 @@
-/* The ring: every sample comes out once, in the order it went in, whatever order workers finish in. */
+/* The ring: every sample comes out once, in the order it went in, whatever order workers finish in.
+ */
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <poll.h>
-#include <sched.h>
 
 #include "daemon/inflight.h"
 #include "model/base/rng.h"

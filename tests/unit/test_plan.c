@@ -52,11 +52,13 @@ static void test_rows_follow_their_keys(void **state) {
     static const struct {
         const char *row, *set;
     } cases[] = {
-        {"scratch", "batch_tokens=2048"}, {"scratch", "workers=2"},      {"samples", "queue=2048"},
-        {"samples", "max_length=1024"},   {"samples", "scores=yes"},     {"streams", "streams=4096"},
-        {"messages", "max_message=128K"}, {"ingest queue", "ingest_hwm=9"}, {"push queue", "push_hwm=9"},
-        {"push queue", "publishers=9"},   {"labels queue", "label_hwm=513"}, {"control queue", "subscribers=5"},
-        {"matrix library", "workers=3"},  {"ingest queue", "ingest_connect=tcp://a:1"},
+        {"scratch", "batch_tokens=2048"},  {"scratch", "workers=2"},
+        {"samples", "queue=2048"},         {"samples", "max_length=1024"},
+        {"samples", "scores=yes"},         {"streams", "streams=4096"},
+        {"messages", "max_message=128K"},  {"ingest queue", "ingest_hwm=9"},
+        {"push queue", "push_hwm=9"},      {"push queue", "publishers=9"},
+        {"labels queue", "label_hwm=513"}, {"control queue", "subscribers=5"},
+        {"matrix library", "workers=3"},   {"ingest queue", "ingest_connect=tcp://a:1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct conf c;
@@ -87,8 +89,8 @@ static void test_model_bounds_the_length(void **state) {
 /* Whatever is asked for: follow the advice, and it fits. */
 static void test_advice_holds(void **state) {
     (void)state;
-    static const char *const sets[] = {"batch_tokens=60000", "queue=60000", "push_hwm=5000",
-                                       "label_hwm=60000", "streams=1000000", "workers=60"};
+    static const char *const sets[] = {"batch_tokens=60000", "queue=60000",     "push_hwm=5000",
+                                       "label_hwm=60000",    "streams=1000000", "workers=60"};
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
         struct conf c;
         struct model m;
@@ -142,9 +144,12 @@ static void test_human(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_total_is_the_sum),       cmocka_unit_test(test_rows_follow_their_keys),
-        cmocka_unit_test(test_model_bounds_the_length), cmocka_unit_test(test_advice_holds),
-        cmocka_unit_test(test_budget_is_the_last_resort), cmocka_unit_test(test_human),
+        cmocka_unit_test(test_total_is_the_sum),
+        cmocka_unit_test(test_rows_follow_their_keys),
+        cmocka_unit_test(test_model_bounds_the_length),
+        cmocka_unit_test(test_advice_holds),
+        cmocka_unit_test(test_budget_is_the_last_resort),
+        cmocka_unit_test(test_human),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,7 +69,8 @@ static void test_counters(void **state) {
     assert_int_equal(s.counter[STATS_labelled], 3);
     for (unsigned i = 0; i < STATS_N; i++) {
         for (unsigned k = 0; k < i; k++)
-            assert_string_not_equal(stats_name((enum stats_counter)i), stats_name((enum stats_counter)k));
+            assert_string_not_equal(stats_name((enum stats_counter)i),
+                                    stats_name((enum stats_counter)k));
     }
 }
 

@@ -55,7 +55,8 @@ static void test_like_a_plain_list(void **state) {
         char name[32];
         int len = snprintf(name, sizeof name, "stream%u", i);
         uint64_t seq = known[i].last_seq + rng_below(&rng, 4);
-        uint64_t missing = known[i].here && seq > known[i].last_seq ? seq - known[i].last_seq - 1 : 0;
+        uint64_t missing =
+            known[i].here && seq > known[i].last_seq ? seq - known[i].last_seq - 1 : 0;
         bool forgot = !known[i].here && count_here(known) == CAP;
         if (forgot)
             known[least_used(known)].here = false;
