@@ -9,6 +9,7 @@
 #include "model/tool/say.h"
 #include "model/tool/train_options.h"
 #include "model/tool/train_record.h"
+#include "model/tool/train_report.h"
 #include "model/train/load.h"
 
 #define PATH_BYTES 4096
@@ -25,7 +26,8 @@ struct run {
     struct team *team;
     struct fit *fit;
     struct train_record record;
-    real *best; /* weights of the best epoch, with --valid */
+    real *best;               /* weights of the best epoch, with --valid */
+    struct fit_epoch *epochs; /* (o.epochs) */
     struct fit_epoch best_epoch, last_epoch;
     double started, seconds; /* of training */
     struct reason why;
@@ -36,6 +38,7 @@ static void run_done(struct run *r) {
     fit_free(r->fit);
     team_free(r->team);
     free(r->best);
+    free(r->epochs);
     rows_done(&r->all);
     rows_done(&r->train);
     rows_done(&r->valid);
@@ -259,6 +262,9 @@ static void tick_rows(void *user, size_t done, size_t total, double loss) {
 }
 
 static diffuse_err train_epochs(struct run *r) {
+    r->epochs = calloc(r->o.epochs, sizeof *r->epochs);
+    if (!r->epochs)
+        return DIFFUSE_NOMEM;
     for (uint32_t epoch = 1; epoch <= r->o.epochs; epoch++) {
         struct say_progress progress;
         char what[32];
@@ -271,12 +277,44 @@ static diffuse_err train_epochs(struct run *r) {
         say_progress_end(&progress);
         if (e)
             return e;
+        r->epochs[epoch - 1] = r->last_epoch;
         r->seconds += say_now() - began;
         train_record_epoch(&r->record, &r->last_epoch, say_now() - began);
         if ((e = keep_best(r)))
             return e;
     }
     return DIFFUSE_OK;
+}
+
+/* How often each label of the rows got each label of the model. */
+static diffuse_err count_confusion(struct run *r, const struct rows *rows, size_t *counts) {
+    uint32_t *given = calloc(rows->n ? rows->n : 1, sizeof *given);
+    struct eval_result result;
+    diffuse_err e = DIFFUSE_NOMEM;
+
+    if (given)
+        e = eval_rows(&r->config, r->weights, r->team, rows, given, &result);
+    for (size_t i = 0; !e && i < rows->n; i++)
+        counts[(size_t)rows->label[i] * r->labels.n + given[i]]++;
+    free(given);
+    return e;
+}
+
+static diffuse_err write_report(struct run *r) {
+    const struct rows *held = r->test.n ? &r->test : &r->valid;
+    size_t *counts = calloc((size_t)r->labels.n * r->labels.n, sizeof *counts);
+    struct train_report report = {.title = r->o.data,
+                                  .epoch = r->epochs,
+                                  .epochs = (uint32_t)r->o.epochs,
+                                  .labels = (const char *const *)r->labels.names,
+                                  .n_labels = r->labels.n,
+                                  .confusion = held->n ? counts : NULL};
+    diffuse_err e = counts ? count_confusion(r, held, counts) : DIFFUSE_NOMEM;
+
+    if (!e)
+        e = train_record_report(&r->record, &report, &r->why);
+    free(counts);
+    return e;
 }
 
 static diffuse_err finish(struct run *r) {
@@ -286,7 +324,7 @@ static diffuse_err finish(struct run *r) {
     weights_list_make(&r->config, &l);
     if (r->best)
         memcpy(r->weights->block, r->best, l.entries * sizeof *r->best);
-    if ((e = write_checkpoint(r)))
+    if ((e = write_checkpoint(r)) || (e = write_report(r)))
         return e;
     return train_record_json(&r->record, "summary.json",
                              json_pack("{s:o, s:o, s:f, s:f}", "best", epoch_json(&r->best_epoch),

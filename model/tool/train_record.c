@@ -139,16 +139,38 @@ diffuse_err train_record_config(struct train_record *r, const struct train_optio
         why);
 }
 
+/* Close f, the file name of the record; e, or IO when something did not reach the disk. */
+static diffuse_err close_checked(const struct train_record *r, const char *name, FILE *f,
+                                 struct reason *why) {
+    bool failed = ferror(f) != 0;
+
+    if (fclose(f) != 0 || failed)
+        return reason_set(why, DIFFUSE_IO, "%s/%s: writing failed: %s", r->dir, name,
+                          strerror(errno));
+    return DIFFUSE_OK;
+}
+
+diffuse_err train_record_report(struct train_record *r, const struct train_report *report,
+                                struct reason *why) {
+    FILE *f = NULL;
+    diffuse_err e = open_in(r, "report.svg", &f, why);
+
+    if (e)
+        return e;
+    train_report_draw(f, report);
+    return close_checked(r, "report.svg", f, why);
+}
+
 diffuse_err train_record_json(struct train_record *r, const char *name, json_t *value_p,
                               struct reason *why) {
     FILE *f = NULL;
     diffuse_err e = open_in(r, name, &f, why);
 
-    if (!e && (json_dumpf(value_p, f, JSON_INDENT(2) | JSON_REAL_PRECISION(8)) != 0 ||
-               fputc('\n', f) == EOF))
-        e = reason_set(why, DIFFUSE_IO, "%s/%s: writing failed: %s", r->dir, name, strerror(errno));
-    if (f && fclose(f) != 0 && !e)
-        e = reason_set(why, DIFFUSE_IO, "%s/%s: writing failed: %s", r->dir, name, strerror(errno));
+    if (!e) {
+        (void)json_dumpf(value_p, f, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
+        (void)fputc('\n', f);
+        e = close_checked(r, name, f, why);
+    }
     json_decref(value_p);
     return e;
 }

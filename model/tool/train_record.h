@@ -1,5 +1,5 @@
 /* train_record.h - what a training run leaves in its folder beside the checkpoint: config.json,
- * training.log, epoch_results.csv, summary.json. */
+ * training.log, epoch_results.csv, summary.json, report.svg. */
 #ifndef MODEL_TOOL_TRAIN_RECORD_H
 #define MODEL_TOOL_TRAIN_RECORD_H
 
@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "model/tool/train_options.h"
+#include "model/tool/train_report.h"
 #include "model/train/fit.h"
 
 struct train_record {
@@ -36,6 +37,11 @@ DIFFUSE_MUST_CHECK diffuse_err train_record_config(struct train_record *r,
 /* Writes a JSON file into the folder; takes the reference. Errors: IO, naming the file. */
 DIFFUSE_MUST_CHECK diffuse_err train_record_json(struct train_record *r, const char *name,
                                                  json_t *value_p, struct reason *why);
+
+/* report.svg. Errors: IO, naming the file. */
+DIFFUSE_MUST_CHECK diffuse_err train_record_report(struct train_record *r,
+                                                   const struct train_report *report,
+                                                   struct reason *why);
 
 double train_record_resident_mb(void); /* largest resident size of this process so far */
 
