@@ -145,20 +145,6 @@ static diffuse_err read_data(struct run *r) {
     return DIFFUSE_OK;
 }
 
-/* What stands in for a hidden word: [MASK] where the vocabulary has one, else [UNK]. */
-static uint32_t hidden_word(const struct tokenizer *t) {
-    uint32_t n = tokenizer_vocab_size(t), unk = tokenizer_unk(t);
-
-    for (uint32_t id = 0; id < n && id < 1024; id++) {
-        size_t len = 0;
-        const uint8_t *piece = tokenizer_piece(t, id, &len);
-
-        if (piece && len == 6 && memcmp(piece, "[MASK]", 6) == 0)
-            return id;
-    }
-    return unk < n ? unk : 0;
-}
-
 static diffuse_err make_model(struct run *r) {
     struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL};
     struct fit_options fit = {.warmup = r->o.warmup,
@@ -173,7 +159,6 @@ static diffuse_err make_model(struct run *r) {
         return e;
     r->config.vocab = tokenizer_vocab_size(r->tokenizer);
     r->config.labels = r->labels.n;
-    fit.step.drop_id = hidden_word(r->tokenizer);
     if ((e = net_config_check(&r->config, &r->why)) ||
         (e = arena_init(&r->net_arena, weights_bytes(&r->config))) ||
         (e = weights_new(&r->net_arena, &r->config, &r->weights)) ||

@@ -137,7 +137,7 @@ size_t step_bytes(const struct step *s) {
     return s->arena.cap + s->lookups.cap * (3 * sizeof(uint64_t) + s->c.width * sizeof(real));
 }
 
-/* Lay the picked rows end to end, dropping words. */
+/* Lay the picked rows end to end, leaving words out. */
 static void make_batch(struct step *s, const struct rows *rows, const uint32_t *pick, size_t n) {
     struct rng rng;
     uint32_t at = 0;
@@ -150,8 +150,10 @@ static void make_batch(struct step *s, const struct rows *rows, const uint32_t *
         s->start[i] = at;
         s->truth[i] = rows->label[pick[i]];
         for (size_t j = 0; j < length; j++)
-            s->ids[at++] =
-                s->o.word_dropout > 0 && rng_unit(&rng) < s->o.word_dropout ? s->o.drop_id : ids[j];
+            if (s->o.word_dropout <= 0 || rng_unit(&rng) >= s->o.word_dropout)
+                s->ids[at++] = ids[j];
+        if (at == s->start[i]) /* no sequence may be empty */
+            s->ids[at++] = ids[rng_below(&rng, (uint32_t)length)];
     }
     s->start[n] = at;
     s->batch = (struct net_batch){s->ids, s->start, (uint32_t)n};

@@ -21,9 +21,8 @@ struct step_options {
     double clip;          /* largest gradient norm; 0: none */
     double dropout;       /* after each gelu */
     double embed_dropout; /* of embedding channels */
-    double word_dropout;  /* share of tokens that become drop_id */
+    double word_dropout;  /* share of tokens left out of a row, anew each time */
     double label_smoothing;
-    uint32_t drop_id;
     uint64_t seed;
 };
 
