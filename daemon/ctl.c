@@ -4,14 +4,16 @@
 #include <string.h>
 
 #include "daemon/clock.h"
-#include "daemon/plan.h"
 #include "proto/decode.h"
 #include "proto/encode.h"
 #include "proto/peek.h"
 
 #define COUNTERS_MAX (STATS_N + STATS_ERRORS)
 
-size_t ctl_reply_max(size_t label_bytes) {
+size_t ctl_reply_max(const struct model *model) {
+    size_t label_bytes = 0;
+    for (uint32_t i = 0; i < model->config.labels; i++)
+        label_bytes += strlen(model->labels[i]) + 4;
     size_t rows = PLAN_ROWS_MAX * (PLAN_DETAIL_BYTES + 64u);
     size_t counters = COUNTERS_MAX * 64u;
     return label_bytes + rows + counters + CONF_TEXT_BYTES + LIMIT_REASON_BYTES + 1024u;

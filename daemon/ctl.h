@@ -10,6 +10,7 @@
 
 #include "daemon/conf.h"
 #include "daemon/inflight.h"
+#include "daemon/plan.h"
 #include "daemon/stats.h"
 #include "model/base/arena.h"
 #include "model/ckpt/model.h"
@@ -19,8 +20,6 @@
 
 #define CTL_HWM           4u    /* requests and replies that wait for each client */
 #define CTL_REQUEST_BYTES 1024u /* largest request */
-
-struct plan;
 
 /* What status reports on; all borrowed. */
 struct ctl_facts {
@@ -48,8 +47,8 @@ struct ctl_answer {
     size_t topic_len;
 };
 
-/* No Reply is larger, when the model's label names take label_bytes. */
-size_t ctl_reply_max(size_t label_bytes);
+/* No Reply about this model is larger. */
+size_t ctl_reply_max(const struct model *model);
 
 size_t ctl_bytes(size_t reply_max); /* arena bytes of ctl_init */
 DIFFUSE_MUST_CHECK diffuse_err ctl_init(struct ctl *c, struct arena *arena, size_t reply_max,

@@ -69,7 +69,13 @@ static diffuse_err start_model(struct daemon *d, struct reason *why) {
     diffuse_err e = load_model(d, why);
     if (e)
         return e;
-    plan_make(&d->plan, &d->conf, d->model, d->model_arena.cap, d->resident);
+    struct plan_facts facts = {.model = d->model,
+                               .model_bytes = d->model_arena.cap,
+                               .resident = d->resident,
+                               .reply_max = ctl_reply_max(d->model),
+                               .control_bytes = ctl_bytes(ctl_reply_max(d->model)),
+                               .control_hwm = CTL_HWM};
+    plan_make(&d->plan, &d->conf, &facts);
     return plan_check(&d->plan, why);
 }
 
@@ -90,7 +96,7 @@ static diffuse_err make_tables(struct daemon *d) {
         e = path_init(&d->path, a, c->max_message);
     facts.inflight = d->inflight;
     if (!e)
-        e = ctl_init(&d->ctl, a, d->plan.reply_max, &facts);
+        e = ctl_init(&d->ctl, a, ctl_reply_max(d->model), &facts);
     d->path.model = d->model;
     d->path.max_length = d->plan.max_length;
     d->path.refuse_long = c->on_too_long == CONF_REFUSE;

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/ctl.h"
 #include "daemon/inflight.h"
 #include "daemon/path.h"
 #include "daemon/stream.h"
@@ -14,10 +13,11 @@
 
 /* Measured on x86-64 and arm64, Debian 12, and rounded up; tests/system holds them against a run.
  */
-#define GROWTH_BYTES (5u << 20)   /* pages of program and libraries that are first touched later */
-#define PEER_BYTES   (24u * 1024) /* of ZeroMQ for one connection: session, engine, buffers, pipes \
-                                   */
-#define FRAME_BYTES   320u        /* of ZeroMQ and malloc around one frame, names included */
+#define GROWTH_BYTES (5u << 20) /* pages of program and libraries that are first touched later */
+#define PEER_BYTES                                                                                 \
+    (24u * 1024)           /* of ZeroMQ for one connection: session, engine, buffers, pipes        \
+                            */
+#define FRAME_BYTES   320u /* of ZeroMQ and malloc around one frame, names included */
 #define STACK_BYTES   (96u * 1024) /* that a thread touches of its stack and thread-local memory */
 #define FIXED_THREADS 3u           /* loop, and ZeroMQ's own two */
 #define BLAS_BYTES    (1u << 20) /* of OpenBLAS for one thread, beside the panels of the matrices */
@@ -66,8 +66,9 @@ static void add_compute(struct plan *p, const struct conf *c, const struct net_c
         threads, STACK_BYTES / 1024u);
 }
 
-static void add_tables(struct plan *p, const struct conf *c, const struct net_config *n) {
-    struct inflight_size size = {c->queue, p->max_length, c->scores ? n->labels : 0};
+static void add_tables(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
+    struct inflight_size size = {c->queue, p->max_length,
+                                 c->scores ? facts->model->config.labels : 0};
     uint64_t bytes = inflight_bytes(&size);
     add(p, "samples", bytes, CONF_KEY_queue, bytes / c->queue, c->queue,
         "queue %" PRIu64 " x (%" PRIu32 " tokens, stream name, result)", c->queue, p->max_length);
@@ -78,7 +79,7 @@ static void add_tables(struct plan *p, const struct conf *c, const struct net_co
         "streams %" PRIu64 " x one table row", c->streams);
     p->arena_bytes += bytes;
 
-    bytes = path_bytes(c->max_message) + ctl_bytes(p->reply_max) + arena_block(p->answer_max);
+    bytes = path_bytes(c->max_message) + facts->control_bytes + arena_block(p->answer_max);
     add(p, "messages", bytes, CONF_KEY_max_message, 4, c->max_message,
         "one message of each kind, decoded and encoded");
     p->arena_bytes += bytes;
@@ -92,7 +93,7 @@ static void add_queue(struct plan *p, const char *name, uint64_t peers, uint64_t
         "%s %" PRIu64 " x %" PRIu64 " messages of up to %s", what, peers, hwm, text);
 }
 
-static void add_queues(struct plan *p, const struct conf *c) {
+static void add_queues(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
     uint64_t frame = plan_frame_max(c) + 2 * FRAME_BYTES;
     uint64_t publishers = c->publishers + c->ingest_connect.n;
     add_queue(p, "ingest queue", publishers, c->ingest_hwm, frame, CONF_KEY_ingest_hwm,
@@ -100,19 +101,12 @@ static void add_queues(struct plan *p, const struct conf *c) {
     add_queue(p, "push queue", c->publishers, c->push_hwm, frame, CONF_KEY_push_hwm, "publishers");
     add_queue(p, "labels queue", c->subscribers, c->label_hwm, p->answer_max + 2 * FRAME_BYTES,
               CONF_KEY_label_hwm, "subscribers");
-    add_queue(p, "control queue", c->subscribers, 2 * CTL_HWM, p->reply_max + 3 * FRAME_BYTES,
-              CONF_KEYS, "clients");
+    add_queue(p, "control queue", c->subscribers, 2 * facts->control_hwm,
+              facts->reply_max + 3 * FRAME_BYTES, CONF_KEYS, "clients");
 }
 
-static size_t label_names(const struct model *m) {
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < m->config.labels; i++)
-        bytes += strlen(m->labels[i]) + 4;
-    return bytes;
-}
-
-void plan_make(struct plan *p, const struct conf *c, const struct model *model, size_t model_bytes,
-               uint64_t resident) {
+void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
+    const struct model *model = facts->model;
     memset(p, 0, sizeof *p);
     p->budget = c->memory_budget;
     p->max_length = (uint32_t)c->max_length;
@@ -120,13 +114,13 @@ void plan_make(struct plan *p, const struct conf *c, const struct model *model, 
         p->max_length = model->max_length;
     p->batch_tokens = (uint32_t)c->batch_tokens;
     p->answer_max = path_answer_max(model, c->scores);
-    p->reply_max = ctl_reply_max(label_names(model));
-    add(p, "program", resident + GROWTH_BYTES, CONF_KEYS, 0, 0,
+    add(p, "program", facts->resident + GROWTH_BYTES, CONF_KEYS, 0, 0,
         "measured at start, and %u MiB for what is touched later", GROWTH_BYTES >> 20);
-    add(p, "model", model_bytes, CONF_KEYS, 0, 0, "weights, vocabulary and names of one model");
+    add(p, "model", facts->model_bytes, CONF_KEYS, 0, 0,
+        "weights, vocabulary and names of one model");
     add_compute(p, c, &model->config);
-    add_tables(p, c, &model->config);
-    add_queues(p, c);
+    add_tables(p, c, facts);
+    add_queues(p, c, facts);
 }
 
 /* The largest row whose key can be lowered far enough; NULL when none can. */

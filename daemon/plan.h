@@ -31,13 +31,19 @@ struct plan {
     uint32_t max_length;   /* tokens of a sample: the key, or what the model was trained on */
     uint32_t batch_tokens; /* tokens of a batch */
     size_t answer_max;     /* bytes of the largest Label */
-    size_t reply_max;      /* bytes of the largest Reply */
 };
 
-/* model is loaded; model_bytes is what its arena takes; resident is what the process held before
- * anything was loaded (plan_resident). */
-void plan_make(struct plan *p, const struct conf *c, const struct model *model, size_t model_bytes,
-               uint64_t resident);
+/* What the plan is made from, beside the configuration. */
+struct plan_facts {
+    const struct model *model; /* loaded */
+    size_t model_bytes;        /* that its arena takes */
+    uint64_t resident;    /* that the process held before anything was loaded (plan_resident) */
+    size_t reply_max;     /* bytes of the largest Reply */
+    size_t control_bytes; /* of arena that control takes */
+    uint64_t control_hwm; /* requests and replies that wait for each client */
+};
+
+void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *facts);
 
 /* Fits the budget? Errors: BUDGET, the reason naming the row, the key and a value that would fit.
  */

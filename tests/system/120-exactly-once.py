@@ -5,7 +5,7 @@ import threading
 import rig as r
 import zmq
 
-PUBLISHERS, ROWS = 4, 2500
+PUBLISHERS, ROWS = 4, 1000
 
 
 def publish(rig, name, answered):
@@ -20,7 +20,7 @@ def scores_sum_to_one(label):
     return abs(sum(label.scores) - 1) < 1e-4 and max(label.scores) == label.confidence
 
 
-with r.Rig() as rig:
+with r.Rig(model=("byte", 16)) as rig:
     for workers, scores in ((1, "no"), (3, "yes")):
         rig.start(workers=workers, scores=scores, queue=100)
         labels = rig.subscribe()

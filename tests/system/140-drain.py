@@ -5,15 +5,15 @@ import signal
 import rig as r
 import zmq
 
-ROWS = 400
+ROWS = 300
 
-with r.Rig(model=("byte", 64)) as rig:
+with r.Rig(model=("byte", 24)) as rig:
     for round in range(3):
         rig.start(queue=16, stop_wait="60s")
         labels = rig.subscribe()
         push = rig.connect(zmq.PUSH, "push", linger=-1, SNDHWM=10 * ROWS)
         for seq in range(1, ROWS + 1):
-            push.send_multipart([b"s", rig.sample(seq, "some text " * 40)])
+            push.send_multipart([b"s", rig.sample(seq, "some text " * 20)])
         # The first label shows that the stream flows; the others are still under way.
         r.equal(rig.label(labels)[1].seq, 1, "first label")
         rig.process.send_signal(signal.SIGTERM)

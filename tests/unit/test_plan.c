@@ -20,6 +20,12 @@ static void make(struct conf *c, struct model *m) {
     m->config.labels = 3;
 }
 
+static void make_plan(struct plan *p, const struct conf *c, const struct model *m,
+                      size_t model_bytes, uint64_t resident) {
+    struct plan_facts facts = {m, model_bytes, resident, 9000, 20000, 4};
+    plan_make(p, c, &facts);
+}
+
 static uint64_t bytes_of(const struct plan *p, const char *name) {
     for (size_t i = 0; i < p->n; i++) {
         if (strcmp(p->row[i].name, name) == 0)
@@ -35,7 +41,7 @@ static void test_total_is_the_sum(void **state) {
     struct model m;
     struct plan p;
     make(&c, &m);
-    plan_make(&p, &c, &m, 5000000, 7000000);
+    make_plan(&p, &c, &m, 5000000, 7000000);
     uint64_t sum = 0;
     for (size_t i = 0; i < p.n; i++) {
         sum += p.row[i].bytes;
@@ -65,9 +71,9 @@ static void test_rows_follow_their_keys(void **state) {
         struct model m;
         struct plan before, after;
         make(&c, &m);
-        plan_make(&before, &c, &m, 1000, 1000);
+        make_plan(&before, &c, &m, 1000, 1000);
         assert_int_equal(conf_set(&c, cases[i].set, NULL), DIFFUSE_OK);
-        plan_make(&after, &c, &m, 1000, 1000);
+        make_plan(&after, &c, &m, 1000, 1000);
         assert_true(bytes_of(&after, cases[i].row) > bytes_of(&before, cases[i].row));
     }
 }
@@ -79,10 +85,10 @@ static void test_model_bounds_the_length(void **state) {
     struct plan p;
     make(&c, &m);
     m.max_length = 100;
-    plan_make(&p, &c, &m, 0, 0);
+    make_plan(&p, &c, &m, 0, 0);
     assert_int_equal(p.max_length, 100);
     m.max_length = 10000;
-    plan_make(&p, &c, &m, 0, 0);
+    make_plan(&p, &c, &m, 0, 0);
     assert_int_equal(p.max_length, c.max_length);
 }
 
@@ -99,7 +105,7 @@ static void test_advice_holds(void **state) {
         char key[64], value[64], set[160];
         make(&c, &m);
         assert_int_equal(conf_set(&c, sets[i], NULL), DIFFUSE_OK);
-        plan_make(&p, &c, &m, 4000000, 8000000);
+        make_plan(&p, &c, &m, 4000000, 8000000);
         assert_int_equal(plan_check(&p, &why), DIFFUSE_BUDGET);
         const char *lower = strstr(why.text, "lower ");
         assert_non_null(lower);
@@ -107,7 +113,7 @@ static void test_advice_holds(void **state) {
         assert_memory_equal(sets[i], key, strlen(key));
         snprintf(set, sizeof set, "%s=%s", key, value);
         assert_int_equal(conf_set(&c, set, NULL), DIFFUSE_OK);
-        plan_make(&p, &c, &m, 4000000, 8000000);
+        make_plan(&p, &c, &m, 4000000, 8000000);
         assert_int_equal(plan_check(&p, &why), DIFFUSE_OK);
     }
 }
@@ -120,13 +126,13 @@ static void test_budget_is_the_last_resort(void **state) {
     struct reason why = {""};
     unsigned long long enough;
     make(&c, &m);
-    plan_make(&p, &c, &m, 900u << 20, 8000000);
+    make_plan(&p, &c, &m, 900u << 20, 8000000);
     assert_int_equal(plan_check(&p, &why), DIFFUSE_BUDGET);
     const char *set = strstr(why.text, "set memory_budget to ");
     assert_non_null(set);
     assert_int_equal(sscanf(set, "set memory_budget to %lluM", &enough), 1);
     c.memory_budget = enough << 20;
-    plan_make(&p, &c, &m, 900u << 20, 8000000);
+    make_plan(&p, &c, &m, 900u << 20, 8000000);
     assert_int_equal(plan_check(&p, &why), DIFFUSE_OK);
 }
 
