@@ -16,6 +16,7 @@
 #include "daemon/loop.h"
 #include "daemon/notify.h"
 #include "daemon/plan.h"
+#include "model/base/blas_env.h"
 #include "model/base/gemm.h"
 #include "model/ckpt/ckpt.h"
 
@@ -188,8 +189,7 @@ static const struct {
 
 #define PARTS (sizeof parts / sizeof parts[0])
 
-/* --- configuration
- * --------------------------------------------------------------------------------- */
+/* --- configuration --- */
 
 static void print_line(void *user, const char *line) {
     (void)user;
@@ -251,8 +251,7 @@ static int show_plan(struct daemon *d) {
     return e ? fail(&why) : 0;
 }
 
-/* --- run
- * ------------------------------------------------------------------------------------------- */
+/* --- run --- */
 
 static void announce(struct daemon *d) {
     char plan[32], resident[32], status[256];
@@ -287,20 +286,6 @@ static int run(struct daemon *d) {
     return e ? 1 : 0;
 }
 
-/* OpenBLAS reads its environment when it is loaded and would start a thread on every core: start
- * over once, with the environment that it shall find. */
-static void settle_environment(char **argv) {
-    if (getenv("OPENBLAS_NUM_THREADS"))
-        return;
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n > 0 && setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0) {
-        path[n] = '\0';
-        execv(path, argv);
-    }
-    fprintf(stderr, "diffused: cannot start over with OPENBLAS_NUM_THREADS=1; set it yourself\n");
-}
-
 /* Memory goes back to the system at once instead of staying in pools, and descriptors are many: one
  * too few ends the process inside ZeroMQ. */
 static void settle_limits(void) {
@@ -315,7 +300,7 @@ static void settle_limits(void) {
 }
 
 int main(int argc, char **argv) {
-    settle_environment(argv);
+    blas_env_settle(argv);
     settle_limits();
     struct daemon *d = calloc(1, sizeof *d);
     if (!d)
