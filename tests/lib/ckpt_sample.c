@@ -90,7 +90,7 @@ int ckpt_sample_file(const void *bytes, size_t n, char ret_path[CKPT_SAMPLE_PATH
 uint8_t *ckpt_sample_slurp(const char *path, size_t *ret_n) {
     FILE *f = fopen(path, "rb");
     uint8_t *bytes;
-    long n;
+    long n = 0;
 
     must(f && fseek(f, 0, SEEK_END) == 0 && (n = ftell(f)) >= 0, path);
     rewind(f);
