@@ -27,7 +27,7 @@ static diffuse_err open_stream(struct gzfile *f, struct reason *why) {
 
     f->stream = gzopen(f->path, "rbe");
     if (!f->stream && errno == ENOENT) {
-        strcat(f->path, ".gz"); /* gzfile_open has left room */
+        memcpy(f->path + strlen(f->path), ".gz", sizeof ".gz"); /* there is room */
         f->stream = gzopen(f->path, "rbe");
         if (!f->stream)
             f->path[strlen(f->path) - 3] = 0;
@@ -50,7 +50,7 @@ diffuse_err gzfile_open(const char *path, struct gzfile **ret_file, struct reaso
         gzfile_close(f);
         return reason_set(why, DIFFUSE_NOMEM, "%s: out of memory", path);
     }
-    strcpy(f->path, path);
+    memcpy(f->path, path, strlen(path) + 1);
     if ((e = open_stream(f, why))) {
         gzfile_close(f);
         return e;
