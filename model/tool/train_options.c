@@ -205,7 +205,8 @@ static diffuse_err parse_names(const struct train_options *o, struct net_config 
         return reason_set(why, DIFFUSE_INVAL, "--boundary is \"%s\", expected zero or ring",
                           o->boundary);
     if (net_norm_parse(o->norm, &c->norm))
-        return reason_set(why, DIFFUSE_INVAL, "--norm is \"%s\", expected post, pre or residual", o->norm);
+        return reason_set(why, DIFFUSE_INVAL, "--norm is \"%s\", expected post, pre or residual",
+                          o->norm);
     if (net_pool_parse(o->pool, &c->pool))
         return reason_set(why, DIFFUSE_INVAL, "--pool is \"%s\", expected mean, max or mean_max",
                           o->pool);

@@ -10,11 +10,11 @@
 #include "model/train/lookups.h"
 #include "model/train/loss.h"
 
-#define CHUNK_TOKENS 1024 /* of one forward pass: its activations stay in the second-level cache   \
-                           */
+#define CHUNK_TOKENS 1024 /* of one forward pass: what fits the second-level cache */
+* /
 
-/* What one member of the team owns. */
-struct part {
+    /* What one member of the team owns. */
+    struct part {
     struct net_scratch *scratch;
     real *grad_block; /* (dense entries) */
     struct net_weights grad;
