@@ -11,9 +11,8 @@
 #include "model/train/loss.h"
 
 #define CHUNK_TOKENS 1024 /* of one forward pass: what fits the second-level cache */
-* /
 
-    /* What one member of the team owns. */
+/* What one member of the team owns. */
     struct part {
     struct net_scratch *scratch;
     real *grad_block; /* (dense entries) */
