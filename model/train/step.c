@@ -13,7 +13,7 @@
 #define CHUNK_TOKENS 1024 /* of one forward pass: what fits the second-level cache */
 
 /* What one member of the team owns. */
-    struct part {
+struct part {
     struct net_scratch *scratch;
     real *grad_block; /* (dense entries) */
     struct net_weights grad;
