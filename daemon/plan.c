@@ -11,7 +11,7 @@
 #include "daemon/stream.h"
 #include "daemon/worker.h"
 
-/* Measured on x86-64 and arm64, Debian 12, and rounded up; tests/system holds them against a run.
+/* Measured on x86-64, Debian 12, and rounded up; tests/system holds them against a run.
  */
 #define GROWTH_BYTES (5u << 20) /* pages of program and libraries that are first touched later */
 #define PEER_BYTES                                                                                 \
