@@ -176,8 +176,6 @@ SYSTEM_NAMES := $(patsubst tests/%,%,$(wildcard tests/system/[0-9][0-9][0-9]*))
 CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh))
 # Not worth the time once more under a sanitizer: PyTorch, and memory that the sanitizer itself takes.
 SANITIZED    := $(filter-out system/030% system/150%,$(SYSTEM_NAMES))
-# These wait for answers within a time that ThreadSanitizer on two busy cores does not keep.
-THREADED     := $(filter-out system/140% system/210%,$(SANITIZED))
 HELPERS      := $(patsubst tests/lib/%.c,$B/tests/%,$(wildcard tests/lib/make_*.c tests/lib/probe_*.c))
 FUZZ         := $(patsubst tests/fuzz/%.c,$B/tests/%,$(filter-out %/fuzz_driver.c,$(wildcard tests/fuzz/fuzz_*.c)))
 TESTS        := $(UNIT) $(F64) $(HELPERS) $(FUZZ)
@@ -195,7 +193,7 @@ check: deps-check
 	$(call BUILD_TESTS,address$(comma)undefined,$B/asan)
 	$(call BUILD_TESTS,thread,$B/tsan)
 	@tests/run -j $(JOBS) $(addprefix $B:,$(CHECK_NAMES) $(UNIT_NAMES) $(SYSTEM_NAMES)) \
-	    $(addprefix $B/asan:,$(UNIT_NAMES) $(SANITIZED)) $(addprefix $B/tsan:,$(UNIT_NAMES) $(THREADED))
+	    $(addprefix $B/asan:,$(UNIT_NAMES) $(SANITIZED)) $(addprefix $B/tsan:,$(UNIT_NAMES) $(SANITIZED))
 
 ## check-plain: the same without sanitizers
 check-plain: deps-check
@@ -210,7 +208,7 @@ check-asan: deps-check
 ## check-tsan: only under ThreadSanitizer
 check-tsan: deps-check
 	$(call BUILD_TESTS,thread,$B/tsan)
-	@tests/run -j $(JOBS) $(addprefix $B/tsan:,$(UNIT_NAMES) $(THREADED))
+	@tests/run -j $(JOBS) $(addprefix $B/tsan:,$(UNIT_NAMES) $(SANITIZED))
 
 ## check-torch: install PyTorch (large) and compare the model with an independent one
 check-torch: deps-torch

@@ -1,17 +1,53 @@
 #include "daemon/notify.h"
 
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 1000 };
+
+/* sd_notify waits for ever when the receiver's queue is full, and serving must not. A socket of our
+ * own, as sd_notify(3) describes it, waits for at most wait_ms and then lets the word go. */
+static void send_word(const char *word, int wait_ms) {
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    size_t n = path ? strlen(path) : 0;
+
+    if (n < 2 || n >= sizeof at.sun_path || (path[0] != '/' && path[0] != '@'))
+        return;
+    memcpy(at.sun_path, path, n);
+    if (path[0] == '@')
+        at.sun_path[0] = '\0';
+
+    struct pollfd p = {.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+                       .events = POLLOUT};
+    if (p.fd < 0)
+        return;
+    if (connect(p.fd, (struct sockaddr *)&at,
+                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) == 0 &&
+        (wait_ms == 0 || poll(&p, 1, wait_ms) > 0))
+        (void)send(p.fd, word, strlen(word), MSG_NOSIGNAL);
+    close(p.fd);
+}
 
 void notify_ready(const char *status) {
     sd_notifyf(0, "READY=1\nSTATUS=%s", status);
 }
 
 void notify_status(const char *status) {
-    sd_notifyf(0, "STATUS=%s", status);
+    char word[512];
+    (void)snprintf(word, sizeof word, "STATUS=%s", status);
+    send_word(word, 0);
 }
 
 void notify_stopping(void) {
-    sd_notify(0, "STOPPING=1\nSTATUS=answering what was accepted");
+    send_word("STOPPING=1\nSTATUS=answering what was accepted", PATIENCE_MS);
 }
 
 void notify_failed(int err, const char *status) {

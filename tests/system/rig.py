@@ -5,13 +5,14 @@ Each test runs with /usr/bin/python3, takes the build folder from B (default: bu
 deadline that only a failure meets.
 """
 import os
-import select
+import queue
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 SKIP = 9
@@ -70,6 +71,8 @@ class Rig:
         self.request_id = 0
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(self.path("notify"))
+        self.words = queue.Queue()
+        threading.Thread(target=self.read_notify, daemon=True).start()
 
     def __enter__(self):
         return self
@@ -119,17 +122,26 @@ class Rig:
         self.log_file.close()
         return self.wait_notify("READY=1")
 
+    def read_notify(self):
+        """As a service manager does: what nobody reads would stop the sender."""
+        while True:
+            try:
+                self.words.put(self.notify.recv(65536).decode().split("\n"))
+            except OSError:
+                return
+
     def wait_notify(self, word):
         """The datagram to the service manager that holds a word."""
         end = time.monotonic() + DEADLINE
         while time.monotonic() < end:
-            readable, _, _ = select.select([self.notify], [], [], 0.1)
-            if readable:
-                lines = self.notify.recv(65536).decode().split("\n")
-                if word in lines:
-                    return lines
-            elif self.process.poll() is not None:
-                raise AssertionError(f"the daemon ended with {self.process.returncode}")
+            try:
+                lines = self.words.get(timeout=0.1)
+            except queue.Empty:
+                if self.process.poll() not in (None, 0):
+                    raise AssertionError(f"the daemon ended with {self.process.returncode}") from None
+                continue
+            if word in lines:
+                return lines
         raise AssertionError(f"no {word} in {DEADLINE} s")
 
     def stop(self, number=signal.SIGTERM):
