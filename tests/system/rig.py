@@ -4,6 +4,7 @@ Each test runs with /usr/bin/python3, takes the build folder from B (default: bu
 0 (passed), 1 (failed) or 9 (skipped: something it needs is missing). Waiting is for events, with a
 deadline that only a failure meets.
 """
+import importlib
 import os
 import queue
 import shutil
@@ -28,7 +29,7 @@ def skip(why):
 
 try:
     import zmq
-    import google.protobuf  # noqa: F401
+    importlib.import_module("google.protobuf")
 except ImportError as missing:
     skip(f"{missing}; install python3-zmq and python3-protobuf")
 
