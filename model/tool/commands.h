@@ -10,5 +10,6 @@ int cmd_classify(int argc, char **argv);
 int cmd_logits(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_corpus(int argc, char **argv);
+int cmd_listops(int argc, char **argv);
 
 #endif

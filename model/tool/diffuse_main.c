@@ -19,6 +19,7 @@ static const struct verb {
     {"logits", cmd_logits, "the model's raw output for each line of standard input"},
     {"inspect", cmd_inspect, "what a checkpoint holds"},
     {"corpus", cmd_corpus, "generate labelled robot log lines"},
+    {"listops", cmd_listops, "generate nested list expressions and their values"},
 };
 
 #define VERBS (sizeof verbs / sizeof *verbs)
