@@ -16,6 +16,7 @@
 #define LIMIT_LABEL_BYTES 255u     /* one label's name */
 #define LIMIT_WIDTH       4096u    /* hidden width d */
 #define LIMIT_STEPS       64u      /* diffusion steps T */
+#define LIMIT_BRACKETS    32u      /* token ids that open, or close, a bracketed group */
 #define LIMIT_VOCAB       1000000u /* pieces of a vocabulary */
 #define LIMIT_VOCAB_BYTES                                                                          \
     (32u * 1024 * 1024)               /* text of a vocabulary; read whole before it is checked */

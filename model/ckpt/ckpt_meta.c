@@ -131,6 +131,32 @@ static diffuse_err get_offsets(const json_t *strings, struct net_config *c, stru
     return DIFFUSE_OK;
 }
 
+/* "12,13", or absent. */
+static diffuse_err get_ids(const json_t *strings, const char *key, uint32_t *ids, uint32_t *ret_n,
+                           struct reason *why) {
+    const char *value = json_string_value(json_object_get(strings, key)), *p = value;
+
+    *ret_n = 0;
+    while (p && *p && *ret_n < LIMIT_BRACKETS) {
+        if (*ret_n > 0 && *p++ != ',')
+            break;
+        if (!take_u32(&p, &ids[*ret_n]))
+            break;
+        ++*ret_n;
+    }
+    if (p && (*p || *ret_n == 0))
+        return reason_set(why, DIFFUSE_CORRUPT,
+                          "metadata key %s is \"%.40s\", expected 1 to %u integers with commas",
+                          key, value, LIMIT_BRACKETS);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err get_brackets(const json_t *strings, struct net_config *c, struct reason *why) {
+    diffuse_err e = get_ids(strings, "brackets_open", c->open, &c->n_open, why);
+
+    return e ? e : get_ids(strings, "brackets_close", c->close, &c->n_close, why);
+}
+
 /* All of the configuration but the number of labels. */
 static diffuse_err get_config(const json_t *strings, struct net_config *c, struct reason *why) {
     diffuse_err e;
@@ -144,7 +170,8 @@ static diffuse_err get_config(const json_t *strings, struct net_config *c, struc
         (e = get_float(strings, "noise_std", &c->noise_std, why)) ||
         (e = get_names(strings, c, why)))
         return e;
-    return get_offsets(strings, c, why);
+    e = get_offsets(strings, c, why);
+    return e ? e : get_brackets(strings, c, why);
 }
 
 static diffuse_err get_labels(const json_t *strings, struct ckpt_meta *m, struct reason *why) {
@@ -273,6 +300,15 @@ static int put_offsets(json_t *strings, const struct net_config *c) {
     return put(strings, "offsets", text);
 }
 
+static int put_ids(json_t *strings, const char *key, const uint32_t *ids, uint32_t n) {
+    char text[12 * LIMIT_BRACKETS] = "";
+    size_t len = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%u", i ? "," : "", ids[i]);
+    return n ? put(strings, key, text) : 0;
+}
+
 static int put_labels(json_t *strings, const json_t *labels) {
     char *text = json_dumps(labels, JSON_COMPACT);
     int failed = put(strings, "labels", text ? text : "");
@@ -292,6 +328,8 @@ diffuse_err ckpt_meta_make(const struct ckpt_meta *m, json_t **ret_strings, stru
     SIZES(PUT_SIZE)
 #undef PUT_SIZE
     failed |= put_offsets(s, c);
+    failed |= put_ids(s, "brackets_open", c->open, c->n_open);
+    failed |= put_ids(s, "brackets_close", c->close, c->n_close);
     failed |= put_float(s, "alpha", c->alpha);
     failed |= put_float(s, "noise_std", c->noise_std);
     failed |= put(s, "weights", c->per_step ? "per_step" : "shared");

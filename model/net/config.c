@@ -6,7 +6,7 @@
 
 static const char *const boundary_names[] = {"zero", "ring"};
 static const char *const norm_names[] = {"post", "pre", "residual"};
-static const char *const pool_names[] = {"mean", "max", "mean_max"};
+static const char *const pool_names[] = {"mean", "max", "mean_max", "roots"};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -54,10 +54,27 @@ static diffuse_err check_sizes(const struct net_config *c, struct reason *why) {
     return DIFFUSE_OK;
 }
 
+static diffuse_err check_brackets(const struct net_config *c, struct reason *why) {
+    diffuse_err e;
+
+    if ((e = check_range("number of opening brackets", c->n_open, 0, LIMIT_BRACKETS, why)) ||
+        (e = check_range("number of closing brackets", c->n_close, 0, LIMIT_BRACKETS, why)))
+        return e;
+    for (uint32_t i = 0; i < c->n_open; i++)
+        if ((e = check_range("opening bracket", c->open[i], 0, c->vocab - 1, why)))
+            return e;
+    for (uint32_t i = 0; i < c->n_close; i++)
+        if ((e = check_range("closing bracket", c->close[i], 0, c->vocab - 1, why)))
+            return e;
+    return DIFFUSE_OK;
+}
+
 diffuse_err net_config_check(const struct net_config *c, struct reason *why) {
     diffuse_err e = check_sizes(c, why);
 
     if (e)
+        return e;
+    if ((e = check_brackets(c, why)))
         return e;
     for (uint32_t t = 0; t < c->steps; t++)
         if ((e = check_range("offset", c->offsets[t], 1, LIMIT_TOKENS, why)))

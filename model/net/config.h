@@ -22,24 +22,28 @@ enum net_norm {
 };
 
 enum net_pool {
-    NET_POOL_MEAN,    /* mean over tokens (the paper) */
-    NET_POOL_MAX,     /* maximum over tokens, by channel */
-    NET_POOL_MEAN_MAX /* both, end to end: the head reads 2*width */
+    NET_POOL_MEAN,     /* mean over tokens (the paper) */
+    NET_POOL_MAX,      /* maximum over tokens, by channel */
+    NET_POOL_MEAN_MAX, /* both, end to end: the head reads 2*width */
+    NET_POOL_ROOTS     /* mean over the tokens that no bracket encloses */
 };
 
 struct net_config {
-    uint32_t vocab;                /* rows of the embedding */
-    uint32_t width;                /* d */
-    uint32_t mlp_width;            /* hidden width of the update MLP; the paper: 2d */
-    uint32_t head_width;           /* hidden width of the classifier; the paper: d */
-    uint32_t labels;               /* classes */
-    uint32_t steps;                /* T; 0 is allowed: a bag of embeddings */
-    uint32_t ngram_order;          /* hashed n-grams of 2..order tokens are added; below 2: none */
-    uint32_t ngram_rows;           /* rows of the hashed table; 0: none */
-    uint32_t offsets[LIMIT_STEPS]; /* o_t, 1 or more */
-    float alpha;                   /* share of the old state */
-    float noise_std;               /* of the noise on the embeddings, in training only */
-    bool per_step;                 /* one set of weights a step, else one for all (the paper) */
+    uint32_t vocab;                 /* rows of the embedding */
+    uint32_t width;                 /* d */
+    uint32_t mlp_width;             /* hidden width of the update MLP; the paper: 2d */
+    uint32_t head_width;            /* hidden width of the classifier; the paper: d */
+    uint32_t labels;                /* classes */
+    uint32_t steps;                 /* T; 0 is allowed: a bag of embeddings */
+    uint32_t ngram_order;           /* hashed n-grams of 2..order tokens are added; below 2: none */
+    uint32_t ngram_rows;            /* rows of the hashed table; 0: none */
+    uint32_t offsets[LIMIT_STEPS];  /* o_t, 1 or more */
+    float alpha;                    /* share of the old state */
+    float noise_std;                /* of the noise on the embeddings, in training only */
+    uint32_t open[LIMIT_BRACKETS];  /* token ids that open a group (bracket.h) */
+    uint32_t close[LIMIT_BRACKETS]; /* and that close the innermost one */
+    uint32_t n_open, n_close;       /* 0: the text has no brackets, and there is no sweep */
+    bool per_step;                  /* one set of weights a step, else one for all (the paper) */
     enum net_boundary boundary;
     enum net_norm norm;
     enum net_pool pool;
@@ -55,8 +59,8 @@ DIFFUSE_MUST_CHECK diffuse_err net_config_check(const struct net_config *c, stru
 uint32_t net_config_pool_width(const struct net_config *c); /* what the head reads */
 uint64_t net_config_reach(const struct net_config *c); /* tokens seen to each side: sum of o_t */
 
-/* Names as in files and options: "zero" "ring", "post" "pre" "residual", "mean" "max" "mean_max".
- * The parsers return NOTFOUND for any other name. */
+/* Names as in files and options: "zero" "ring", "post" "pre" "residual", "mean" "max" "mean_max"
+ * "roots". The parsers return NOTFOUND for any other name. */
 const char *net_boundary_name(enum net_boundary b);
 const char *net_norm_name(enum net_norm n);
 const char *net_pool_name(enum net_pool p);

@@ -1,4 +1,4 @@
-/* net.c - see net.h. The model, in order: embed, diffuse, pool, label. */
+/* net.c - see net.h. The model, in order: embed, diffuse, sweep the brackets, pool, label. */
 #include <assert.h>
 
 #include "model/base/vec.h"
@@ -13,6 +13,12 @@ static size_t first(const struct net_batch *batch, uint32_t b) {
 
 static size_t length(const struct net_batch *batch, uint32_t b) {
     return batch->start[b + 1] - batch->start[b];
+}
+
+/* The enclosing opener of each token of sequence b; NULL without brackets. */
+static const uint32_t *parents(const struct net_scratch *s, const struct net_batch *batch,
+                               uint32_t b) {
+    return s->bracket.tree.parent ? s->bracket.tree.parent + first(batch, b) : NULL;
 }
 
 static void embed_all(const struct net_config *c, const struct net_weights *w,
@@ -52,10 +58,12 @@ static void forward(const struct net_config *c, const struct net_weights *w, str
     for (uint32_t t = 0; t < c->steps; t++)
         diffusion_forward(c, &w->step[t], c->offsets[t], batch, &s->step[t], &s->room, noise,
                           s->state[t + 1]);
+    if (c->n_open)
+        bracket_forward(c, w, batch, &s->bracket, noise, s->state[c->steps]);
     h = last_state(c, w, s, N);
     for (uint32_t b = 0; b < batch->n; b++)
-        pool_forward(c, length(batch, b), h + first(batch, b) * C, s->label.p + b * P,
-                     s->best ? s->best + b * C : NULL);
+        pool_forward(c, length(batch, b), parents(s, batch, b), h + first(batch, b) * C,
+                     s->label.p + b * P, s->best ? s->best + b * C : NULL);
     label_forward(c, w, batch->n, &s->label, noise, logits);
 }
 
@@ -79,11 +87,13 @@ const real *net_backward(const struct net_config *c, const struct net_weights *w
 
     label_backward(c, w, batch->n, &s->label, noise, dlogits, dw, s->dp);
     for (uint32_t b = 0; b < batch->n; b++)
-        pool_backward(c, length(batch, b), s->dp + b * P, s->best ? s->best + b * C : NULL,
-                      dh + first(batch, b) * C);
+        pool_backward(c, length(batch, b), parents(s, batch, b), s->dp + b * P,
+                      s->best ? s->best + b * C : NULL, dh + first(batch, b) * C);
     if (c->norm == NET_NORM_PRE)
         norm_backward(N, C, dh, w->final_gain, s->final_xhat, s->final_rstd, dh, dw->final_gain,
                       dw->final_bias);
+    if (c->n_open)
+        bracket_backward(c, w, batch, &s->bracket, noise, dw, dh);
     for (uint32_t t = c->steps; t-- > 0;) {
         real *swap = dh;
 

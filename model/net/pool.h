@@ -1,4 +1,5 @@
-/* pool.h - the tokens of a sequence to one vector: mean, maximum by channel, or both end to end. */
+/* pool.h - the tokens of a sequence to one vector: mean, maximum by channel, both end to end, or
+ * the mean over the tokens that no bracket encloses. */
 #ifndef MODEL_NET_POOL_H
 #define MODEL_NET_POOL_H
 
@@ -9,11 +10,13 @@
 #include "model/net/config.h"
 
 /* p(P) of h(n,C), n > 0. best(C), the token that gave each maximum, is kept for the way back;
- * unused and may be NULL for the mean. */
-void pool_forward(const struct net_config *c, size_t n, const real *h, real *p, uint32_t *best);
+ * unused and may be NULL without a maximum. parent(n) is bracket.h's; NULL: no token is enclosed.
+ */
+void pool_forward(const struct net_config *c, size_t n, const uint32_t *parent, const real *h,
+                  real *p, uint32_t *best);
 
 /* dh(n,C) = gradient of p with respect to h. */
-void pool_backward(const struct net_config *c, size_t n, const real *dp, const uint32_t *best,
-                   real *dh);
+void pool_backward(const struct net_config *c, size_t n, const uint32_t *parent, const real *dp,
+                   const uint32_t *best, real *dh);
 
 #endif

@@ -35,6 +35,36 @@ static void lay_states(struct layout *l, struct net_scratch *s, const struct net
         s->state[t] = training || t < 2 ? reals(l, N * c->width) : s->state[t - 2];
 }
 
+static void lay_brackets(struct layout *l, struct bracket_acts *a, const struct net_config *c,
+                         size_t N, bool training) {
+    size_t C = c->width, M = c->mlp_width;
+
+    a->tree.parent = room(l, N, sizeof *a->tree.parent);
+    a->tree.height = room(l, N, sizeof *a->tree.height);
+    a->tree.order = room(l, N, sizeof *a->tree.order);
+    a->tree.level = room(l, N + 2, sizeof *a->tree.level);
+    a->seen = reals(l, N * C);
+    a->xhat = reals(l, N * C);
+    a->rstd = reals(l, N);
+    a->sum = reals(l, N * C);
+    a->self = reals(l, N * C);
+    a->enclosing = reals(l, N * C);
+    a->member = reals(l, N * C);
+    a->s = reals(l, N * C);
+    a->a = reals(l, N * M);
+    a->g = reals(l, N * M);
+    a->xhat2 = reals(l, N * C);
+    a->rstd2 = reals(l, N);
+    a->out = reals(l, N * C);
+    a->shown = reals(l, N * C);
+    if (training) {
+        a->keep = room(l, N * M, 1);
+        a->dseen = reals(l, N * C);
+        a->drow = reals(l, N * C);
+        a->slope = reals(l, N * M);
+    }
+}
+
 static void lay_steps(struct layout *l, struct net_scratch *s, const struct net_config *c,
                       bool training) {
     size_t N = s->max_tokens, C = c->width, M = c->mlp_width;
@@ -60,6 +90,8 @@ static void lay_steps(struct layout *l, struct net_scratch *s, const struct net_
         s->room.proj = reals(l, 3 * N * C);
         s->room.g = reals(l, N * M);
     }
+    if (c->n_open)
+        lay_brackets(l, &s->bracket, c, N, training);
     if (c->norm == NET_NORM_PRE) {
         s->final_xhat = reals(l, N * C);
         s->final_rstd = reals(l, N);
@@ -71,7 +103,7 @@ static void lay_label(struct layout *l, struct net_scratch *s, const struct net_
                       bool training) {
     size_t B = s->max_seqs, H = c->head_width;
 
-    if (c->pool != NET_POOL_MEAN)
+    if (c->pool == NET_POOL_MAX || c->pool == NET_POOL_MEAN_MAX)
         s->best = room(l, B * c->width, sizeof *s->best);
     s->label.p = reals(l, B * net_config_pool_width(c));
     s->label.q = reals(l, B * H);

@@ -16,7 +16,7 @@
 #include "model/net/config.h"
 
 #define WEIGHTS_NAME_BYTES  48u
-#define WEIGHTS_TENSORS_MAX (16u + 9u * LIMIT_STEPS)
+#define WEIGHTS_TENSORS_MAX (25u + 9u * LIMIT_STEPS)
 
 enum weights_init_kind {
     WEIGHTS_INIT_TABLE,
@@ -54,11 +54,14 @@ struct weights_step {
 };
 
 struct net_weights {
-    real *block;                           /* everything, in the list's order */
-    real *embed;                           /* (vocab, width) */
-    real *ngram;                           /* (ngram_rows, width), or NULL */
-    struct weights_step step[LIMIT_STEPS]; /* shared: all entries are equal */
-    real *final_gain, *final_bias;         /* norm pre, else NULL */
+    real *block;                                             /* everything, in the list's order */
+    real *embed;                                             /* (vocab, width) */
+    real *ngram;                                             /* (ngram_rows, width), or NULL */
+    struct weights_step step[LIMIT_STEPS];                   /* shared: all entries are equal */
+    real *bracket_self, *bracket_enclosing, *bracket_member; /* (width, width); with brackets */
+    real *bracket_gain, *bracket_bias;
+    real *bracket_in, *bracket_in_bias, *bracket_out, *bracket_out_bias;
+    real *final_gain, *final_bias; /* norm pre, else NULL */
     real *head_in, *head_in_bias, *head_out, *head_out_bias;
 };
 

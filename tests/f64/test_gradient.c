@@ -142,6 +142,24 @@ static struct net_config small(void) {
     return c;
 }
 
+/* Ids 2 and 5 open, 4 closes: groups in groups, one without an end, a closer without an opener. */
+static void test_brackets(void **state) {
+    (void)state;
+    for (unsigned bits = 0; bits < 12; bits++) {
+        struct net_config c = small();
+
+        c.norm = (enum net_norm)(bits % 3);
+        c.pool = bits / 3 % 2 ? NET_POOL_ROOTS : NET_POOL_MEAN_MAX;
+        c.steps = bits / 6 ? 2 : 0;
+        c.n_open = 2;
+        c.open[0] = 2;
+        c.open[1] = 5;
+        c.n_close = 1;
+        c.close[0] = 4;
+        check_config(&c);
+    }
+}
+
 static void test_every_variant(void **state) {
     (void)state;
     for (unsigned bits = 0; bits < 72; bits++) {
@@ -170,6 +188,7 @@ static void test_no_steps(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_variant),
+        cmocka_unit_test(test_brackets),
         cmocka_unit_test(test_no_steps),
     };
 
