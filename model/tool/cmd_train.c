@@ -159,7 +159,8 @@ static diffuse_err make_model(struct run *r) {
         return e;
     r->config.vocab = tokenizer_vocab_size(r->tokenizer);
     r->config.labels = r->labels.n;
-    if ((e = net_config_check(&r->config, &r->why)) ||
+    if ((e = train_options_brackets(&r->o, r->tokenizer, &r->config, &r->why)) ||
+        (e = net_config_check(&r->config, &r->why)) ||
         (e = arena_init(&r->net_arena, weights_bytes(&r->config))) ||
         (e = weights_new(&r->net_arena, &r->config, &r->weights)) ||
         (e = team_new(r->o.threads, &r->team)))

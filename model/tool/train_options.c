@@ -208,8 +208,8 @@ static diffuse_err parse_names(const struct train_options *o, struct net_config 
         return reason_set(why, DIFFUSE_INVAL, "--norm is \"%s\", expected post, pre or residual",
                           o->norm);
     if (net_pool_parse(o->pool, &c->pool))
-        return reason_set(why, DIFFUSE_INVAL, "--pool is \"%s\", expected mean, max or mean_max",
-                          o->pool);
+        return reason_set(why, DIFFUSE_INVAL,
+                          "--pool is \"%s\", expected mean, max, mean_max or roots", o->pool);
     if (strcmp(o->sharing, "shared") != 0 && strcmp(o->sharing, "step") != 0)
         return reason_set(why, DIFFUSE_INVAL, "--sharing is \"%s\", expected shared or step",
                           o->sharing);
@@ -233,6 +233,58 @@ diffuse_err train_options_config(const struct train_options *o, struct net_confi
 
     if (!e)
         *ret_config = c;
+    return e;
+}
+
+/* The token id of a bracket's piece. */
+static diffuse_err bracket_id(const struct tokenizer *t, const char *piece, uint32_t *ret_id,
+                              struct reason *why) {
+    uint32_t ids[2];
+    size_t n = 0;
+    bool cut = false;
+
+    if (tokenizer_encode(t, piece, strlen(piece), ids, 2, &n, &cut) || n != 1 || cut ||
+        ids[0] == tokenizer_unk(t))
+        return reason_set(why, DIFFUSE_INVAL,
+                          "--brackets names \"%.60s\", which is not one piece of the vocabulary",
+                          piece);
+    *ret_id = ids[0];
+    return DIFFUSE_OK;
+}
+
+static diffuse_err add_bracket(const struct tokenizer *t, const char *piece, bool closing,
+                               struct net_config *c, struct reason *why) {
+    uint32_t *n = closing ? &c->n_close : &c->n_open, *ids = closing ? c->close : c->open;
+
+    if (*n == LIMIT_BRACKETS)
+        return reason_set(why, DIFFUSE_INVAL, "--brackets names more than %u pieces on a side",
+                          LIMIT_BRACKETS);
+    return bracket_id(t, piece, &ids[(*n)++], why);
+}
+
+diffuse_err train_options_brackets(const struct train_options *o, const struct tokenizer *t,
+                                   struct net_config *c, struct reason *why) {
+    char *text, *rest = NULL;
+    bool closing = false;
+    diffuse_err e = DIFFUSE_OK;
+
+    c->n_open = c->n_close = 0;
+    if (!*o->brackets)
+        return DIFFUSE_OK;
+    text = strdup(o->brackets);
+    if (!text)
+        return DIFFUSE_NOMEM;
+    for (char *piece = strtok_r(text, " ", &rest); piece && !e; piece = strtok_r(NULL, " ", &rest))
+        if (!closing && strcmp(piece, ":") == 0)
+            closing = true;
+        else
+            e = add_bracket(t, piece, closing, c, why);
+    free(text);
+    if (!e && (!c->n_open || !c->n_close))
+        e = reason_set(why, DIFFUSE_INVAL,
+                       "--brackets is \"%.60s\", expected pieces on both sides of a colon: "
+                       "\"{ [ : } ]\"",
+                       o->brackets);
     return e;
 }
 

@@ -9,6 +9,7 @@
 
 #include "model/ckpt/ckpt.h"
 #include "model/net/config.h"
+#include "model/text/tokenize.h"
 #include "model/train/sched.h"
 #include "model/train/step.h"
 
@@ -28,6 +29,11 @@ struct train_options {
 
 /* Options of argv over the defaults; a bad one exits with 2 and says what was expected. */
 void train_options_parse(int argc, char **argv, struct train_options *ret_options);
+
+/* The ids of --brackets into c, by the vocabulary. Errors: INVAL, NOMEM. */
+DIFFUSE_MUST_CHECK diffuse_err train_options_brackets(const struct train_options *o,
+                                                      const struct tokenizer *t,
+                                                      struct net_config *c, struct reason *why);
 
 /* What they say about the model and about a step. vocab and labels are left for the data to fill.
  * Errors: INVAL, the reason naming the option. */
