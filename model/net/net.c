@@ -48,10 +48,10 @@ static const real *last_state(const struct net_config *c, const struct net_weigh
     return s->final_out;
 }
 
-static void forward(const struct net_config *c, const struct net_weights *w, struct net_scratch *s,
-                    const struct net_batch *batch, struct net_noise *noise, real *logits) {
-    size_t N = first(batch, batch->n), C = c->width, P = net_config_pool_width(c);
-    const real *h;
+const real *net_states(const struct net_config *c, const struct net_weights *w,
+                       struct net_scratch *s, const struct net_batch *batch,
+                       struct net_noise *noise) {
+    size_t N = first(batch, batch->n);
 
     assert(N <= s->max_tokens && batch->n <= s->max_seqs);
     embed_all(c, w, s, batch, noise);
@@ -60,7 +60,14 @@ static void forward(const struct net_config *c, const struct net_weights *w, str
                           s->state[t + 1]);
     if (c->n_open)
         bracket_forward(c, w, batch, &s->bracket, noise, s->state[c->steps]);
-    h = last_state(c, w, s, N);
+    return last_state(c, w, s, N);
+}
+
+static void forward(const struct net_config *c, const struct net_weights *w, struct net_scratch *s,
+                    const struct net_batch *batch, struct net_noise *noise, real *logits) {
+    size_t C = c->width, P = net_config_pool_width(c);
+    const real *h = net_states(c, w, s, batch, noise);
+
     for (uint32_t b = 0; b < batch->n; b++)
         pool_forward(c, length(batch, b), parents(s, batch, b), h + first(batch, b) * C,
                      s->label.p + b * P, s->best ? s->best + b * C : NULL);
@@ -78,17 +85,16 @@ void net_forward_training(const struct net_config *c, const struct net_weights *
     forward(c, w, s, batch, noise, logits);
 }
 
-const real *net_backward(const struct net_config *c, const struct net_weights *w,
-                         struct net_scratch *s, const struct net_batch *batch,
-                         const struct net_noise *noise, const real *dlogits,
-                         struct net_weights *dw) {
-    size_t N = first(batch, batch->n), C = c->width, P = net_config_pool_width(c);
+real *net_states_gradient(struct net_scratch *s) {
+    return s->dh;
+}
+
+const real *net_states_backward(const struct net_config *c, const struct net_weights *w,
+                                struct net_scratch *s, const struct net_batch *batch,
+                                const struct net_noise *noise, struct net_weights *dw) {
+    size_t N = first(batch, batch->n), C = c->width;
     real *dh = s->dh, *next = s->dh_next;
 
-    label_backward(c, w, batch->n, &s->label, noise, dlogits, dw, s->dp);
-    for (uint32_t b = 0; b < batch->n; b++)
-        pool_backward(c, length(batch, b), parents(s, batch, b), s->dp + b * P,
-                      s->best ? s->best + b * C : NULL, dh + first(batch, b) * C);
     if (c->norm == NET_NORM_PRE)
         norm_backward(N, C, dh, w->final_gain, s->final_xhat, s->final_rstd, dh, dw->final_gain,
                       dw->final_bias);
@@ -104,4 +110,17 @@ const real *net_backward(const struct net_config *c, const struct net_weights *w
     }
     noise_drop_again(noise->embed_dropout, N * C, s->embed_keep, dh);
     return dh;
+}
+
+const real *net_backward(const struct net_config *c, const struct net_weights *w,
+                         struct net_scratch *s, const struct net_batch *batch,
+                         const struct net_noise *noise, const real *dlogits,
+                         struct net_weights *dw) {
+    size_t C = c->width, P = net_config_pool_width(c);
+
+    label_backward(c, w, batch->n, &s->label, noise, dlogits, dw, s->dp);
+    for (uint32_t b = 0; b < batch->n; b++)
+        pool_backward(c, length(batch, b), parents(s, batch, b), s->dp + b * P,
+                      s->best ? s->best + b * C : NULL, s->dh + first(batch, b) * C);
+    return net_states_backward(c, w, s, batch, noise, dw);
 }

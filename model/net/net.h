@@ -55,4 +55,15 @@ const real *net_backward(const struct net_config *c, const struct net_weights *w
                          const struct net_noise *noise, const real *dlogits,
                          struct net_weights *dw);
 
+/* The same without pool and head, for objectives on the tokens. net_states gives h(N,C), the last
+ * state of each token, borrowed until the scratch is used again; noise NULL: none is drawn, and
+ * there is no way back. The way back begins with dh(N,C) written to net_states_gradient. */
+const real *net_states(const struct net_config *c, const struct net_weights *w,
+                       struct net_scratch *s, const struct net_batch *batch,
+                       struct net_noise *noise);
+real *net_states_gradient(struct net_scratch *s);
+const real *net_states_backward(const struct net_config *c, const struct net_weights *w,
+                                struct net_scratch *s, const struct net_batch *batch,
+                                const struct net_noise *noise, struct net_weights *dw);
+
 #endif
