@@ -8,6 +8,7 @@
 
 #include "model/ckpt/ckpt_labels.h"
 #include "model/ckpt/json_guard.h"
+#include "model/ckpt/model.h"
 
 #define OFFSETS_BYTES (LIMIT_STEPS * 6u + 1u)
 
@@ -217,6 +218,21 @@ static diffuse_err get_provenance(const json_t *strings, struct ckpt_meta *m, st
     return DIFFUSE_OK;
 }
 
+/* A file that does not say has not been calibrated. */
+static diffuse_err get_temperature(const json_t *strings, float *ret, struct reason *why) {
+    diffuse_err e;
+
+    *ret = 1;
+    if (!json_object_get(strings, "temperature"))
+        return DIFFUSE_OK;
+    if ((e = get_float(strings, "temperature", ret, why)))
+        return e;
+    if (*ret >= (float)MODEL_TEMPERATURE_MIN && *ret <= (float)MODEL_TEMPERATURE_MAX)
+        return DIFFUSE_OK;
+    return reason_set(why, DIFFUSE_CORRUPT, "metadata key temperature is %g, expected %g to %g",
+                      (double)*ret, MODEL_TEMPERATURE_MIN, MODEL_TEMPERATURE_MAX);
+}
+
 diffuse_err ckpt_meta_is_ours(const json_t *strings, bool *ret_ours, struct reason *why) {
     const char *format = json_string_value(json_object_get(strings, "format"));
 
@@ -251,7 +267,7 @@ diffuse_err ckpt_meta_parse(const json_t *strings, struct ckpt_meta *ret_meta, s
 
     if ((e = check_version(strings, why)) || (e = get_config(strings, &m.config, why)) ||
         (e = get_labels(strings, &m, why)) || (e = get_tokenizer(strings, &m, why)) ||
-        (e = get_float(strings, "temperature", &m.temperature, why)) ||
+        (e = get_temperature(strings, &m.temperature, why)) ||
         (e = get_u32(strings, "max_length", &m.max_length, why)) ||
         (e = get_hex(strings, "id", false, m.id, why)) ||
         (e = get_hex(strings, "parent", true, m.parent, why)) ||
@@ -259,11 +275,6 @@ diffuse_err ckpt_meta_parse(const json_t *strings, struct ckpt_meta *ret_meta, s
         goto fail;
     if (net_config_check(&m.config, &inner)) {
         e = reason_set(why, DIFFUSE_CORRUPT, "metadata: %.400s", inner.text);
-        goto fail;
-    }
-    if (!(m.temperature > 0)) {
-        e = reason_set(why, DIFFUSE_CORRUPT, "metadata key temperature is %g, expected above 0",
-                       (double)m.temperature);
         goto fail;
     }
     if (m.max_length > LIMIT_TOKENS) {

@@ -20,7 +20,7 @@ struct ckpt_meta {
     json_t *labels; /* array of config.labels names, each checked; owned */
     bool has_tokenizer;
     enum tokenizer_kind tokenizer; /* when has_tokenizer */
-    float temperature;
+    float temperature;             /* 1 where the strings do not say */
     uint32_t max_length;
     char id[DIGEST_HEX_BYTES];     /* "" while not known */
     char parent[DIGEST_HEX_BYTES]; /* "" for none */

@@ -11,13 +11,17 @@
 #include "model/net/weights.h"
 #include "model/text/tokenize.h"
 
+/* Of a temperature. Beyond them confidences are all 1, or all alike: nothing that was fitted. */
+#define MODEL_TEMPERATURE_MIN 0.05
+#define MODEL_TEMPERATURE_MAX 20.0
+
 struct model {
     struct net_config config;
     struct net_weights *weights;
     struct tokenizer
         *tokenizer;            /* NULL: a bare export without a vocabulary; takes token ids only */
     const char **labels;       /* (config.labels) NUL-terminated UTF-8 names, unique */
-    float temperature;         /* of the softmax; 1 unless calibrated */
+    float temperature;         /* divides the logits before the softmax; 1: not calibrated */
     uint32_t max_length;       /* tokens a sample was cut at in training; 0: not known */
     char id[DIGEST_HEX_BYTES]; /* of the content */
     char parent[DIGEST_HEX_BYTES]; /* tuned from; "" */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "model/ckpt/ckpt.h"
+#include "model/ckpt/ckpt_meta.h"
 #include "model/ckpt/half.h"
 #include "tests/lib/ckpt_sample.h"
 
@@ -242,6 +243,29 @@ static void test_facts_survive(void **state) {
     ckpt_sample_done(&s);
 }
 
+static void test_temperature_may_be_absent(void **state) {
+    struct ckpt_meta in = {.temperature = 1.7f, .labels = json_pack("[s, s]", "a", "b")}, out;
+    struct reason why = {""};
+    json_t *strings;
+
+    (void)state;
+    net_config_paper(&in.config);
+    in.config.vocab = 9;
+    in.config.labels = 2;
+    in.provenance = "{}";
+    assert_int_equal(ckpt_meta_make(&in, &strings, &why), DIFFUSE_OK);
+    json_object_set_new(strings, "id", json_sprintf("%064d", 0));
+    assert_int_equal(ckpt_meta_parse(strings, &out, &why), DIFFUSE_OK);
+    assert_true(out.temperature == 1.7f);
+    ckpt_meta_done(&out);
+    json_object_del(strings, "temperature");
+    assert_int_equal(ckpt_meta_parse(strings, &out, &why), DIFFUSE_OK);
+    assert_true(out.temperature == 1);
+    ckpt_meta_done(&out);
+    json_decref(strings);
+    json_decref(in.labels);
+}
+
 /* The data begins at a multiple of 64 bytes, whatever the header's length. */
 static void test_alignment(void **state) {
     static const char provenance[] =
@@ -309,6 +333,8 @@ static void test_writer_refuses_what_reader_would(void **state) {
     s.model->provenance = "{}";
     s.model->temperature = 0;
     assert_refused(&s, CKPT_F32, DIFFUSE_INVAL, "temperature is 0");
+    s.model->temperature = NAN;
+    assert_refused(&s, CKPT_F32, DIFFUSE_INVAL, "temperature is");
     s.model->temperature = 1;
     s.model->config.vocab--;
     assert_refused(&s, CKPT_F32, DIFFUSE_INVAL, "9 pieces for the 8 rows");
@@ -445,6 +471,7 @@ int main(void) {
         cmocka_unit_test(test_every_tokenizer),
         cmocka_unit_test(test_extreme_sizes),
         cmocka_unit_test(test_facts_survive),
+        cmocka_unit_test(test_temperature_may_be_absent),
         cmocka_unit_test(test_alignment),
         cmocka_unit_test(test_writer_refuses_what_reader_would),
         cmocka_unit_test(test_full_disk),
