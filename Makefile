@@ -25,6 +25,7 @@ DEBS_BUILD := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libzmq3-dev li
 DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq
 DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
 DEBS_TORCH := $(DEBS_CHECK) python3-torch
+DEBS_PEERS := python3 fasttext python3-sklearn
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wvla -Wformat=2 -Wpointer-arith -Wundef -Werror=unused-result
@@ -55,12 +56,13 @@ PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffus
 all: $(PROGRAMS)
 
 # --- packages --------------------------------------------------------------------------------------
-.PHONY: deps deps-check deps-lint deps-torch
+.PHONY: deps deps-check deps-lint deps-torch deps-peers
 ## deps: install what the build needs (Debian packages; as root or through sudo)
 deps: ; $(call install,$(DEBS_BUILD))
 deps-check: ; $(call install,$(DEBS_CHECK))
 deps-lint: ; $(call install,$(DEBS_LINT))
 deps-torch: ; $(call install,$(DEBS_TORCH))
+deps-peers: ; $(call install,$(DEBS_PEERS))
 
 # Asks dpkg first, so that it costs nothing when everything is there.
 define install
@@ -218,6 +220,30 @@ check-torch: deps-torch
 ## unit: build and run the unit tests alone
 unit: $(UNIT) $(F64)
 	@tests/run -j $(JOBS) $(addprefix $B:,$(UNIT_NAMES))
+
+# --- results ---------------------------------------------------------------------------------------
+# Folders of DATA, as KIND:FOLDER; those that are not there are left out. Quick ones first.
+PEER_SETS := tsv:huric_robot_commands tsv:drone_log_severity tsv:hwu64 tsv:intent_snips tsv:clinc150 ag_news:ag_news imdb:aclImdb
+
+.PHONY: peers results-table train-speed
+## peers: install fastText and scikit-learn, tune and score them on the data sets in DATA=FOLDER
+peers: deps-peers
+	@[ -d "$(DATA)" ] || { echo "peers: say where the data sets are: make peers DATA=FOLDER ($(PEER_SETS))" >&2; exit 2; }
+	@for s in $(PEER_SETS); do [ ! -d "$(DATA)/$${s#*:}" ] || { spec="$${s%%:*}:$(DATA)/$${s#*:}"; \
+	    tests/peers/svm_peer.py "$$spec" && tests/peers/fasttext_peer.py "$$spec"; } || exit 1; done
+
+$B/tests/sgemm_limit: $B/tests/peers/sgemm_limit.o $B/libmodel.a $B/libproto.a
+	$(LINK)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(MODEL_LIBS)
+
+## train-speed: install PyTorch (large), and time diffuse train beside it and beside OpenBLAS alone
+train-speed: deps deps-torch
+	@$(SUBMAKE) --silent $B/diffuse $B/tests/sgemm_limit
+	tests/peers/train_speed.py --build $B $(if $(DATA),--data ag_news:$(DATA)/ag_news)
+
+## results-table: write the README's section on results from docs/results
+results-table:
+	@tests/peers/table.py
 
 # --- lint ------------------------------------------------------------------------------------------
 SOURCES := $(sort $(wildcard $(foreach d,proto model/* client client/* daemon tests/*,$d/*.c $d/*.h)))

@@ -7,7 +7,7 @@ trap 'rm -rf "$copy"' EXIT
 bad=0
 
 breach() { # check, file, line to plant
-    rm -rf "${copy:?}/tree" && mkdir "$copy/tree" && cp -r proto model daemon client "$copy/tree/"
+    rm -rf "${copy:?}/tree" && mkdir "$copy/tree" && cp -r proto model daemon client docs README.md "$copy/tree/"
     mkdir -p "$copy/tree/$(dirname "$2")"
     printf '%s\n' "$3" >>"$copy/tree/$2"
     if bash "tests/check/$1" "$copy/tree" >/dev/null 2>&1; then
@@ -24,4 +24,5 @@ breach house.sh daemon/pool.c 'int twice;'
 breach house.sh daemon/long.c "$(yes '/* line */' | head -501)"
 breach house.sh daemon/long.c "$(echo 'static void f(void) {'; yes '    g();' | head -90; echo '}')"
 breach house.sh daemon/bad.c '    strcpy(a, b);'
+breach results.sh docs/results/peers/new.json '{"set": "new", "peer": "new", "rows": {"train": 1, "test": 1}, "result": {"test": {}}, "bytes": 1, "cpu_seconds": 1, "runs": [{"test": {"test": {"accuracy": 1, "macro_f1": 1}}}]}'
 exit $bad

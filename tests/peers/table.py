@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+"""The README's section "Results", made from docs/results.
+
+    table.py [--check] [ROOT]
+
+Reads docs/results/*/summary*.json (and seed-N/summary.json) beside their config.json, docs/results/peers/*.json,
+docs/results/published.json and docs/results/train-speed/result.json, and writes what lies between the two
+marker comments of README.md. --check: writes nothing, and fails when the README is out of date.
+"""
+import argparse
+import collections
+import glob
+import json
+import os
+import re
+import statistics
+import sys
+
+BEGIN = "<!-- results: made by `make results-table`; edit docs/results instead -->"
+END = "<!-- results: end -->"
+TITLES = {  # in the order of the table
+    "ag-news": "AG News",
+    "imdb": "IMDB",
+    "clinc150": "CLINC150",
+    "hwu64": "HWU64",
+    "intent-snips": "SNIPS intents",
+    "huric-robot-commands": "HuRIC robot commands",
+    "drone-log-severity": "drone log severity",
+    "drone-log-severity, unseen": "drone log severity, unseen texts",
+    "robot-text": "made-up robot logs, unseen templates",
+    "listops": "ListOps",
+    "lra-text": "LRA text (bytes)",
+}
+KINDS = {"ag_news": "ag-news", "imdb": "imdb", "lra_listops": "listops", "lra_text": "lra-text"}
+
+# accuracies and macro_f1s: one a seed, as shares; rows: "train / test"; the rest ready to print
+Line = collections.namedtuple("Line", "set model rows accuracies macro_f1s size training")
+
+
+def load(path):
+    with open(path, encoding="utf-8") as f:
+        return json.load(f)
+
+
+# --- ours -------------------------------------------------------------------------------------------
+def set_of(folder, parameters):
+    """Which data set a record belongs to, from what the trainer was told."""
+    kind, _, path = parameters["data"].partition(":")
+    if kind in KINDS:
+        return KINDS[kind]
+    for name in TITLES:  # longest first is not needed: no name begins another
+        if folder == name or folder.startswith(name + "-"):
+            base = name
+            break
+    else:
+        base = os.path.basename(path.rstrip("/")).replace("_", "-")
+    unseen = os.path.basename(parameters.get("test") or "").startswith("test_unseen")
+    return base + ", unseen" if unseen else base
+
+
+def summaries(folder):
+    paths = glob.glob(os.path.join(folder, "summary*.json"))
+    return sorted(paths + glob.glob(os.path.join(folder, "seed-*", "summary.json")))
+
+
+def config_of(path, folder):
+    """The config.json of the run that wrote the summary at path."""
+    near = os.path.join(os.path.dirname(path), os.path.basename(path).replace("summary", "config"))
+    return load(near if os.path.exists(near) else os.path.join(folder, "config.json"))
+
+
+def size_of(root, name, summary):
+    if "model_bytes" in summary:
+        return summary["model_bytes"]
+    shipped = os.path.join(root, "model/pretrained", name + ".safetensors")
+    return os.path.getsize(shipped) if os.path.exists(shipped) else None
+
+
+def our_line(root, folder):
+    runs = [(load(path), config_of(path, folder)) for path in summaries(folder)]
+    runs = [(s, c) for s, c in runs if s.get("best") and s["best"].get("test")]
+    if not runs:
+        return None
+    name = os.path.basename(folder)
+    config, (first, _) = runs[0][1], runs[0]
+    parameters, model = config["parameters"], config["model"]
+    set_name = set_of(name, parameters)
+    variant = name[len(set_name.split(",")[0]):].strip("-").replace("-", " ")
+    seconds = statistics.mean(s["training_seconds"] for s, _ in runs)
+    tests = [s["best"]["test"] for s, _ in runs]
+    return Line(
+        set_name,
+        "**[diffused" + (f", {variant}" if variant else "") + f"](docs/results/{name})**",
+        f"{model['train_rows']:,} / {tests[0]['rows']:,}",
+        [t["accuracy"] for t in tests],
+        [t["macro_f1"] for t in tests if "macro_f1" in t],
+        size_of(root, name, first),
+        f"{show_seconds(seconds)}, {threads(parameters)}",
+    )
+
+
+def threads(parameters):
+    n = parameters.get("threads") or 0
+    return f"{n} thread{'s' if n > 1 else ''}" if n else "all cores"
+
+
+# --- peers ------------------------------------------------------------------------------------------
+def peer_lines(made):
+    for about, of in ((made["peer"], made), (made["peer"] + ", quantised", made.get("quantised"))):
+        for name in made["result"] if of else ():
+            tests = [run["test"][name] for run in of["runs"]]
+            yield Line(
+                made["set"] + ("" if name == "test" else ", " + name.replace("test_", "")),
+                about + (" (first rows only)" if made.get("first_rows_only") else ""),
+                f"{made['rows']['train']:,} / {made['rows'][name]:,}",
+                [t["accuracy"] for t in tests],
+                [t["macro_f1"] for t in tests],
+                of["bytes"],
+                f"{show_seconds(of['cpu_seconds'])}, 1 thread",
+            )
+
+
+# --- the section ------------------------------------------------------------------------------------
+def show_size(size):
+    if size is None:
+        return "–"
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+
+
+def show_seconds(seconds):
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
+
+
+def show_mean(values):
+    """Percent, the mean of the seeds and their standard deviation."""
+    if not values:
+        return "–"
+    mean = f"{100 * statistics.mean(values):.2f}"
+    return mean + (f" ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else "")
+
+
+def order_of(line):
+    names = list(TITLES)
+    return names.index(line.set) if line.set in names else len(names), line.set, "**" not in line.model, line.model
+
+
+def measured(lines):
+    out = ["| data | rows trained / tested | model | accuracy, % | seeds | macro-F1, % | file | training |",
+           "|---|---|---|---|---|---|---|---|"]
+    last = None
+    for line in sorted(lines, key=order_of):
+        title = TITLES.get(line.set, line.set) if line.set != last else ""
+        last = line.set
+        out.append(f"| {title} | {line.rows} | {line.model} | {show_mean(line.accuracies)} | {len(line.accuracies)} "
+                   f"| {show_mean(line.macro_f1s)} | {show_size(line.size)} | {line.training} |")
+    return out
+
+
+def published(figures, sets):
+    rows = [f for f in figures if f["set"] in sets]
+    if not rows:
+        return []
+    out = ["", "Published by others, for orientation:", "", "| data | model | accuracy, % | source |", "|---|---|---|---|"]
+    last = None
+    for f in sorted(rows, key=lambda f: list(TITLES).index(f["set"])):
+        out.append(f"| {TITLES[f['set']] if f['set'] != last else ''} | {f['model']} | {f['accuracy']} | {f['source']} |")
+        last = f["set"]
+    return out
+
+
+def speed(made):
+    out = ["", "Training speed, both sides on the same rows and two threads of one machine"
+           f" ({made['machine']['cpu']}, {made['machine']['cores']} cores), tokens a second:", "",
+           "| model | `diffuse train` | PyTorch | ratio | share of sgemm's own rate |", "|---|---|---|---|---|"]
+    for m in made["models"]:
+        out.append(f"| {m['what']} | {m['diffuse_tokens_per_s']:,} | {m['torch_tokens_per_s']:,} "
+                   f"| {m['ratio']:.2f} | {100 * m['sgemm_share']:.0f} % |")
+    return out + ["", "The last column is the time that OpenBLAS alone needs for a step's matrix products, over the"
+                  " time of the step."]
+
+
+def section(root):
+    results = os.path.join(root, "docs/results")
+    lines = [our_line(root, f) for f in sorted(glob.glob(results + "/*")) if os.path.isdir(f) and summaries(f)]
+    lines = [line for line in lines if line]
+    for path in sorted(glob.glob(results + "/peers/*.json")):
+        lines += peer_lines(load(path))
+    others = load(results + "/published.json")
+    sets = {line.set for line in lines}
+    out = ["Every model of a data set below was trained and tested on the same rows. Peers were tuned on validation"
+           " rows ([grids and commands](docs/results/peers), `make peers DATA=FOLDER`), never on test rows."
+           " Accuracy is the mean of the seeds ± their standard deviation; seconds of the peers are CPU seconds.", ""]
+    out += measured(lines) + published(others["figures"], sets)
+    path = results + "/train-speed/result.json"
+    if os.path.exists(path):
+        out += speed(load(path))
+    return out + [""] + [f"- {note['text']}" for note in others["notes"] if note["set"] in sets]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("root", nargs="?", default=os.path.join(os.path.dirname(__file__), "../.."))
+    a = parser.parse_args()
+    path = os.path.join(a.root, "README.md")
+    with open(path, encoding="utf-8") as f:
+        old = f.read()
+    if old.count(BEGIN) != 1 or old.count(END) != 1:
+        sys.exit(f"{path}: expected the lines {BEGIN} and {END}, once each")
+    body = "\n".join([BEGIN, "", *section(a.root), "", END])
+    new = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: body, old, flags=re.S)
+    if a.check and new != old:
+        sys.exit("README.md does not say what docs/results holds; run 'make results-table'")
+    if not a.check and new != old:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(new)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
