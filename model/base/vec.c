@@ -140,3 +140,41 @@ VEC_CLONES void vec_gelu_slope(size_t n, const real *restrict x, real *restrict 
         slope[i] = cdf + x[i] * density;
     }
 }
+
+static inline __attribute__((always_inline)) real below_one(real x) {
+#ifdef DIFFUSE_DOUBLE
+    return exp(x);
+#else
+    return exp_minus(-x);
+#endif
+}
+
+VEC_CLONES real vec_exp_sum(size_t n, real top, real *x) {
+    real lane[LANES] = {0}, sum = 0;
+    size_t i = 0;
+
+    for (size_t j = 0; j < n; j++)
+        x[j] = below_one(x[j] - top);
+    for (; i + LANES <= n; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] += x[i + j];
+    for (; i < n; i++)
+        sum += x[i];
+    for (size_t j = 0; j < LANES; j++)
+        sum += lane[j];
+    return sum;
+}
+
+VEC_CLONES real vec_dot(size_t n, const real *x, const real *y) {
+    real lane[LANES] = {0}, sum = 0;
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] += x[i + j] * y[i + j];
+    for (; i < n; i++)
+        sum += x[i] * y[i];
+    for (size_t j = 0; j < LANES; j++)
+        sum += lane[j];
+    return sum;
+}

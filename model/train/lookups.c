@@ -59,20 +59,30 @@ static void sort(struct lookups *l, size_t n, uint64_t rows) {
     }
 }
 
-void lookups_find(struct lookups *l, const struct net_config *c, const struct net_batch *batch) {
-    size_t n = 0;
-    uint64_t token = 0;
+void lookups_begin(struct lookups *l) {
+    l->keys = 0;
+}
+
+void lookups_add(struct lookups *l, size_t row, size_t vector) {
+    assert(l->keys < l->cap);
+    l->key[l->keys++] = (uint64_t)row << 32 | vector;
+}
+
+void lookups_add_batch(struct lookups *l, const struct net_config *c,
+                       const struct net_batch *batch) {
+    size_t token = 0;
 
     for (uint32_t b = 0; b < batch->n; b++)
         for (uint32_t i = batch->start[b]; i < batch->start[b + 1]; i++, token++) {
-            l->key[n++] = (uint64_t)batch->ids[i] << 32 | token;
-            for (uint32_t k = 2; k <= c->ngram_order && k <= i - batch->start[b] + 1; k++) {
-                uint64_t row = c->vocab + (uint64_t)embed_ngram_row(c, batch->ids + i, k);
-
-                l->key[n++] = row << 32 | token;
-            }
+            lookups_add(l, batch->ids[i], token);
+            for (uint32_t k = 2; k <= c->ngram_order && k <= i - batch->start[b] + 1; k++)
+                lookups_add(l, c->vocab + (size_t)embed_ngram_row(c, batch->ids + i, k), token);
         }
-    assert(n <= l->cap);
+}
+
+void lookups_end(struct lookups *l, const struct net_config *c) {
+    size_t n = l->keys;
+
     sort(l, n, (uint64_t)c->vocab + c->ngram_rows);
     l->rows = 0;
     for (size_t i = 0; i < n; i++)
@@ -81,7 +91,13 @@ void lookups_find(struct lookups *l, const struct net_config *c, const struct ne
     l->from[l->rows] = n;
 }
 
-double lookups_sum(struct lookups *l, size_t from, size_t to, const real *dh) {
+void lookups_find(struct lookups *l, const struct net_config *c, const struct net_batch *batch) {
+    lookups_begin(l);
+    lookups_add_batch(l, c, batch);
+    lookups_end(l, c);
+}
+
+double lookups_sum(struct lookups *l, size_t from, size_t to, const real *vectors) {
     double squares = 0;
 
     for (size_t r = from; r < to; r++) {
@@ -89,7 +105,7 @@ double lookups_sum(struct lookups *l, size_t from, size_t to, const real *dh) {
 
         vec_zero(l->width, g);
         for (size_t i = l->from[r]; i < l->from[r + 1]; i++)
-            vec_add(l->width, dh + (size_t)(l->key[i] & UINT32_MAX) * l->width, g);
+            vec_add(l->width, vectors + (size_t)(l->key[i] & UINT32_MAX) * l->width, g);
         squares += (double)vec_sum_squares(l->width, g);
     }
     return squares;

@@ -12,11 +12,12 @@
 #include "model/net/net.h"
 
 struct lookups {
-    uint64_t *key;    /* (cap) row << 32 | token, sorted */
+    uint64_t *key;    /* (cap) row << 32 | vector, sorted */
     uint64_t *other;  /* (cap) the sort's second half */
     size_t *from;     /* (rows+1) row r of the batch is key[from[r]] .. key[from[r+1]-1] */
     real *grad;       /* (rows,C) */
-    size_t rows, cap; /* distinct rows; tokens * order that fit */
+    size_t rows, cap; /* distinct rows; keys that fit: tokens * order */
+    size_t keys;
     size_t width;
 };
 
@@ -25,11 +26,19 @@ DIFFUSE_MUST_CHECK diffuse_err lookups_init(struct lookups *l, const struct net_
                                             size_t max_tokens);
 void lookups_done(struct lookups *l); /* fine with a zeroed one */
 
-/* List the rows of a batch. */
+/* List the rows of a batch: vector i of lookups_sum is the gradient at token i. */
 void lookups_find(struct lookups *l, const struct net_config *c, const struct net_batch *batch);
 
-/* grad of rows [from, to): the sum of dh(N,C) over the tokens. Returns the sum of their squares. */
-double lookups_sum(struct lookups *l, size_t from, size_t to, const real *dh);
+/* The same in parts, for objectives that use rows in other ways too: between begin and end, the
+ * tokens of a batch, and single rows with the vector that holds the gradient. */
+void lookups_begin(struct lookups *l);
+void lookups_add_batch(struct lookups *l, const struct net_config *c,
+                       const struct net_batch *batch);
+void lookups_add(struct lookups *l, size_t row, size_t vector);
+void lookups_end(struct lookups *l, const struct net_config *c);
+
+/* grad of rows [from, to): the sum of their vectors(.,C). Returns the sum of squares. */
+double lookups_sum(struct lookups *l, size_t from, size_t to, const real *vectors);
 
 static inline size_t lookups_row(const struct lookups *l, size_t r) {
     return (size_t)(l->key[l->from[r]] >> 32);

@@ -1,0 +1,113 @@
+/* update.c - see update.h. */
+#include "model/train/update.h"
+
+#include <stdlib.h>
+
+#include "model/base/vec.h"
+
+static diffuse_err fill(struct update *u, const struct net_config *c, unsigned members,
+                        size_t max_vectors) {
+    size_t entries = u->list.entries * sizeof(real), dense = u->dense * sizeof(real);
+    size_t vectors = max_vectors * c->width * sizeof(real);
+    diffuse_err e = arena_init(&u->arena, members * arena_block(dense) + 2 * arena_block(entries) +
+                                              arena_block(vectors));
+
+    if (e || (e = lookups_init(&u->lookups, c, max_vectors)))
+        return e;
+    u->grad = calloc(members, sizeof *u->grad);
+    u->to = calloc(members, sizeof *u->to);
+    if (!u->grad || !u->to)
+        return DIFFUSE_NOMEM;
+    for (unsigned i = 0; i < members; i++) {
+        if (!(u->grad[i] = arena_alloc(&u->arena, dense)))
+            return DIFFUSE_NOMEM;
+        weights_point(&u->to[i], c, u->grad[i], true);
+    }
+    u->m = arena_alloc(&u->arena, entries);
+    u->v = arena_alloc(&u->arena, entries);
+    u->vector = arena_alloc(&u->arena, vectors);
+    return u->m && u->v && u->vector ? DIFFUSE_OK : DIFFUSE_NOMEM;
+}
+
+diffuse_err update_init(struct update *u, const struct net_config *c, struct net_weights *w,
+                        const struct update_options *o, const struct team *team,
+                        size_t max_vectors) {
+    diffuse_err e;
+
+    *u = (struct update){.o = *o, .w = w};
+    weights_list_make(c, &u->list);
+    u->dense = u->list.entries - u->list.table_entries;
+    if ((e = fill(u, c, team_size(team), max_vectors)))
+        update_done(u);
+    return e;
+}
+
+void update_done(struct update *u) {
+    lookups_done(&u->lookups);
+    arena_done(&u->arena);
+    free(u->grad);
+    free(u->to);
+    *u = (struct update){0};
+}
+
+size_t update_bytes(const struct update *u) {
+    return u->arena.cap + u->lookups.cap * (3 * sizeof(uint64_t) + u->lookups.width * sizeof(real));
+}
+
+double update_reduce(struct update *u, const struct team *team, unsigned member) {
+    size_t from, to;
+    double squares;
+
+    team_share(team, member, u->dense, &from, &to);
+    for (unsigned i = 1; i < team_size(team); i++)
+        vec_add(to - from, u->grad[i] + from, u->grad[0] + from);
+    squares = (double)vec_sum_squares(to - from, u->grad[0] + from);
+    team_share(team, member, u->lookups.rows, &from, &to);
+    return squares + lookups_sum(&u->lookups, from, to, u->vector);
+}
+
+void update_prepare(struct update *u, double rate, double norm) {
+    u->count++;
+    u->scale = u->o.clip > 0 && norm > u->o.clip ? (real)(u->o.clip / norm) : 1;
+    u->for_dense = (struct adamw){
+        .lr = u->o.lr * rate, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .step = u->count};
+    u->for_tables = u->for_dense;
+    u->for_tables.lr = u->o.table_lr * rate;
+    u->for_tables.decay = u->o.table_decay;
+}
+
+static void apply_dense(struct update *u, size_t from, size_t to) {
+    struct adamw a = u->for_dense;
+
+    for (size_t i = 0; i < u->list.n; i++) {
+        const struct weights_tensor *t = &u->list.tensor[i];
+        size_t begin, end, at;
+
+        if (t->table)
+            continue;
+        begin = t->offset - u->list.table_entries;
+        end = begin + t->count;
+        begin = begin < from ? from : begin;
+        end = end > to ? to : end;
+        if (begin >= end)
+            continue;
+        at = u->list.table_entries + begin;
+        a.decay = t->decays ? u->o.weight_decay : 0;
+        adamw_update(&a, end - begin, u->scale, u->grad[0] + begin, u->m + at, u->v + at,
+                     u->w->block + at);
+    }
+}
+
+void update_apply(struct update *u, const struct team *team, unsigned member) {
+    size_t from, to, C = u->lookups.width;
+
+    team_share(team, member, u->dense, &from, &to);
+    apply_dense(u, from, to);
+    team_share(team, member, u->lookups.rows, &from, &to);
+    for (size_t r = from; r < to; r++) {
+        size_t at = lookups_row(&u->lookups, r) * C; /* the n-gram table follows the embedding */
+
+        adamw_update(&u->for_tables, C, u->scale, u->lookups.grad + r * C, u->m + at, u->v + at,
+                     u->w->block + at);
+    }
+}

@@ -1,0 +1,55 @@
+/* update.h - what every training objective shares: gradients of a team, clipping, AdamW.
+ *
+ * Each member of the team adds to its own gradients of the matrices and vectors, grad[member]. The
+ * tables' gradient is sparse: `vector` holds gradients of single rows, and `lookups` says which row
+ * each is of. Then update_reduce on all members, update_prepare on one, update_apply on all. The
+ * sums are taken in one order, so that the same team size gives the same bits.
+ */
+#ifndef MODEL_TRAIN_UPDATE_H
+#define MODEL_TRAIN_UPDATE_H
+
+#include "model/train/adamw.h"
+#include "model/train/lookups.h"
+#include "model/train/team.h"
+
+struct update_options {
+    double lr;           /* peak learning rate of matrices and vectors */
+    double table_lr;     /* peak learning rate of the tables */
+    double weight_decay; /* of matrices */
+    double table_decay;  /* of table rows, when they are looked up */
+    double clip;         /* largest gradient norm; 0: none */
+};
+
+struct update {
+    struct update_options o;
+    struct net_weights *w; /* borrowed */
+    struct weights_list list;
+    struct arena arena;
+    struct lookups lookups;
+    size_t dense;           /* entries of the matrices and vectors */
+    real **grad;            /* (team) of (dense) each */
+    struct net_weights *to; /* (team) the same as tensors, the tables left out */
+    real *vector;           /* (max vectors, C) */
+    real *m, *v;            /* (entries) moments */
+    uint64_t count;         /* updates so far */
+    struct adamw for_dense, for_tables;
+    real scale; /* clipping */
+};
+
+/* For batches with up to max_vectors row gradients, each of order rows. w is borrowed. Errors:
+ * NOMEM leaves nothing behind. */
+DIFFUSE_MUST_CHECK diffuse_err update_init(struct update *u, const struct net_config *c,
+                                           struct net_weights *w, const struct update_options *o,
+                                           const struct team *team, size_t max_vectors);
+void update_done(struct update *u);          /* fine with a zeroed one */
+size_t update_bytes(const struct update *u); /* what update_init took */
+
+/* Member's share: sums all gradients into grad[0], and vectors into rows. Returns the sum of
+ * squares of its share. */
+double update_reduce(struct update *u, const struct team *team, unsigned member);
+
+/* The next update, at rate times the peak learning rates, of a gradient of that norm. */
+void update_prepare(struct update *u, double rate, double norm);
+void update_apply(struct update *u, const struct team *team, unsigned member); /* its share */
+
+#endif
