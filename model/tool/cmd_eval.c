@@ -94,39 +94,45 @@ static diffuse_err read_rows(const struct args *a, const struct model *m, struct
     return e;
 }
 
+/* What is gathered while the rows are classified. */
+struct scores {
+    const struct model *model;
+    size_t *count;     /* (labels,3) rows that have the label, got it, both */
+    FILE *predictions; /* NULL: none are asked for */
+};
+
+static void tick_row(void *user, uint32_t label, uint32_t predicted) {
+    struct scores *s = user;
+
+    s->count[3 * label]++;
+    s->count[3 * predicted + 1]++;
+    s->count[3 * predicted + 2] += predicted == label;
+    if (s->predictions)
+        fprintf(s->predictions, "%s\n", s->model->labels[predicted]);
+}
+
 /* Mean over the labels that occur of the harmonic mean of precision and recall. */
-static double macro_f1(const struct rows *rows, const uint32_t *predicted, uint32_t labels) {
-    size_t *count = calloc(3 * (size_t)labels, sizeof *count); /* true, predicted, both */
+static double macro_f1(const size_t *count, uint32_t labels) {
     double sum = 0;
     unsigned seen = 0;
 
-    for (size_t i = 0; count && i < rows->n; i++) {
-        count[3 * rows->label[i]]++;
-        count[3 * predicted[i] + 1]++;
-        count[3 * predicted[i] + 2] += predicted[i] == rows->label[i];
-    }
-    for (uint32_t k = 0; count && k < labels; k++)
+    for (uint32_t k = 0; k < labels; k++)
         if (count[3 * k] + count[3 * k + 1]) {
             sum += 2.0 * (double)count[3 * k + 2] / (double)(count[3 * k] + count[3 * k + 1]);
             seen++;
         }
-    free(count);
     return seen ? sum / seen : 0;
 }
 
-static int write_predictions(const char *path, const struct model *m, const uint32_t *predicted,
-                             size_t n) {
-    FILE *f = fopen(path, "w");
+static diffuse_err close_predictions(FILE *f, const char *path, struct reason *why) {
     bool failed;
 
     if (!f)
-        return say_failed("%s: cannot be written: %s", path, strerror(errno));
-    for (size_t i = 0; i < n; i++)
-        fprintf(f, "%s\n", m->labels[predicted[i]]);
+        return DIFFUSE_OK;
     failed = ferror(f) != 0;
     if (fclose(f) != 0 || failed)
-        return say_failed("%s: writing failed: %s", path, strerror(errno));
-    return 0;
+        return reason_set(why, DIFFUSE_IO, "%s: writing failed: %s", path, strerror(errno));
+    return DIFFUSE_OK;
 }
 
 static void print(const struct args *a, const struct model *m, const struct eval_result *r,
@@ -146,22 +152,33 @@ static void print(const struct args *a, const struct model *m, const struct eval
     printf("accuracy %.4f n %zu\n", accuracy, r->rows);
 }
 
-static int run(const struct args *a, struct model *m, struct rows *rows, struct team *team) {
-    uint32_t *predicted = calloc(rows->n, sizeof *predicted);
+static diffuse_err score(const struct args *a, const struct rows *rows, struct team *team,
+                         struct scores *s, struct reason *why) {
+    const struct model *m = s->model;
     struct eval_result result;
-    diffuse_err e = DIFFUSE_NOMEM;
-    int status = 1;
+    diffuse_err e, closed;
 
-    if (predicted)
-        e = eval_rows(&m->config, m->weights, team, rows, predicted, &result);
-    if (e) {
-        (void)say_error(e, NULL);
-    } else {
-        print(a, m, &result, macro_f1(rows, predicted, m->config.labels));
-        status = a->predictions ? write_predictions(a->predictions, m, predicted, rows->n) : 0;
-    }
-    free(predicted);
-    return status;
+    if (a->predictions && !(s->predictions = fopen(a->predictions, "we")))
+        return reason_set(why, DIFFUSE_IO, "%s: cannot be written: %s", a->predictions,
+                          strerror(errno));
+    e = eval_rows(&m->config, m->weights, team, rows, tick_row, s, &result, why);
+    closed = close_predictions(s->predictions, a->predictions, e ? NULL : why);
+    if (e || (e = closed))
+        return e;
+    print(a, m, &result, macro_f1(s->count, m->config.labels));
+    return DIFFUSE_OK;
+}
+
+static diffuse_err run(const struct args *a, const struct model *m, const struct rows *rows,
+                       struct team *team, struct reason *why) {
+    struct scores scores = {.model = m};
+    diffuse_err e = DIFFUSE_NOMEM;
+
+    scores.count = calloc(3 * (size_t)m->config.labels, sizeof *scores.count);
+    if (scores.count)
+        e = score(a, rows, team, &scores, why);
+    free(scores.count);
+    return e;
 }
 
 int cmd_eval(int argc, char **argv) {
@@ -179,10 +196,11 @@ int cmd_eval(int argc, char **argv) {
 
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if ((e = ckpt_read(args.model.path, &args.model.hints, &arena, &model, &why)) ||
-        (e = read_rows(&args, model, &rows, &why)) || (e = team_new(args.threads, &team)))
+        (e = read_rows(&args, model, &rows, &why)) || (e = team_new(args.threads, &team)) ||
+        (e = run(&args, model, &rows, team, &why)))
         status = say_error(e, &why);
     else
-        status = run(&args, model, &rows, team);
+        status = 0;
     team_free(team);
     rows_done(&rows);
     arena_done(&arena);

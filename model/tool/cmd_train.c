@@ -131,7 +131,7 @@ static diffuse_err read_data(struct run *r) {
     if (r->o.test && (e = read_rows(r, r->o.test, DATASET_TEST, "test", &r->test)))
         return e;
     if (r->o.valid > 0) {
-        if ((e = rows_split(&r->all, r->o.valid, r->o.seed, &r->train, &r->valid)))
+        if ((e = rows_split(&r->all, r->o.valid, r->o.seed, &r->train, &r->valid, &r->why)))
             return e;
         rows_done(&r->all);
     } else {
@@ -273,17 +273,15 @@ static diffuse_err train_epochs(struct run *r) {
 }
 
 /* How often each label of the rows got each label of the model. */
-static diffuse_err count_confusion(struct run *r, const struct rows *rows, size_t *counts) {
-    uint32_t *given = calloc(rows->n ? rows->n : 1, sizeof *given);
-    struct eval_result result;
-    diffuse_err e = DIFFUSE_NOMEM;
+struct confusion {
+    size_t *counts; /* (labels,labels) */
+    uint32_t labels;
+};
 
-    if (given)
-        e = eval_rows(&r->config, r->weights, r->team, rows, given, &result);
-    for (size_t i = 0; !e && i < rows->n; i++)
-        counts[(size_t)rows->label[i] * r->labels.n + given[i]]++;
-    free(given);
-    return e;
+static void tick_confusion(void *user, uint32_t label, uint32_t predicted) {
+    struct confusion *c = user;
+
+    c->counts[(size_t)label * c->labels + predicted]++;
 }
 
 static diffuse_err write_report(struct run *r) {
@@ -295,8 +293,13 @@ static diffuse_err write_report(struct run *r) {
                                   .labels = (const char *const *)r->labels.names,
                                   .n_labels = r->labels.n,
                                   .confusion = held->n ? counts : NULL};
-    diffuse_err e = counts ? count_confusion(r, held, counts) : DIFFUSE_NOMEM;
+    struct confusion confusion = {counts, r->labels.n};
+    struct eval_result result;
+    diffuse_err e = DIFFUSE_NOMEM;
 
+    if (counts)
+        e = eval_rows(&r->config, r->weights, r->team, held, tick_confusion, &confusion, &result,
+                      &r->why);
     if (!e)
         e = train_record_report(&r->record, &report, &r->why);
     free(counts);

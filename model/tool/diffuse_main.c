@@ -1,5 +1,6 @@
 /* diffuse_main.c - diffuse(1): finds the verb. */
 #include <argp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ int main(int argc, char **argv) {
 
     blas_env_settle(argv);
     argp_err_exit_status = 2;
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error to name, no death */
     if (argc < 2) {
         usage(stderr);
         return 2;

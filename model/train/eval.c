@@ -6,14 +6,21 @@
 #include "model/train/loss.h"
 
 #define CHUNK_TOKENS 1024
-#define CHUNK_ROWS   64
+#define SLAB_ROWS    65536 /* rows between two rounds of ticks */
 
 struct part {
     struct arena arena;
     struct net_scratch *scratch;
     real *logits;
+    struct rows_window window;
     double loss;
     size_t hits;
+    diffuse_err e;
+    struct reason why;
+};
+
+struct pair {
+    uint32_t label, predicted;
 };
 
 struct job {
@@ -21,86 +28,106 @@ struct job {
     const struct net_weights *w;
     struct team *team;
     const struct rows *rows;
-    uint32_t *predicted;
-    struct part *part;
+    struct part *part;  /* (team) */
+    struct pair *pairs; /* (SLAB_ROWS) of the rows from `from` */
+    size_t from, to;
 };
 
-/* Rows from `from` that share one forward pass: their number. */
-static size_t chunk_rows(const struct rows *rows, size_t from, size_t to) {
-    size_t n = 1, tokens = rows_length(rows, from);
+static void eval_window(struct job *j, struct part *p, size_t from) {
+    const struct rows_window *rows = &p->window;
+    struct net_batch batch = {rows->ids, rows->start, rows->n};
+    uint32_t L = j->c->labels;
 
-    while (from + n < to && n < CHUNK_ROWS) {
-        tokens += rows_length(rows, from + n);
-        if (tokens > CHUNK_TOKENS)
-            break;
-        n++;
-    }
-    return n;
-}
-
-static void eval_chunk(struct job *j, struct part *p, size_t from, size_t n) {
-    uint32_t start[CHUNK_ROWS + 1], L = j->c->labels;
-    struct net_batch batch = {j->rows->ids + j->rows->start[from], start, (uint32_t)n};
-
-    for (size_t i = 0; i <= n; i++)
-        start[i] = (uint32_t)(j->rows->start[from + i] - j->rows->start[from]);
     net_forward(j->c, j->w, p->scratch, &batch, p->logits);
-    for (size_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < rows->n; i++) {
         real *logits = p->logits + i * L;
         uint32_t best = 0;
         bool hit;
 
         for (uint32_t k = 1; k < L; k++)
             best = logits[k] > logits[best] ? k : best;
-        if (j->predicted)
-            j->predicted[from + i] = best;
-        p->loss += loss_row(logits, L, j->rows->label[from + i], 0, 1, logits, &hit);
+        j->pairs[from - j->from + i] = (struct pair){rows->label[i], best};
+        p->loss += loss_row(logits, L, rows->label[i], 0, 1, logits, &hit);
         p->hits += hit;
     }
 }
 
 static void eval_part(void *arg, unsigned member) {
     struct job *j = arg;
-    size_t from, to, n;
+    struct part *p = &j->part[member];
+    size_t from, to;
 
-    team_share(j->team, member, j->rows->n, &from, &to);
-    for (; from < to; from += n) {
-        n = chunk_rows(j->rows, from, to);
-        eval_chunk(j, &j->part[member], from, n);
+    team_share(j->team, member, j->to - j->from, &from, &to);
+    from += j->from;
+    to += j->from;
+    for (; from < to; from += p->window.n) {
+        p->e = rows_fill(j->rows, from, to, &p->window, &p->why);
+        if (p->e)
+            return;
+        eval_window(j, p, from);
     }
 }
 
 static diffuse_err part_init(struct part *p, const struct net_config *c, size_t longest) {
     size_t tokens = longest > CHUNK_TOKENS ? longest : CHUNK_TOKENS;
-    size_t logits = CHUNK_ROWS * c->labels * sizeof(real);
-    diffuse_err e =
-        arena_init(&p->arena, net_scratch_bytes(c, tokens, CHUNK_ROWS) + arena_block(logits));
+    size_t logits = ROWS_WINDOW * c->labels * sizeof(real), ids = tokens * sizeof(uint32_t);
+    diffuse_err e = arena_init(&p->arena, net_scratch_bytes(c, tokens, ROWS_WINDOW) +
+                                              arena_block(logits) + arena_block(ids));
 
-    if (e || (e = net_scratch_new(&p->arena, c, tokens, CHUNK_ROWS, &p->scratch)))
+    if (e || (e = net_scratch_new(&p->arena, c, tokens, ROWS_WINDOW, &p->scratch)))
         return e;
     p->logits = arena_alloc(&p->arena, logits);
-    return p->logits ? DIFFUSE_OK : DIFFUSE_NOMEM;
+    p->window.ids = arena_alloc(&p->arena, ids);
+    p->window.tokens = tokens;
+    return p->logits && p->window.ids ? DIFFUSE_OK : DIFFUSE_NOMEM;
+}
+
+static diffuse_err eval_slab(struct job *j, eval_tick *tick, void *user, struct reason *why) {
+    team_run(j->team, eval_part, j);
+    for (unsigned i = 0; i < team_size(j->team); i++)
+        if (j->part[i].e)
+            return reason_set(why, j->part[i].e, "%s", j->part[i].why.text);
+    for (size_t i = 0; tick && i < j->to - j->from; i++)
+        tick(user, j->pairs[i].label, j->pairs[i].predicted);
+    return DIFFUSE_OK;
+}
+
+static void job_done(struct job *j) {
+    for (unsigned i = 0; j->part && i < team_size(j->team); i++)
+        arena_done(&j->part[i].arena);
+    free(j->part);
+    free(j->pairs);
+}
+
+static diffuse_err job_init(struct job *j) {
+    size_t slab = j->rows->n < SLAB_ROWS ? j->rows->n + 1 : SLAB_ROWS;
+    diffuse_err e = DIFFUSE_OK;
+
+    j->part = calloc(team_size(j->team), sizeof *j->part);
+    j->pairs = calloc(slab, sizeof *j->pairs);
+    if (!j->part || !j->pairs)
+        return DIFFUSE_NOMEM;
+    for (unsigned i = 0; !e && i < team_size(j->team); i++)
+        e = part_init(&j->part[i], j->c, j->rows->longest);
+    return e;
 }
 
 diffuse_err eval_rows(const struct net_config *c, const struct net_weights *w, struct team *team,
-                      const struct rows *rows, uint32_t *predicted,
-                      struct eval_result *ret_result) {
-    unsigned size = team_size(team);
-    struct part *part = calloc(size, sizeof *part);
-    struct job job = {c, w, team, rows, predicted, part};
+                      const struct rows *rows, eval_tick *tick, void *user,
+                      struct eval_result *ret_result, struct reason *why) {
+    struct job job = {.c = c, .w = w, .team = team, .rows = rows};
     struct eval_result result = {.rows = rows->n};
-    diffuse_err e = part ? DIFFUSE_OK : DIFFUSE_NOMEM;
+    diffuse_err e = job_init(&job);
 
-    for (unsigned i = 0; !e && i < size; i++)
-        e = part_init(&part[i], c, rows->longest);
-    if (!e)
-        team_run(team, eval_part, &job);
-    for (unsigned i = 0; part && i < size; i++) {
-        result.hits += part[i].hits;
-        result.loss += part[i].loss / (double)(rows->n ? rows->n : 1);
-        arena_done(&part[i].arena);
+    for (; !e && job.to < rows->n; job.from = job.to) {
+        job.to = rows->n - job.from < SLAB_ROWS ? rows->n : job.from + SLAB_ROWS;
+        e = eval_slab(&job, tick, user, why);
     }
-    free(part);
+    for (unsigned i = 0; !e && i < team_size(team); i++) {
+        result.hits += job.part[i].hits;
+        result.loss += job.part[i].loss / (double)(rows->n ? rows->n : 1);
+    }
+    job_done(&job);
     if (!e)
         *ret_result = result;
     return e;

@@ -14,9 +14,14 @@ struct eval_result {
     double loss; /* mean cross-entropy */
 };
 
-/* Classify every row. predicted(n) gets the label of each row, when not NULL. Errors: NOMEM. */
+/* Called for each row, in order, from the calling thread: the label it has, and the one it got. */
+typedef void eval_tick(void *user, uint32_t label, uint32_t predicted);
+
+/* Classify every row. tick may be NULL. Memory does not grow with the rows. Errors: NOMEM; IO (why
+ * says of what file). */
 DIFFUSE_MUST_CHECK diffuse_err eval_rows(const struct net_config *c, const struct net_weights *w,
                                          struct team *team, const struct rows *rows,
-                                         uint32_t *predicted, struct eval_result *ret_result);
+                                         eval_tick *tick, void *user,
+                                         struct eval_result *ret_result, struct reason *why);
 
 #endif

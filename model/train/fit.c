@@ -11,8 +11,9 @@ struct fit {
     struct fit_data data;
     struct team *team;
     struct step *step;
-    uint32_t *order; /* (rows) */
-    uint32_t epoch;  /* done */
+    struct permute order; /* of this epoch */
+    size_t *pick;         /* (batch) the rows of a step */
+    uint32_t epoch;       /* done */
 };
 
 diffuse_err fit_new(const struct net_config *c, struct net_weights *w, const struct fit_options *o,
@@ -23,9 +24,9 @@ diffuse_err fit_new(const struct net_config *c, struct net_weights *w, const str
     if (!f)
         return DIFFUSE_NOMEM;
     *f = (struct fit){.c = c, .w = w, .o = *o, .data = *data, .team = team};
-    f->order = calloc(data->train->n, sizeof *f->order);
-    e = f->order ? step_new(c, w, &o->step, team, o->batch, data->train->longest, &f->step)
-                 : DIFFUSE_NOMEM;
+    f->pick = calloc(o->batch, sizeof *f->pick);
+    e = f->pick ? step_new(c, w, &o->step, team, o->batch, data->train->longest, &f->step)
+                : DIFFUSE_NOMEM;
     if (e) {
         fit_free(f);
         return e;
@@ -38,24 +39,8 @@ void fit_free(struct fit *f) {
     if (!f)
         return;
     step_free(f->step);
-    free(f->order);
+    free(f->pick);
     free(f);
-}
-
-static void shuffle(struct fit *f) {
-    size_t n = f->data.train->n;
-    struct rng rng;
-
-    rng_init(&rng, f->o.step.seed, 0x0e70c0 + (uint64_t)f->epoch);
-    for (size_t i = 0; i < n; i++)
-        f->order[i] = (uint32_t)i;
-    for (size_t i = n; i > 1; i--) {
-        size_t j = rng_below(&rng, (uint32_t)i);
-        uint32_t kept = f->order[i - 1];
-
-        f->order[i - 1] = f->order[j];
-        f->order[j] = kept;
-    }
 }
 
 static double rate_at(const struct fit *f, size_t step_of_epoch) {
@@ -74,9 +59,14 @@ static diffuse_err run_steps(struct fit *f, fit_tick *tick, void *user, struct f
     for (size_t at = 0; at < n; at += f->o.batch, steps++) {
         size_t take = n - at < f->o.batch ? n - at : f->o.batch;
         struct step_result r;
+        diffuse_err e;
 
+        for (size_t i = 0; i < take; i++)
+            f->pick[i] = (size_t)permute_at(&f->order, at + i);
         epoch->rate = rate_at(f, steps);
-        step_run(f->step, f->data.train, f->order + at, take, epoch->rate, &r);
+        e = step_run(f->step, f->data.train, f->pick, take, epoch->rate, &r, why);
+        if (e)
+            return e;
         if (!isfinite(r.loss) || !isfinite(r.norm))
             return reason_set(why, DIFFUSE_INVAL,
                               "training diverged in epoch %u: the loss is no longer a number; "
@@ -94,8 +84,9 @@ static diffuse_err run_steps(struct fit *f, fit_tick *tick, void *user, struct f
     return DIFFUSE_OK;
 }
 
-static diffuse_err score(struct fit *f, const struct rows *rows, struct eval_result *ret) {
-    return rows ? eval_rows(f->c, f->w, f->team, rows, NULL, ret) : DIFFUSE_OK;
+static diffuse_err score(struct fit *f, const struct rows *rows, struct eval_result *ret,
+                         struct reason *why) {
+    return rows ? eval_rows(f->c, f->w, f->team, rows, NULL, NULL, ret, why) : DIFFUSE_OK;
 }
 
 diffuse_err fit_run_epoch(struct fit *f, fit_tick *tick, void *user, struct fit_epoch *ret_epoch,
@@ -103,9 +94,10 @@ diffuse_err fit_run_epoch(struct fit *f, fit_tick *tick, void *user, struct fit_
     struct fit_epoch epoch = {.epoch = f->epoch + 1};
     diffuse_err e;
 
-    shuffle(f);
+    permute_init(&f->order, f->data.train->n, f->o.step.seed, 0x0e70c0 + (uint64_t)f->epoch);
     if ((e = run_steps(f, tick, user, &epoch, why)) ||
-        (e = score(f, f->data.valid, &epoch.valid)) || (e = score(f, f->data.test, &epoch.test)))
+        (e = score(f, f->data.valid, &epoch.valid, why)) ||
+        (e = score(f, f->data.test, &epoch.test, why)))
         return e;
     f->epoch++;
     *ret_epoch = epoch;

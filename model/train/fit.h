@@ -1,4 +1,5 @@
-/* fit.h - training over epochs: shuffles the rows, feeds the steps, scores what came out. */
+/* fit.h - training over epochs: feeds the rows to the steps, in a new order each time (permute.h,
+ * by seed and epoch), and scores what came out. */
 #ifndef MODEL_TRAIN_FIT_H
 #define MODEL_TRAIN_FIT_H
 
@@ -39,7 +40,8 @@ DIFFUSE_MUST_CHECK diffuse_err fit_new(const struct net_config *c, struct net_we
                                        struct team *team, struct fit **ret_fit);
 void fit_free(struct fit *f); /* fine with NULL */
 
-/* The next epoch. Errors: NOMEM; INVAL when the loss is no longer finite: w is then spoilt. */
+/* The next epoch. Errors: NOMEM; IO when rows cannot be read; INVAL when the loss is no longer
+ * finite. After an error w is spoilt. */
 DIFFUSE_MUST_CHECK diffuse_err fit_run_epoch(struct fit *f, fit_tick *tick, void *user,
                                              struct fit_epoch *ret_epoch, struct reason *why);
 

@@ -147,8 +147,8 @@ static diffuse_err add_row(const struct load *l, const struct dataset_row *row,
                           "%s: line %llu: label \"%.60s\" is not one of the model's %u (%s, ...)",
                           l->spec, (unsigned long long)row->line, row->label, labels->n,
                           labels->n ? labels->names[0] : "none");
-    e = rows_add(rows, t, row->text, row->len, id, max_length);
-    if (e)
+    e = rows_add(rows, t, row->text, row->len, id, max_length, why);
+    if (e && e != DIFFUSE_IO) /* that has its reason */
         (void)reason_set(why, e, "%s: line %llu: %s", l->spec, (unsigned long long)row->line,
                          diffuse_strerror(e));
     return e;
@@ -161,8 +161,10 @@ diffuse_err load_rows(const struct load *l, const struct tokenizer *t,
     struct dataset *d = NULL;
     struct dataset_row row;
     bool more = true;
-    diffuse_err e = dataset_open(l->spec, l->split, &d, why);
+    diffuse_err e = rows_init(&rows, tokenizer_vocab_size(t), ROWS_MEMORY);
 
+    if (!e)
+        e = dataset_open(l->spec, l->split, &d, why);
     for (uint64_t n = 0; !e; n++) {
         e = dataset_next(d, &row, &more, why);
         if (e || !more)

@@ -31,8 +31,8 @@ DIFFUSE_MUST_CHECK diffuse_err load_survey(const struct load *l, const struct lo
                                            struct label_set *labels, char **ret_vocab,
                                            size_t *ret_len, struct reason *why);
 
-/* Every row as tokens. Labels must be in the set: BADDATA names the first that is not, with its
- * line. */
+/* Every row as tokens, for the caller's rows_done. Labels must be in the set: BADDATA names the
+ * first that is not, with its line. Memory: as rows.h. */
 DIFFUSE_MUST_CHECK diffuse_err load_rows(const struct load *l, const struct tokenizer *t,
                                          const struct label_set *labels, size_t max_length,
                                          struct rows *ret_rows, struct dataset_stats *ret_stats,

@@ -137,25 +137,28 @@ size_t step_bytes(const struct step *s) {
 }
 
 /* Lay the picked rows end to end, leaving words out. */
-static void make_batch(struct step *s, const struct rows *rows, const uint32_t *pick, size_t n) {
+static diffuse_err make_batch(struct step *s, const struct rows *rows, const size_t *pick, size_t n,
+                              struct reason *why) {
     struct rng rng;
     uint32_t at = 0;
 
     rng_init(&rng, s->o.seed, s->count << 8 | 0xff);
     for (size_t i = 0; i < n; i++) {
-        const uint32_t *ids = rows->ids + rows->start[pick[i]];
-        size_t length = rows_length(rows, pick[i]);
+        uint32_t *ids = s->ids + at, length; /* what is kept moves forward in place */
+        diffuse_err e = rows_read(rows, pick[i], ids, &length, &s->truth[i], why);
 
+        if (e)
+            return e;
         s->start[i] = at;
-        s->truth[i] = rows->label[pick[i]];
         for (size_t j = 0; j < length; j++)
             if (s->o.word_dropout <= 0 || rng_unit(&rng) >= s->o.word_dropout)
                 s->ids[at++] = ids[j];
         if (at == s->start[i]) /* no sequence may be empty */
-            s->ids[at++] = ids[rng_below(&rng, (uint32_t)length)];
+            s->ids[at++] = ids[rng_below(&rng, length)];
     }
     s->start[n] = at;
     s->batch = (struct net_batch){s->ids, s->start, (uint32_t)n};
+    return DIFFUSE_OK;
 }
 
 /* First sequence of the batch that starts at or after token. */
@@ -269,12 +272,14 @@ static void prepare_update(struct step *s, double rate, double norm) {
     s->tables.decay = s->o.table_decay;
 }
 
-void step_run(struct step *s, const struct rows *rows, const uint32_t *pick, size_t n, double rate,
-              struct step_result *ret_result) {
+diffuse_err step_run(struct step *s, const struct rows *rows, const size_t *pick, size_t n,
+                     double rate, struct step_result *ret_result, struct reason *why) {
     double loss = 0, squares = 0;
     size_t hits = 0;
+    diffuse_err e = make_batch(s, rows, pick, n, why);
 
-    make_batch(s, rows, pick, n);
+    if (e)
+        return e;
     s->count++;
     team_run(s->team, learn, s);
     team_run(s->team, reduce, s);
@@ -286,4 +291,5 @@ void step_run(struct step *s, const struct rows *rows, const uint32_t *pick, siz
     prepare_update(s, rate, sqrt(squares));
     team_run(s->team, update, s);
     *ret_result = (struct step_result){loss / (double)n, hits, sqrt(squares)};
+    return DIFFUSE_OK;
 }

@@ -40,9 +40,11 @@ DIFFUSE_MUST_CHECK diffuse_err step_new(const struct net_config *c, struct net_w
                                         size_t max_rows, size_t max_length, struct step **ret_step);
 void step_free(struct step *s); /* fine with NULL */
 
-/* Learn from rows pick[0..n); rate scales the peak learning rates (sched.h). */
-void step_run(struct step *s, const struct rows *rows, const uint32_t *pick, size_t n, double rate,
-              struct step_result *ret_result);
+/* Learn from rows pick[0..n); rate scales the peak learning rates (sched.h). Errors: IO, when a row
+ * cannot be read: nothing is learned. */
+DIFFUSE_MUST_CHECK diffuse_err step_run(struct step *s, const struct rows *rows, const size_t *pick,
+                                        size_t n, double rate, struct step_result *ret_result,
+                                        struct reason *why);
 
 size_t step_bytes(const struct step *s); /* what step_new took, for the log */
 
