@@ -1,0 +1,51 @@
+/* denoise_step.h - one step of learning to denoise (denoise.h), on a team of threads.
+ *
+ * A batch is split as in step.h. Same seed, same team size: same bits.
+ */
+#ifndef MODEL_TRAIN_DENOISE_STEP_H
+#define MODEL_TRAIN_DENOISE_STEP_H
+
+#include "model/train/denoise.h"
+#include "model/train/rows.h"
+#include "model/train/update.h"
+
+struct denoise_step_options {
+    struct update_options update;
+    struct denoise_options task;
+    double dropout;       /* after each gelu */
+    double embed_dropout; /* of embedding channels */
+    uint64_t seed;
+};
+
+struct denoise_result {
+    double loss;         /* mean cross-entropy of the picked tokens */
+    size_t hits;         /* of denoise_step_score: told right, out of the whole vocabulary */
+    size_t picked;       /* tokens that were to be told */
+    size_t tokens, rows; /* that went in */
+    double norm;         /* of the gradient, before clipping */
+};
+
+struct denoise_step; /* objective, gradients, moments, scratch */
+
+/* For batches of up to max_rows rows of up to max_length tokens. count(vocab): how often each piece
+ * occurs. w and team are borrowed. Errors: NOMEM. */
+DIFFUSE_MUST_CHECK diffuse_err denoise_step_new(const struct net_config *c, struct net_weights *w,
+                                                const struct denoise_step_options *o,
+                                                const uint64_t *count, struct team *team,
+                                                size_t max_rows, size_t max_length,
+                                                struct denoise_step **ret_step);
+void denoise_step_free(struct denoise_step *s);          /* fine with NULL */
+size_t denoise_step_bytes(const struct denoise_step *s); /* what new took, for the log */
+
+/* Learn from rows pick[0..n); rate scales the peak learning rates (sched.h). Errors: IO. */
+DIFFUSE_MUST_CHECK diffuse_err denoise_step_run(struct denoise_step *s, const struct rows *rows,
+                                                const size_t *pick, size_t n, double rate,
+                                                struct denoise_result *ret_result,
+                                                struct reason *why);
+
+/* How well all rows are told, without noise; the same tokens are picked every time. Errors: IO. */
+DIFFUSE_MUST_CHECK diffuse_err denoise_step_score(struct denoise_step *s, const struct rows *rows,
+                                                  struct denoise_result *ret_result,
+                                                  struct reason *why);
+
+#endif
