@@ -8,7 +8,8 @@
 #include "model/text/symbol_vocab.h"
 #include "model/text/wordpiece_train.h"
 
-#define TICK_ROWS 1024 /* rows between two looks at the progress */
+#define TICK_ROWS   1024 /* rows between two looks at the progress */
+#define WHOLE_LEAST 1024 /* ids that a text gets room for at least */
 
 static void show_progress(const struct load *l, const struct dataset *d, uint64_t row) {
     struct dataset_stats s;
@@ -105,33 +106,112 @@ static diffuse_err survey_rows(const struct load *l, struct dataset *d, struct l
 
         if (e || !more)
             return e;
-        if ((e = new_label(labels, &row, fixed, why)) || (e = learner_add(learner, &row)))
+        if (row.label[0] && (e = new_label(labels, &row, fixed, why)))
+            return e;
+        if ((e = learner_add(learner, &row)))
             return e;
         show_progress(l, d, n);
     }
 }
 
+static diffuse_err survey_split(const struct load *l, enum dataset_split split,
+                                struct learner *learner, struct label_set *labels, bool *ret_fixed,
+                                struct reason *why) {
+    struct dataset *d = NULL;
+    diffuse_err e = dataset_open(l->spec, split, &d, why);
+
+    if (!e && split != DATASET_UNLABELLED)
+        e = fixed_labels(d, labels, ret_fixed);
+    if (!e)
+        e = survey_rows(l, d, learner, labels, *ret_fixed, why);
+    dataset_close(d);
+    return e;
+}
+
 diffuse_err load_survey(const struct load *l, const struct load_vocab_options *o,
                         struct label_set *labels, char **ret_vocab, size_t *ret_len,
                         struct reason *why) {
-    struct dataset *d = NULL;
     struct learner learner;
     bool fixed = false;
     diffuse_err e = learner_init(&learner, o);
 
     if (!e)
-        e = dataset_open(l->spec, l->split, &d, why);
-    if (!e)
-        e = fixed_labels(d, labels, &fixed);
-    if (!e)
-        e = survey_rows(l, d, &learner, labels, fixed, why);
-    if (!e && labels->n == 0)
+        e = survey_split(l, l->split, &learner, labels, &fixed, why);
+    if (!e && labels->n == 0 && l->split != DATASET_UNLABELLED)
         e = reason_set(why, DIFFUSE_BADDATA, "%s: no rows", l->spec);
+    if (!e && o && o->unlabelled_too && l->split != DATASET_UNLABELLED)
+        e = survey_split(l, DATASET_UNLABELLED, &learner, labels, &fixed, why);
     if (!e && !fixed)
         label_set_sort(labels);
     if (!e)
         e = learner_build(&learner, ret_vocab, ret_len, why);
     learner_done(&learner);
+    return e;
+}
+
+/* Ids of a text of any length. */
+struct whole {
+    uint32_t *ids; /* (cap) owned */
+    size_t n, cap;
+};
+
+static diffuse_err encode_whole(const struct tokenizer *t, const struct dataset_row *row,
+                                struct whole *w) {
+    size_t cap =
+        row->len < WHOLE_LEAST ? WHOLE_LEAST : row->len; /* no token is shorter than a byte */
+    bool cut = false;
+
+    if (cap > w->cap) {
+        uint32_t *ids = reallocarray(w->ids, cap, sizeof *ids);
+
+        if (!ids)
+            return DIFFUSE_NOMEM;
+        w->ids = ids;
+        w->cap = cap;
+    }
+    w->n = 0;
+    return tokenizer_encode(t, row->text, row->len, w->ids, w->cap, &w->n, &cut);
+}
+
+/* In as few windows as will do, of nearly the same length. */
+static diffuse_err add_windows(const struct whole *w, size_t max_length, struct rows *rows,
+                               uint64_t *count, struct reason *why) {
+    size_t windows = (w->n + max_length - 1) / max_length;
+    diffuse_err e = DIFFUSE_OK;
+
+    for (size_t i = 0; i < w->n; i++)
+        count[w->ids[i]]++;
+    for (size_t i = 0; !e && i < windows; i++) {
+        size_t from = w->n * i / windows, to = w->n * (i + 1) / windows;
+
+        e = rows_append(rows, w->ids + from, to - from, 0, why);
+    }
+    return e;
+}
+
+diffuse_err load_windows(const struct load *l, const struct tokenizer *t, size_t max_length,
+                         struct rows *rows, uint64_t *count, struct dataset_stats *ret_stats,
+                         struct reason *why) {
+    struct dataset *d = NULL;
+    struct dataset_row row;
+    struct whole whole = {0};
+    bool more = true;
+    diffuse_err e = dataset_open(l->spec, l->split, &d, why);
+
+    for (uint64_t n = 0; !e; n++) {
+        e = dataset_next(d, &row, &more, why);
+        if (e || !more)
+            break;
+        e = encode_whole(t, &row, &whole);
+        if (e == DIFFUSE_EMPTY)
+            e = DIFFUSE_OK;
+        else if (!e)
+            e = add_windows(&whole, max_length, rows, count, why);
+        show_progress(l, d, n);
+    }
+    if (!e)
+        dataset_stats(d, ret_stats);
+    free(whole.ids);
     dataset_close(d);
     return e;
 }

@@ -20,16 +20,24 @@ struct load {
 /* What a first pass over the training rows learns. */
 struct load_vocab_options {
     enum tokenizer_kind kind;
-    uint32_t size;      /* pieces at most */
-    uint32_t min_count; /* a piece that occurs less often is left out */
+    uint32_t size;       /* pieces at most */
+    uint32_t min_count;  /* a piece that occurs less often is left out */
+    bool unlabelled_too; /* learn from the rows without labels as well */
 };
 
-/* Label names (in the kind's order, else sorted) and, for wordpiece and symbol, a trained
- * vocabulary: *ret_vocab is the caller's to free, NULL for byte or when o is NULL. Errors: as
- * dataset.h. */
+/* Label names (in the kind's order, else sorted; none of the split of rows without) and, for
+ * wordpiece and symbol, a trained vocabulary: *ret_vocab is the caller's to free, NULL for byte or
+ * when o is NULL. Errors: as dataset.h. */
 DIFFUSE_MUST_CHECK diffuse_err load_survey(const struct load *l, const struct load_vocab_options *o,
                                            struct label_set *labels, char **ret_vocab,
                                            size_t *ret_len, struct reason *why);
+
+/* Append every row as windows of up to max_length tokens, so that nothing of a long row is left
+ * out; their labels are 0. count(vocabulary) is added to: how often each piece occurs. rows are
+ * ready for rows_append. Errors: as dataset.h; INVAL, NOMEM. */
+DIFFUSE_MUST_CHECK diffuse_err load_windows(const struct load *l, const struct tokenizer *t,
+                                            size_t max_length, struct rows *rows, uint64_t *count,
+                                            struct dataset_stats *ret_stats, struct reason *why);
 
 /* Every row as tokens, for the caller's rows_done. Labels must be in the set: BADDATA names the
  * first that is not, with its line. Memory: as rows.h. */
