@@ -7,7 +7,9 @@
 #include "model/text/utf8.h"
 #include "proto/limits.h"
 
-static const struct dataset_kind *const kinds[] = {&dataset_ag_news, &dataset_tsv};
+static const struct dataset_kind *const kinds[] = {
+    &dataset_ag_news, &dataset_imdb, &dataset_lra_text, &dataset_lra_listops,
+    &dataset_tsv,     &dataset_csv,  &dataset_jsonl,    &dataset_fasttext};
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
 #define BAD_ROWS_FREE  10u  /* so many bad rows are borne whatever their share */
@@ -16,46 +18,71 @@ static const struct dataset_kind *const kinds[] = {&dataset_ag_news, &dataset_ts
 struct dataset {
     const struct dataset_kind *kind;
     void *state;
+    enum dataset_split split;
     uint64_t rows, bad_rows;
     char first_bad[sizeof((struct dataset_stats *)0)->first_bad];
 };
 
-static diffuse_err find_kind(const char *spec, const struct dataset_kind **ret_kind,
-                             const char **ret_path, struct reason *why) {
+/* The kind that spec begins with, or NULL. */
+static const struct dataset_kind *kind_of(const char *spec) {
     const char *colon = strchr(spec, ':');
-    char list[128] = "";
 
-    for (size_t i = 0; i < KINDS; i++) {
+    for (size_t i = 0; colon && i < KINDS; i++) {
         size_t len = strlen(kinds[i]->name);
 
-        if (colon && (size_t)(colon - spec) == len && memcmp(spec, kinds[i]->name, len) == 0) {
-            *ret_kind = kinds[i];
-            *ret_path = colon + 1;
-            return DIFFUSE_OK;
-        }
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
-                 kinds[i]->name);
+        if ((size_t)(colon - spec) == len && memcmp(spec, kinds[i]->name, len) == 0)
+            return kinds[i];
     }
-    return reason_set(why, DIFFUSE_INVAL, "data set '%s': expected KIND:PATH, KIND one of %s", spec,
-                      list);
+    return NULL;
+}
+
+/* "a, b, c": the kinds that have one of these splits. */
+static void list_kinds(unsigned splits, char *list, size_t size) {
+    size_t used = 0;
+
+    list[0] = 0;
+    for (size_t i = 0; i < KINDS && used < size; i++)
+        if (kinds[i]->splits & splits)
+            used += (size_t)snprintf(list + used, size - used, "%s%s", used ? ", " : "",
+                                     kinds[i]->name);
+}
+
+static diffuse_err check_spec(const char *spec, enum dataset_split split,
+                              const struct dataset_kind *kind, struct reason *why) {
+    static const char *const what[] = {[DATASET_TRAIN] = "training split",
+                                       [DATASET_TEST] = "test split",
+                                       [DATASET_VALID] = "validation split",
+                                       [DATASET_UNLABELLED] = "unlabelled texts"};
+    char list[128];
+
+    if (!kind) {
+        list_kinds(~0u, list, sizeof list);
+        return reason_set(why, DIFFUSE_INVAL, "data set '%s': expected KIND:PATH, KIND one of %s",
+                          spec, list);
+    }
+    if (!spec[strlen(kind->name) + 1])
+        return reason_set(why, DIFFUSE_INVAL, "data set '%s': the path is empty", spec);
+    if (kind->splits & 1u << split)
+        return DIFFUSE_OK;
+    list_kinds(1u << split, list, sizeof list);
+    return reason_set(why, DIFFUSE_INVAL, "data set '%s': %s has no %s; kinds that may: %s", spec,
+                      kind->name, what[split], list);
 }
 
 diffuse_err dataset_open(const char *spec, enum dataset_split split, struct dataset **ret_dataset,
                          struct reason *why) {
-    const struct dataset_kind *kind = NULL;
-    const char *path = NULL;
+    const struct dataset_kind *kind = kind_of(spec);
     struct dataset *d;
-    diffuse_err e = find_kind(spec, &kind, &path, why);
+    diffuse_err e = check_spec(spec, split, kind, why);
 
     if (e)
         return e;
-    if (!*path)
-        return reason_set(why, DIFFUSE_INVAL, "data set '%s': the path is empty", spec);
     d = calloc(1, sizeof *d);
     if (!d)
         return reason_set(why, DIFFUSE_NOMEM, "data set '%s': out of memory", spec);
     d->kind = kind;
-    if ((e = kind->open(path, split, &d->state, why))) {
+    d->split = split;
+    if ((e = kind->open(spec + strlen(kind->name) + 1, split, &d->state, why))) {
         dataset_close(d);
         return e;
     }
@@ -90,10 +117,10 @@ static bool is_blank(const char *text, size_t len) {
 }
 
 /* What is wrong with a row, or NULL. */
-static const char *flaw(const struct dataset_row *row) {
+static const char *flaw(const struct dataset *d, const struct dataset_row *row) {
     size_t label = strlen(row->label);
 
-    if (label == 0)
+    if (label == 0 && d->split != DATASET_UNLABELLED)
         return "the label is empty";
     if (label > LIMIT_LABEL_BYTES)
         return "the label is longer than 255 bytes";
@@ -133,7 +160,7 @@ diffuse_err dataset_next(struct dataset *d, struct dataset_row *ret_row, bool *r
             *ret_more = false;
             return DIFFUSE_OK;
         }
-        what = got == DATASET_BAD_ROW ? bad.text : flaw(&row);
+        what = got == DATASET_BAD_ROW ? bad.text : flaw(d, &row);
         if (!what) {
             d->rows++;
             *ret_row = row;
@@ -154,4 +181,12 @@ void dataset_stats(const struct dataset *d, struct dataset_stats *ret_stats) {
     *ret_stats = (struct dataset_stats){.rows = d->rows, .bad_rows = d->bad_rows};
     d->kind->progress(d->state, &ret_stats->bytes_read, &ret_stats->bytes_total);
     memcpy(ret_stats->first_bad, d->first_bad, sizeof d->first_bad);
+}
+
+struct dataset_defaults dataset_defaults(const char *spec) {
+    const struct dataset_kind *kind = kind_of(spec);
+
+    return (struct dataset_defaults){
+        .tokenizer = tokenizer_kind_name(kind ? kind->tokenizer : TOKENIZER_WORDPIECE),
+        .max_length = kind ? kind->max_length : 0};
 }

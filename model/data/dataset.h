@@ -1,16 +1,44 @@
 /* dataset.h - rows of labelled text from disk, one at a time, in file order.
  *
- * "KIND:PATH" on the command line. Kinds:
- *   ag_news  folder with train.csv and test.csv as published ("class","title","description"); title
- * and description are joined by a space; labels are World, Sports, Business, Sci/Tech tsv label TAB
- * text, a file; or a folder with train.tsv, test.tsv (and val.tsv or valid.tsv) Rows are handed out
- * as published: AG News keeps its backslashes for line ends and its "#39;" for an apostrophe, in
- * training and test alike, and the tokenizer splits them. A byte order mark at the start of a file,
- * CR at line ends and blank lines are dropped. A bad row is one that the kind cannot read (quotes,
- * columns, TAB, a NUL byte), whose label is empty, over LIMIT_LABEL_BYTES or has control
- * characters, or whose text is blank; label and text must be UTF-8. Each file may be gzip (name.gz
- * is looked for when name is absent). A bad row is counted and its line number kept; more than 1 %
- * bad rows of those read so far (and more than 10) end the reading with BADDATA.
+ * "KIND:PATH" on the command line. Published data sets, PATH being their folder:
+ *
+ *   ag_news      train.csv, test.csv: "class","title","description". Title and description are
+ *                joined by a space; labels World, Sports, Business, Sci/Tech. Backslashes for line
+ *                ends and "#39;" for an apostrophe stay as published, in training and test alike.
+ *   imdb         aclImdb: train/neg, train/pos, test/neg, test/pos, unlabelled train/unsup; a
+ *                review a file, NAME.txt. Labels neg, pos; all of neg comes first, by the number
+ *                in the file's name, then by the name. Each "<br />" is handed out as one space,
+ *                as it would otherwise be five tokens; all else is as published.
+ *   lra_text     the same files and labels, byte for byte (Long Range Arena's text task).
+ *   lra_listops  basic_train.tsv, basic_val.tsv, basic_test.tsv of Long Range Arena: the line
+ *                "Source TAB Target", then expression TAB value. PATH may be a file, too, and what
+ *                `diffuse listops` writes: value TAB symbols, without that first line.
+ *                Parentheses are dropped, "]" becomes "X"; labels 0 to 9.
+ *
+ * One's own data, PATH being a file, or a folder with train.E, test.E, val.E or valid.E, and
+ * unlabelled.E, where E is:
+ *
+ *   tsv          .tsv    label TAB text; further TABs belong to the text
+ *   csv          .csv    RFC 4180. The first row names the columns: text and label in any order and
+ *                        case, others are ignored. A file without these names is refused and the
+ *                        names found are told: columns are not guessed
+ *   jsonl        .jsonl  {"text": "...", "label": "..."} a line; the label may be a whole number;
+ *                        other keys are ignored
+ *   fasttext     .txt    __label__NAME, one space or TAB, text. A second __label__ is a bad row
+ *
+ * Unlabelled (DATASET_UNLABELLED): imdb's and lra_text's train/unsup; in tsv a line without TAB, in
+ * csv no column label, in jsonl no "label", in fasttext no __label__. A label that is there all the
+ * same is left out, so that a labelled file serves as well. ag_news and lra_listops have none.
+ *
+ * Every file may be gzip: name.gz is looked for when name is absent. A byte order mark at the start
+ * of a file, CR at line ends and blank lines are dropped (not in lra_text; in imdb the mark only).
+ * A bad row is one that the kind cannot read (quotes, columns, TAB, JSON, symbols, a NUL byte),
+ * whose label is empty, over LIMIT_LABEL_BYTES or has control characters, or whose text is blank;
+ * label and text must be UTF-8. A bad row is counted and its file and line kept; more than 1 % bad
+ * rows of those read so far (and more than 10) end the reading with BADDATA.
+ *
+ * Memory: the longest row a few times over, whatever the file's length (jsonl: some 20 times a row
+ * of nothing but numbers); imdb and lra_text keep the names of the split's files besides.
  */
 #ifndef MODEL_DATA_DATASET_H
 #define MODEL_DATA_DATASET_H
@@ -22,15 +50,15 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-enum dataset_split { DATASET_TRAIN, DATASET_TEST, DATASET_VALID };
+enum dataset_split { DATASET_TRAIN, DATASET_TEST, DATASET_VALID, DATASET_UNLABELLED };
 
 struct dataset; /* an open data set */
 
 struct dataset_row {
-    const char *label; /* NUL-terminated UTF-8; borrowed until the next call */
+    const char *label; /* NUL-terminated UTF-8, "" if unlabelled; borrowed until the next call */
     const char *text;  /* len bytes; borrowed until the next call */
     size_t len;
-    uint64_t line; /* where the row began, from 1 */
+    uint64_t line; /* where the row began in its file, from 1 */
 };
 
 struct dataset_stats {
@@ -41,7 +69,8 @@ struct dataset_stats {
     char first_bad[256]; /* "FILE:LINE: why" of the first bad row, or "" */
 };
 
-/* spec is KIND:PATH. Errors: INVAL (unknown kind: the reason lists them), NOTFOUND, IO, NOMEM. */
+/* spec is KIND:PATH. Errors: INVAL (unknown kind, or one that has no such split: the reason lists
+ * those to choose from), NOTFOUND, IO, BADDATA (csv: no such columns), TOOBIG, NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err dataset_open(const char *spec, enum dataset_split split,
                                             struct dataset **ret_dataset, struct reason *why);
 void dataset_close(struct dataset *d); /* fine with NULL */
@@ -51,9 +80,18 @@ void dataset_close(struct dataset *d); /* fine with NULL */
 DIFFUSE_MUST_CHECK diffuse_err dataset_next(struct dataset *d, struct dataset_row *ret_row,
                                             bool *ret_more, struct reason *why);
 
-/* The labels that the kind itself fixes, in id order (ag_news); NULL where the rows decide (tsv).
- */
+/* The labels that the kind itself fixes, in id order; NULL where the rows decide. */
 const char *const *dataset_labels(const struct dataset *d, uint32_t *ret_n);
+
+/* What suits a kind; it is for the caller to follow. */
+struct dataset_defaults {
+    const char *tokenizer; /* "wordpiece", "symbol" or "byte"; static text */
+    uint32_t max_length;   /* tokens; 0: no opinion */
+};
+
+/* Of spec's kind: byte and 4000 for lra_text, symbol and 2048 for lra_listops, wordpiece and 0 for
+ * all others, and where there is no such kind. */
+struct dataset_defaults dataset_defaults(const char *spec);
 
 void dataset_stats(const struct dataset *d, struct dataset_stats *ret_stats);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/data/bytebuf.h"
 #include "model/data/csvfile.h"
 #include "model/data/dataset_kind.h"
 #include "model/data/split_path.h"
@@ -11,8 +12,7 @@ static const char *const labels[] = {"World", "Sports", "Business", "Sci/Tech"};
 
 struct ag_news {
     struct csvfile *file;
-    char *text; /* title and description joined */
-    size_t cap;
+    struct bytebuf text; /* title and description joined */
 };
 
 static void close_files(void *state) {
@@ -21,21 +21,20 @@ static void close_files(void *state) {
     if (!s)
         return;
     csvfile_close(s->file);
-    free(s->text);
+    bytebuf_done(&s->text);
     free(s);
 }
 
 static diffuse_err open_files(const char *path, enum dataset_split split, void **ret_state,
                               struct reason *why) {
-    static const char *const names[] = {
-        [DATASET_TRAIN] = "train.csv", [DATASET_TEST] = "test.csv", [DATASET_VALID] = "valid.csv"};
     struct ag_news *s = calloc(1, sizeof *s);
     char *file = NULL;
     diffuse_err e;
 
     if (!s)
         return reason_set(why, DIFFUSE_NOMEM, "%s: out of memory", path);
-    if ((e = split_path_join(path, names[split], &file, why)) ||
+    if ((e = split_path_need_folder(path, "train.csv and test.csv", why)) ||
+        (e = split_path_find(path, split, "", ".csv", &file, why)) ||
         (e = csvfile_open(file, &s->file, why))) {
         free(file);
         close_files(s);
@@ -50,19 +49,14 @@ static diffuse_err open_files(const char *path, enum dataset_split split, void *
 static diffuse_err join(struct ag_news *s, const struct csvfile_field *title,
                         const struct csvfile_field *description, size_t *ret_len) {
     size_t gap = title->len > 0, len = title->len + gap + description->len;
+    diffuse_err e;
 
-    if (len + 1 > s->cap) {
-        char *text = realloc(s->text, 2 * (len + 1));
-
-        if (!text)
-            return DIFFUSE_NOMEM;
-        s->text = text;
-        s->cap = 2 * (len + 1);
-    }
-    memcpy(s->text, title->bytes, title->len);
+    if ((e = bytebuf_fit(&s->text, len)))
+        return e;
+    memcpy(s->text.bytes, title->bytes, title->len);
     if (gap)
-        s->text[title->len] = ' ';
-    memcpy(s->text + title->len + gap, description->bytes, description->len + 1);
+        s->text.bytes[title->len] = ' ';
+    memcpy(s->text.bytes + title->len + gap, description->bytes, description->len + 1);
     *ret_len = len;
     return DIFFUSE_OK;
 }
@@ -94,7 +88,7 @@ static diffuse_err next_row(void *state, struct dataset_row *ret_row, enum datas
         return reason_set(why, e, "%s: out of memory for a row",
                           gzfile_path(csvfile_gzfile(s->file)));
     ret_row->label = labels[class[0] - '1'];
-    ret_row->text = s->text;
+    ret_row->text = s->text.bytes;
     *ret_got = DATASET_ROW;
     return DIFFUSE_OK;
 }
@@ -114,6 +108,7 @@ static void progress(const void *state, uint64_t *ret_read, uint64_t *ret_total)
 const struct dataset_kind dataset_ag_news = {.name = "ag_news",
                                              .labels = labels,
                                              .n_labels = 4,
+                                             .splits = DATASET_LABELLED_SPLITS,
                                              .open = open_files,
                                              .next = next_row,
                                              .file = current_file,

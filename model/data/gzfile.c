@@ -9,18 +9,26 @@
 
 #include "proto/limits.h"
 
-#define CHUNK (256u * 1024) /* bytes asked of zlib at a time */
+#define CHUNK       (256u * 1024) /* of a large file, or one of unknown size */
+#define SMALL_CHUNK (8u * 1024)   /* the least, for a small file: there may be many thousands */
 
 struct gzfile {
     gzFile stream;
     char *path;
     uint64_t bytes_total;
+    unsigned chunk; /* bytes asked of zlib at a time */
     uint64_t line_number;
     char *buffer; /* (cap + 1): room for a NUL */
     size_t cap;
     size_t start, end; /* bytes not yet handed out */
     bool eof;
 };
+
+static unsigned chunk_for(uint64_t bytes_total) {
+    if (bytes_total == 0 || bytes_total >= CHUNK)
+        return CHUNK;
+    return bytes_total < SMALL_CHUNK ? SMALL_CHUNK : (unsigned)bytes_total + 1;
+}
 
 static diffuse_err open_stream(struct gzfile *f, struct reason *why) {
     struct stat st;
@@ -38,7 +46,8 @@ static diffuse_err open_stream(struct gzfile *f, struct reason *why) {
     if (stat(f->path, &st) || S_ISDIR(st.st_mode))
         return reason_set(why, DIFFUSE_IO, "%s: a folder; expected a file", f->path);
     f->bytes_total = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
-    (void)gzbuffer(f->stream, CHUNK);
+    f->chunk = chunk_for(f->bytes_total);
+    (void)gzbuffer(f->stream, f->chunk);
     return DIFFUSE_OK;
 }
 
@@ -78,12 +87,12 @@ static diffuse_err make_room(struct gzfile *f, struct reason *why) {
         f->end -= f->start;
         f->start = 0;
     }
-    if (f->cap - f->end >= CHUNK)
+    if (f->cap - f->end >= f->chunk)
         return DIFFUSE_OK;
     if (f->end > LIMIT_ROW_BYTES)
-        return reason_set(why, DIFFUSE_TOOBIG, "%s:%llu: line over %u bytes", f->path,
+        return reason_set(why, DIFFUSE_TOOBIG, "%s:%llu: row over %u bytes", f->path,
                           (unsigned long long)f->line_number + 1, LIMIT_ROW_BYTES);
-    cap = 2 * f->cap + CHUNK;
+    cap = 2 * f->cap + f->chunk;
     buffer = realloc(f->buffer, cap + 1);
     if (!buffer)
         return reason_set(why, DIFFUSE_NOMEM, "%s: out of memory for a line", f->path);
@@ -99,7 +108,7 @@ static diffuse_err fill(struct gzfile *f, struct reason *why) {
 
     if (e)
         return e;
-    got = gzread(f->stream, f->buffer + f->end, CHUNK);
+    got = gzread(f->stream, f->buffer + f->end, f->chunk);
     text = gzerror(f->stream, &code);
     if (got >= 0 && (code == Z_OK || (code == Z_BUF_ERROR && got > 0))) {
         f->end += (size_t)got;
@@ -124,7 +133,7 @@ static diffuse_err hand_out(struct gzfile *f, size_t len, const char **ret_line,
     char *line = f->buffer + f->start;
 
     if (len > LIMIT_ROW_BYTES)
-        return reason_set(why, DIFFUSE_TOOBIG, "%s:%llu: line over %u bytes", f->path,
+        return reason_set(why, DIFFUSE_TOOBIG, "%s:%llu: row over %u bytes", f->path,
                           (unsigned long long)f->line_number + 1, LIMIT_ROW_BYTES);
     f->start += len < f->end - f->start ? len + 1 : len;
     if (len > 0 && line[len - 1] == '\r')
@@ -158,6 +167,20 @@ diffuse_err gzfile_line(struct gzfile *f, const char **ret_line, size_t *ret_len
         if ((e = fill(f, why)))
             return e;
     }
+}
+
+diffuse_err gzfile_whole(struct gzfile *f, char **ret_bytes, size_t *ret_len, struct reason *why) {
+    diffuse_err e;
+
+    while (!f->eof)
+        if ((e = fill(f, why)))
+            return e;
+    if (f->end > LIMIT_ROW_BYTES)
+        return reason_set(why, DIFFUSE_TOOBIG, "%s: over %u bytes", f->path, LIMIT_ROW_BYTES);
+    f->buffer[f->end] = 0;
+    *ret_bytes = f->buffer;
+    *ret_len = f->end;
+    return DIFFUSE_OK;
 }
 
 const char *gzfile_path(const struct gzfile *f) {

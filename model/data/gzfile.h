@@ -28,6 +28,11 @@ void gzfile_close(struct gzfile *f); /* fine with NULL */
 DIFFUSE_MUST_CHECK diffuse_err gzfile_line(struct gzfile *f, const char **ret_line, size_t *ret_len,
                                            bool *ret_more, struct reason *why);
 
+/* All of a file that was just opened, as it is, with a NUL behind it; borrowed until gzfile_close,
+ * and the caller may change it. Errors: those of gzfile_line; TOOBIG over LIMIT_ROW_BYTES. */
+DIFFUSE_MUST_CHECK diffuse_err gzfile_whole(struct gzfile *f, char **ret_bytes, size_t *ret_len,
+                                            struct reason *why);
+
 const char *gzfile_path(const struct gzfile *f);     /* as opened, borrowed */
 uint64_t gzfile_line_number(const struct gzfile *f); /* of the line last handed out, from 1 */
 

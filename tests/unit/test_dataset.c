@@ -5,130 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include "model/data/dataset.h"
 #include "proto/limits.h"
+#include "tests/lib/dataset_files.h"
 
 #include "cmocka.h"
-
-static char folder[64];
-
-static int make_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/test_dataset.XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -r -- '%s'", folder);
-    return system(command);
-}
-
-static char *path_of(const char *name) {
-    static char path[512];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static void write_file(const char *name, const void *bytes, size_t len) {
-    FILE *f = fopen(path_of(name), "wb");
-
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, len, f), len);
-    assert_int_equal(fclose(f), 0);
-}
-
-static void write_text(const char *name, const char *text) {
-    write_file(name, text, strlen(text));
-}
-
-static void write_gzip(const char *name, const char *text) {
-    gzFile f = gzopen(path_of(name), "wb");
-
-    assert_non_null(f);
-    assert_int_equal(gzwrite(f, text, (unsigned)strlen(text)), strlen(text));
-    assert_int_equal(gzclose(f), Z_OK);
-}
-
-static struct dataset *opened(const char *kind, const char *name, enum dataset_split split) {
-    char spec[600];
-    struct dataset *d = NULL;
-    struct reason why = {""};
-
-    snprintf(spec, sizeof spec, "%s:%s", kind, name[0] ? path_of(name) : folder);
-    if (dataset_open(spec, split, &d, &why))
-        fail_msg("%s", why.text);
-    return d;
-}
-
-static void expect_row(struct dataset *d, uint64_t line, const char *label, const char *text) {
-    struct dataset_row row;
-    struct reason why = {""};
-    bool more = false;
-
-    if (dataset_next(d, &row, &more, &why))
-        fail_msg("%s", why.text);
-    assert_true(more);
-    assert_string_equal(row.label, label);
-    assert_int_equal(row.len, strlen(text));
-    assert_memory_equal(row.text, text, row.len);
-    assert_int_equal(row.line, line);
-}
-
-static void expect_end(struct dataset *d) {
-    struct dataset_row row = {.line = 77};
-    struct reason why = {""};
-    bool more = true;
-
-    for (unsigned i = 0; i < 2; i++) { /* and it stays the end */
-        assert_int_equal(dataset_next(d, &row, &more, &why), DIFFUSE_OK);
-        assert_false(more);
-        assert_int_equal(row.line, 77);
-    }
-}
-
-static diffuse_err drain(struct dataset *d, struct reason *why) {
-    struct dataset_row row;
-    bool more = true;
-    diffuse_err e = DIFFUSE_OK;
-
-    while (!e && more)
-        e = dataset_next(d, &row, &more, why);
-    return e;
-}
-
-static void expect_bad(struct dataset *d, uint64_t bad_rows, const char *first) {
-    struct dataset_stats stats;
-
-    dataset_stats(d, &stats);
-    assert_int_equal(stats.bad_rows, bad_rows);
-    if (!strstr(stats.first_bad, first))
-        fail_msg("'%s' does not say '%s'", stats.first_bad, first);
-}
 
 static void ag_news_reads_quotes(void **state) {
     struct dataset *d;
 
     (void)state;
-    write_text("train.csv", "\"3\",\"Title, one\",\"He said \"\"no\"\".\"\n"
-                            "\n"
-                            "\"1\",\"\",\"two\nlines, \"\"and\"\"\n\nmore\"\r\n"
-                            "  \n"
-                            "4,plain,fields are fine\r\n"
-                            "\"2\",\"x\",\"a\\b #39;s &lt;b&gt;\"");
-    d = opened("ag_news", "", DATASET_TRAIN);
-    expect_row(d, 1, "Business", "Title, one He said \"no\".");
-    expect_row(d, 3, "World", "two\nlines, \"and\"\n\nmore");
-    expect_row(d, 8, "Sci/Tech", "plain fields are fine");
-    expect_row(d, 9, "Sports", "x a\\b #39;s &lt;b&gt;");
-    expect_end(d);
-    expect_bad(d, 0, "");
+    dataset_files_text("train.csv", "\"3\",\"Title, one\",\"He said \"\"no\"\".\"\n"
+                                    "\n"
+                                    "\"1\",\"\",\"two\nlines, \"\"and\"\"\n\nmore\"\r\n"
+                                    "  \n"
+                                    "4,plain,fields are fine\r\n"
+                                    "\"2\",\"x\",\"a\\b #39;s &lt;b&gt;\"");
+    d = dataset_files_open("ag_news", "", DATASET_TRAIN);
+    dataset_files_row(d, 1, "Business", "Title, one He said \"no\".");
+    dataset_files_row(d, 3, "World", "two\nlines, \"and\"\n\nmore");
+    dataset_files_row(d, 8, "Sci/Tech", "plain fields are fine");
+    dataset_files_row(d, 9, "Sports", "x a\\b #39;s &lt;b&gt;");
+    dataset_files_end(d);
+    dataset_files_bad(d, 0, "");
     dataset_close(d);
 }
 
@@ -139,15 +40,15 @@ static void ag_news_names_its_labels(void **state) {
     uint32_t n;
 
     (void)state;
-    write_text("test.csv", "\"1\",\"a\",\"b\"\n");
-    d = opened("ag_news", "", DATASET_TEST);
+    dataset_files_text("test.csv", "\"1\",\"a\",\"b\"\n");
+    d = dataset_files_open("ag_news", "", DATASET_TEST);
     labels = dataset_labels(d, &n);
     assert_int_equal(n, 4);
     for (unsigned i = 0; i < 4; i++)
         assert_string_equal(labels[i], expected[i]);
     dataset_close(d);
-    write_text("plain.tsv", "a\tb\n");
-    d = opened("tsv", "plain.tsv", DATASET_TRAIN);
+    dataset_files_text("plain.tsv", "a\tb\n");
+    d = dataset_files_open("tsv", "plain.tsv", DATASET_TRAIN);
     assert_null(dataset_labels(d, &n));
     assert_int_equal(n, 0);
     dataset_close(d);
@@ -177,16 +78,16 @@ static void ag_news_passes_over_bad_rows(void **state) {
 
         snprintf(text, sizeof text,
                  "\"1\",\"good\",\"row\"\n%s\n\"3\",\"x\",\"x\"\n\"2\",\"y\",\"z\"\n", bad[i].row);
-        write_text("train.csv", text);
-        d = opened("ag_news", "", DATASET_TRAIN);
-        expect_row(d, 1, "World", "good row");
+        dataset_files_text("train.csv", text);
+        d = dataset_files_open("ag_news", "", DATASET_TRAIN);
+        dataset_files_row(d, 1, "World", "good row");
         if (lines == 1)
-            expect_row(d, 3, "Business", "x x");
+            dataset_files_row(d, 3, "Business", "x x");
         else /* the quote of the next row closed the open one: that line is lost, too */
-            expect_bad(d, 0, "");
-        expect_row(d, lines == 1 ? 4 : 5, "Sports", "y z");
-        expect_end(d);
-        expect_bad(d, 1, bad[i].why);
+            dataset_files_bad(d, 0, "");
+        dataset_files_row(d, lines == 1 ? 4 : 5, "Sports", "y z");
+        dataset_files_end(d);
+        dataset_files_bad(d, 1, bad[i].why);
         dataset_close(d);
     }
 }
@@ -195,11 +96,11 @@ static void ag_news_notices_an_open_quote_at_the_end(void **state) {
     struct dataset *d;
 
     (void)state;
-    write_text("train.csv", "\"1\",\"a\",\"b\"\n\"2\",\"c\",\"d\ne\nf\n");
-    d = opened("ag_news", "", DATASET_TRAIN);
-    expect_row(d, 1, "World", "a b");
-    expect_end(d);
-    expect_bad(d, 1, ":2: a quoted field that never ends");
+    dataset_files_text("train.csv", "\"1\",\"a\",\"b\"\n\"2\",\"c\",\"d\ne\nf\n");
+    d = dataset_files_open("ag_news", "", DATASET_TRAIN);
+    dataset_files_row(d, 1, "World", "a b");
+    dataset_files_end(d);
+    dataset_files_bad(d, 1, ":2: a quoted field that never ends");
     dataset_close(d);
 }
 
@@ -209,19 +110,19 @@ static void nul_bytes_are_bad_rows(void **state) {
     struct dataset *d;
 
     (void)state;
-    write_file("train.csv", csv, sizeof csv - 1);
-    d = opened("ag_news", "", DATASET_TRAIN);
-    expect_row(d, 1, "World", "a b");
-    expect_row(d, 3, "Sports", "c d");
-    expect_end(d);
-    expect_bad(d, 1, "train.csv:2: a NUL byte");
+    dataset_files_write("train.csv", csv, sizeof csv - 1);
+    d = dataset_files_open("ag_news", "", DATASET_TRAIN);
+    dataset_files_row(d, 1, "World", "a b");
+    dataset_files_row(d, 3, "Sports", "c d");
+    dataset_files_end(d);
+    dataset_files_bad(d, 1, "train.csv:2: a NUL byte");
     dataset_close(d);
-    write_file("nul.tsv", tsv, sizeof tsv - 1);
-    d = opened("tsv", "nul.tsv", DATASET_TRAIN);
-    expect_row(d, 1, "a", "b");
-    expect_row(d, 3, "f", "g");
-    expect_end(d);
-    expect_bad(d, 1, "nul.tsv:2: a NUL byte");
+    dataset_files_write("nul.tsv", tsv, sizeof tsv - 1);
+    d = dataset_files_open("tsv", "nul.tsv", DATASET_TRAIN);
+    dataset_files_row(d, 1, "a", "b");
+    dataset_files_row(d, 3, "f", "g");
+    dataset_files_end(d);
+    dataset_files_bad(d, 1, "nul.tsv:2: a NUL byte");
     dataset_close(d);
 }
 
@@ -229,13 +130,14 @@ static void tsv_reads_lines(void **state) {
     struct dataset *d;
 
     (void)state;
-    write_text("a.tsv", "\xef\xbb\xbfup\tone two\r\n\r\n\ndown\ta\tb \xc3\xa9\nnone\nup\tlast");
-    d = opened("tsv", "a.tsv", DATASET_TEST);
-    expect_row(d, 1, "up", "one two");
-    expect_row(d, 4, "down", "a\tb \xc3\xa9");
-    expect_row(d, 6, "up", "last");
-    expect_end(d);
-    expect_bad(d, 1, "a.tsv:5: no TAB; expected label TAB text");
+    dataset_files_text("a.tsv",
+                       "\xef\xbb\xbfup\tone two\r\n\r\n\ndown\ta\tb \xc3\xa9\nnone\nup\tlast");
+    d = dataset_files_open("tsv", "a.tsv", DATASET_TEST);
+    dataset_files_row(d, 1, "up", "one two");
+    dataset_files_row(d, 4, "down", "a\tb \xc3\xa9");
+    dataset_files_row(d, 6, "up", "last");
+    dataset_files_end(d);
+    dataset_files_bad(d, 1, "a.tsv:5: no TAB; expected label TAB text");
     dataset_close(d);
 }
 
@@ -248,11 +150,11 @@ static void tsv_checks_labels(void **state) {
     longest[LIMIT_LABEL_BYTES + 1] = 0;
     snprintf(text, sizeof text, "\tempty\n%s\ttoo long\na\x01\tcontrol\n\xff\tbytes\n%s\tfits\n",
              longest, longest + 1);
-    write_text("labels.tsv", text);
-    d = opened("tsv", "labels.tsv", DATASET_TRAIN);
-    expect_row(d, 5, longest + 1, "fits");
-    expect_end(d);
-    expect_bad(d, 4, "labels.tsv:1: the label is empty");
+    dataset_files_text("labels.tsv", text);
+    d = dataset_files_open("tsv", "labels.tsv", DATASET_TRAIN);
+    dataset_files_row(d, 5, longest + 1, "fits");
+    dataset_files_end(d);
+    dataset_files_bad(d, 4, "labels.tsv:1: the label is empty");
     dataset_close(d);
 }
 
@@ -260,22 +162,22 @@ static void tsv_finds_the_split_in_a_folder(void **state) {
     struct dataset *d;
 
     (void)state;
-    assert_int_equal(mkdir(path_of("set"), 0700), 0);
-    write_text("set/train.tsv", "a\ttrain\n");
-    write_text("set/test.tsv", "a\ttest\n");
-    write_gzip("set/valid.tsv.gz", "a\tvalid\n");
-    d = opened("tsv", "set", DATASET_TRAIN);
-    expect_row(d, 1, "a", "train");
+    dataset_files_folder("set");
+    dataset_files_text("set/train.tsv", "a\ttrain\n");
+    dataset_files_text("set/test.tsv", "a\ttest\n");
+    dataset_files_gzip("set/valid.tsv.gz", "a\tvalid\n");
+    d = dataset_files_open("tsv", "set", DATASET_TRAIN);
+    dataset_files_row(d, 1, "a", "train");
     dataset_close(d);
-    d = opened("tsv", "set/", DATASET_TEST);
-    expect_row(d, 1, "a", "test");
+    d = dataset_files_open("tsv", "set/", DATASET_TEST);
+    dataset_files_row(d, 1, "a", "test");
     dataset_close(d);
-    d = opened("tsv", "set", DATASET_VALID);
-    expect_row(d, 1, "a", "valid");
+    d = dataset_files_open("tsv", "set", DATASET_VALID);
+    dataset_files_row(d, 1, "a", "valid");
     dataset_close(d);
-    write_text("set/val.tsv", "a\tval\n");
-    d = opened("tsv", "set", DATASET_VALID);
-    expect_row(d, 1, "a", "val");
+    dataset_files_text("set/val.tsv", "a\tval\n");
+    d = dataset_files_open("tsv", "set", DATASET_VALID);
+    dataset_files_row(d, 1, "a", "val");
     dataset_close(d);
 }
 
@@ -299,12 +201,12 @@ static void gzip_is_read_alike(void **state) {
     struct reason why = {""};
 
     (void)state;
-    write_gzip("big.tsv.gz", text);
+    dataset_files_gzip("big.tsv.gz", text);
     for (unsigned i = 0; i < 2; i++) { /* by its name, and by the name without .gz */
-        struct dataset *d = opened("tsv", i ? "big.tsv" : "big.tsv.gz", DATASET_TRAIN);
-        assert_int_equal(drain(d, &why), DIFFUSE_OK);
+        struct dataset *d = dataset_files_open("tsv", i ? "big.tsv" : "big.tsv.gz", DATASET_TRAIN);
+        assert_int_equal(dataset_files_drain(d, &why), DIFFUSE_OK);
         dataset_stats(d, &stats);
-        assert_int_equal(stat(path_of("big.tsv.gz"), &st), 0);
+        assert_int_equal(stat(dataset_files_path("big.tsv.gz"), &st), 0);
         assert_int_equal(stats.rows, 2000);
         assert_int_equal(stats.bytes_total, st.st_size);
         assert_int_equal(stats.bytes_read, st.st_size);
@@ -321,8 +223,8 @@ static void truncated_gzip_is_an_error(void **state) {
     size_t len;
 
     (void)state;
-    write_gzip("whole.gz", text);
-    f = fopen(path_of("whole.gz"), "rb");
+    dataset_files_gzip("whole.gz", text);
+    f = fopen(dataset_files_path("whole.gz"), "rb");
     assert_non_null(f);
     len = fread(bytes, 1, sizeof bytes, f);
     fclose(f);
@@ -330,19 +232,20 @@ static void truncated_gzip_is_an_error(void **state) {
         struct dataset *d;
         struct reason why = {""};
 
-        write_file("cut.gz", bytes, cut);
-        d = opened("tsv", "cut.gz", DATASET_TRAIN);
-        if (drain(d, &why) != DIFFUSE_IO || !strstr(why.text, "cut.gz: gzip data ends early"))
+        dataset_files_write("cut.gz", bytes, cut);
+        d = dataset_files_open("tsv", "cut.gz", DATASET_TRAIN);
+        if (dataset_files_drain(d, &why) != DIFFUSE_IO ||
+            !strstr(why.text, "cut.gz: gzip data ends early"))
             fail_msg("cut at %zu of %zu: '%s'", cut, len, why.text);
         dataset_close(d);
     }
     bytes[len / 2] ^= 0x55;
-    write_file("bent.gz", bytes, len);
+    dataset_files_write("bent.gz", bytes, len);
     {
-        struct dataset *d = opened("tsv", "bent.gz", DATASET_TRAIN);
+        struct dataset *d = dataset_files_open("tsv", "bent.gz", DATASET_TRAIN);
         struct reason why = {""};
 
-        assert_int_equal(drain(d, &why), DIFFUSE_IO);
+        assert_int_equal(dataset_files_drain(d, &why), DIFFUSE_IO);
         assert_non_null(strstr(why.text, "bent.gz"));
         dataset_close(d);
     }
@@ -354,8 +257,8 @@ static void what_is_not_there_is_named(void **state) {
         const char *spec, *part;
         diffuse_err e;
     } cases[] = {
-        {"nonsense", "KIND one of ag_news, tsv", DIFFUSE_INVAL},
-        {"imdbx:/tmp", "KIND one of ag_news, tsv", DIFFUSE_INVAL},
+        {"nonsense", "KIND one of ag_news, imdb", DIFFUSE_INVAL},
+        {"imdbx:/tmp", "KIND one of ag_news, imdb", DIFFUSE_INVAL},
         {"ag_news", "expected KIND:PATH", DIFFUSE_INVAL},
         {":x", "expected KIND:PATH", DIFFUSE_INVAL},
         {"tsv:", "path is empty", DIFFUSE_INVAL},
@@ -378,23 +281,22 @@ static void what_is_not_there_is_named(void **state) {
 }
 
 static void a_folder_without_the_split_is_named(void **state) {
-    char spec[600];
-    struct dataset *d = NULL;
-    struct reason why = {""};
-
     (void)state;
-    assert_int_equal(mkdir(path_of("empty"), 0700), 0);
-    snprintf(spec, sizeof spec, "ag_news:%s", path_of("empty"));
-    assert_int_equal(dataset_open(spec, DATASET_TEST, &d, &why), DIFFUSE_NOTFOUND);
-    assert_non_null(strstr(why.text, "empty/test.csv: no such file"));
-    snprintf(spec, sizeof spec, "tsv:%s", path_of("empty"));
-    assert_int_equal(dataset_open(spec, DATASET_VALID, &d, &why), DIFFUSE_NOTFOUND);
-    assert_null(d);
+    dataset_files_folder("empty");
+    dataset_files_refused("ag_news", "empty", DATASET_TEST, DIFFUSE_NOTFOUND,
+                          "empty/test.csv: no such file, nor with .gz");
+    dataset_files_refused("tsv", "empty", DATASET_VALID, DIFFUSE_NOTFOUND,
+                          "empty/val.tsv: no such file, nor with .gz; nor valid.tsv");
+    dataset_files_refused("jsonl", "empty", DATASET_UNLABELLED, DIFFUSE_NOTFOUND,
+                          "empty/unlabelled.jsonl: no such file");
+    dataset_files_refused("lra_listops", "empty", DATASET_VALID, DIFFUSE_NOTFOUND,
+                          "empty/basic_val.tsv: no such file, nor with .gz; nor basic_valid.tsv");
+    dataset_files_refused("imdb", "empty", DATASET_TRAIN, DIFFUSE_NOTFOUND, "empty/train/neg: No");
 }
 
 /* rows rows, every step-th of them bad from row first on. */
 static void write_rows(unsigned rows, unsigned first, unsigned step) {
-    FILE *f = fopen(path_of("rows.tsv"), "w");
+    FILE *f = fopen(dataset_files_path("rows.tsv"), "w");
 
     assert_non_null(f);
     for (unsigned i = 0; i < rows; i++)
@@ -413,10 +315,10 @@ static void few_bad_rows_are_borne(void **state) {
         struct dataset *d;
 
         write_rows(cases[i].rows, cases[i].first, cases[i].step);
-        d = opened("tsv", "rows.tsv", DATASET_TRAIN);
-        if (drain(d, &why))
+        d = dataset_files_open("tsv", "rows.tsv", DATASET_TRAIN);
+        if (dataset_files_drain(d, &why))
             fail_msg("%s", why.text);
-        expect_bad(d, cases[i].bad, "rows.tsv:");
+        dataset_files_bad(d, cases[i].bad, "rows.tsv:");
         dataset_close(d);
     }
 }
@@ -427,8 +329,8 @@ static void many_bad_rows_end_the_reading(void **state) {
 
     (void)state;
     write_rows(2000, 49, 50);
-    d = opened("tsv", "rows.tsv", DATASET_TRAIN);
-    assert_int_equal(drain(d, &why), DIFFUSE_BADDATA);
+    d = dataset_files_open("tsv", "rows.tsv", DATASET_TRAIN);
+    assert_int_equal(dataset_files_drain(d, &why), DIFFUSE_BADDATA);
     assert_non_null(strstr(why.text, "11 of 550 rows are bad"));
     assert_non_null(strstr(why.text, "rows.tsv:50: no TAB"));
     dataset_close(d);
@@ -437,7 +339,7 @@ static void many_bad_rows_end_the_reading(void **state) {
 static void a_row_has_a_limit(void **state) {
     struct dataset *d;
     struct reason why = {""};
-    gzFile f = gzopen(path_of("bomb.tsv.gz"), "wb1");
+    gzFile f = gzopen(dataset_files_path("bomb.tsv.gz"), "wb1");
     static char zeros[1 << 20];
 
     (void)state;
@@ -447,9 +349,9 @@ static void a_row_has_a_limit(void **state) {
     for (unsigned i = 0; i < LIMIT_ROW_BYTES / sizeof zeros + 1; i++)
         assert_int_equal(gzwrite(f, zeros, sizeof zeros), sizeof zeros);
     gzclose(f);
-    d = opened("tsv", "bomb.tsv", DATASET_TRAIN);
-    assert_int_equal(drain(d, &why), DIFFUSE_TOOBIG);
-    assert_non_null(strstr(why.text, "bomb.tsv.gz:2: line over 67108864 bytes"));
+    d = dataset_files_open("tsv", "bomb.tsv", DATASET_TRAIN);
+    assert_int_equal(dataset_files_drain(d, &why), DIFFUSE_TOOBIG);
+    assert_non_null(strstr(why.text, "bomb.tsv.gz:2: row over 67108864 bytes"));
     dataset_close(d);
 }
 
@@ -457,14 +359,14 @@ static void an_empty_file_has_no_rows(void **state) {
     struct dataset *d;
 
     (void)state;
-    write_text("none.tsv", "");
-    d = opened("tsv", "none.tsv", DATASET_TRAIN);
-    expect_end(d);
+    dataset_files_text("none.tsv", "");
+    d = dataset_files_open("tsv", "none.tsv", DATASET_TRAIN);
+    dataset_files_end(d);
     dataset_close(d);
-    write_text("train.csv", "\n\r\n");
-    d = opened("ag_news", "", DATASET_TRAIN);
-    expect_end(d);
-    expect_bad(d, 0, "");
+    dataset_files_text("train.csv", "\n\r\n");
+    d = dataset_files_open("ag_news", "", DATASET_TRAIN);
+    dataset_files_end(d);
+    dataset_files_bad(d, 0, "");
     dataset_close(d);
 }
 
@@ -487,5 +389,5 @@ int main(void) {
         cmocka_unit_test(a_row_has_a_limit),
         cmocka_unit_test(an_empty_file_has_no_rows),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, dataset_files_make, dataset_files_remove);
 }
