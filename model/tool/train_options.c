@@ -8,21 +8,13 @@
 
 #include "model/train/team.h"
 
-enum kind { KIND_NUMBER, KIND_COUNT, KIND_CHOICE };
-
-/* A row of train.def. */
-static const struct row {
-    const char *name, *help, *choice;
-    enum kind kind;
-    size_t member;
-    double def, min, max;
-} rows[] = {
+static const struct option_row rows[] = {
 #define MEMBER(field) offsetof(struct train_options, field)
 #define NUMBER(field, name, def, min, max, help)                                                   \
-    {name, help, NULL, KIND_NUMBER, MEMBER(field), def, min, max},
+    {name, help, NULL, OPTION_NUMBER, MEMBER(field), def, min, max},
 #define COUNT(field, name, def, min, max, help)                                                    \
-    {name, help, NULL, KIND_COUNT, MEMBER(field), def, min, max},
-#define CHOICE(field, name, def, help) {name, help, def, KIND_CHOICE, MEMBER(field), 0, 0, 0},
+    {name, help, NULL, OPTION_COUNT, MEMBER(field), def, min, max},
+#define CHOICE(field, name, def, help) {name, help, def, OPTION_CHOICE, MEMBER(field), 0, 0, 0},
 #include "model/tool/train.def"
 #undef NUMBER
 #undef COUNT
@@ -31,13 +23,29 @@ static const struct row {
 
 #define ROWS (sizeof rows / sizeof *rows)
 
-enum { KEY_FIRST_ROW = 0x400, KEY_TEST = 0x300, KEY_VOCAB, KEY_TYPE, KEY_THREADS, KEY_PAPER };
+static const struct option_table table = {rows, ROWS};
+
+_Static_assert(ROWS <= 64, "train_options.given has a bit a row");
+
+enum {
+    KEY_FIRST_ROW = 0x400,
+    KEY_TEST = 0x300,
+    KEY_VOCAB,
+    KEY_TYPE,
+    KEY_THREADS,
+    KEY_PAPER,
+    KEY_INIT
+};
 
 static const struct argp_option fixed[] = {
     {"data", 'd', "KIND:PATH", 0, "Training rows (required)", -2},
     {"test", KEY_TEST, "KIND:PATH", 0, "Test rows, scored after each epoch and at the end", -2},
     {"out", 'o', "DIR", 0, "Folder for the checkpoint and the records (required)", -2},
     {"vocab", KEY_VOCAB, "FILE", 0, "vocab.txt to use instead of training one", -2},
+    {"init", KEY_INIT, "FILE", 0,
+     "Checkpoint to start from: vocabulary, architecture and weights; the classifier starts anew "
+     "where the labels differ",
+     -2},
     {"type", KEY_TYPE, "f32|f16|bf16", 0, "Number type in the checkpoint (f32)", -2},
     {"threads", KEY_THREADS, "N", 0, "Threads (one a core)", -2},
     {"quiet", 'q', 0, 0, "No progress", -2},
@@ -46,41 +54,6 @@ static const struct argp_option fixed[] = {
 };
 
 #define FIXED (sizeof fixed / sizeof *fixed)
-
-static void *member(struct train_options *o, const struct row *r) {
-    return (char *)o + r->member;
-}
-
-static void set_row(struct train_options *o, const struct row *r, double value, const char *text) {
-    switch (r->kind) {
-    case KIND_NUMBER:
-        *(double *)member(o, r) = value;
-        return;
-    case KIND_COUNT:
-        *(uint64_t *)member(o, r) = (uint64_t)value;
-        return;
-    case KIND_CHOICE:
-        *(const char **)member(o, r) = text;
-        return;
-    }
-}
-
-static void parse_row(struct train_options *o, const struct row *r, const char *arg,
-                      struct argp_state *state) {
-    char *end;
-    double value;
-
-    if (r->kind == KIND_CHOICE) {
-        set_row(o, r, 0, arg);
-        return;
-    }
-    value = strtod(arg, &end);
-    if (end == arg || *end || !(value >= r->min && value <= r->max) ||
-        (r->kind == KIND_COUNT && value != (double)(uint64_t)value))
-        argp_error(state, "--%s is \"%s\", expected %s from %g to %g", r->name, arg,
-                   r->kind == KIND_COUNT ? "a whole number" : "a number", r->min, r->max);
-    set_row(o, r, value, NULL);
-}
 
 /* The paper's hyper-parameters; what follows on the command line still changes them. */
 static void set_paper(struct train_options *o) {
@@ -113,7 +86,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     struct train_options *o = state->input;
 
     if (key >= KEY_FIRST_ROW && key < KEY_FIRST_ROW + (int)ROWS) {
-        parse_row(o, &rows[key - KEY_FIRST_ROW], arg, state);
+        option_table_parse(&table, (size_t)(key - KEY_FIRST_ROW), o, arg, state);
+        o->given |= UINT64_C(1) << (key - KEY_FIRST_ROW);
         return 0;
     }
     switch (key) {
@@ -128,6 +102,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     case KEY_VOCAB:
         o->vocab = arg;
+        return 0;
+    case KEY_INIT:
+        o->init = arg;
         return 0;
     case KEY_TYPE:
         parse_type(o, arg, state);
@@ -159,17 +136,17 @@ void train_options_parse(int argc, char **argv, struct train_options *ret_option
 
     memcpy(options, fixed, sizeof fixed);
     options[FIXED] = (struct argp_option){.doc = "Hyper-parameters:", .group = 1};
-    for (size_t i = 0; i < ROWS; i++)
-        options[FIXED + 1 + i] =
-            (struct argp_option){.name = rows[i].name,
-                                 .key = KEY_FIRST_ROW + (int)i,
-                                 .arg = rows[i].kind == KIND_CHOICE ? "NAME" : "N",
-                                 .doc = rows[i].help,
-                                 .group = 1};
+    option_table_argp(&table, KEY_FIRST_ROW, 1, options + FIXED + 1);
     *ret_options = (struct train_options){.threads = team_cores()};
-    for (size_t i = 0; i < ROWS; i++)
-        set_row(ret_options, &rows[i], rows[i].def, rows[i].choice);
+    option_table_defaults(&table, ret_options);
     argp_parse(&argp, argc, argv, 0, NULL, ret_options);
+}
+
+bool train_options_given(const struct train_options *o, const char *name) {
+    for (size_t i = 0; i < ROWS; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return o->given >> i & 1;
+    return false;
 }
 
 static diffuse_err parse_offsets(const char *text, struct net_config *c, struct reason *why) {
@@ -309,17 +286,8 @@ diffuse_err train_options_step(const struct train_options *o, struct step_option
 }
 
 json_t *train_options_json(const struct train_options *o) {
-    json_t *all = json_object();
+    json_t *all = option_table_json(&table, o);
 
-    for (size_t i = 0; i < ROWS; i++) {
-        const void *at = (const char *)o + rows[i].member;
-        json_t *value = rows[i].kind == KIND_NUMBER ? json_real(*(const double *)at)
-                        : rows[i].kind == KIND_COUNT
-                            ? json_integer((json_int_t) * (const uint64_t *)at)
-                            : json_string(*(const char *const *)at);
-
-        json_object_set_new(all, rows[i].name, value);
-    }
     json_object_set_new(all, "data", json_string(o->data));
     json_object_set_new(all, "test", o->test ? json_string(o->test) : json_null());
     json_object_set_new(all, "threads", json_integer(o->threads));

@@ -10,6 +10,7 @@
 #include "model/ckpt/ckpt.h"
 #include "model/net/config.h"
 #include "model/text/tokenize.h"
+#include "model/tool/option_table.h"
 #include "model/train/sched.h"
 #include "model/train/step.h"
 
@@ -21,7 +22,8 @@ struct train_options {
 #undef NUMBER
 #undef COUNT
 #undef CHOICE
-    const char *data, *test, *out, *vocab;
+    const char *data, *test, *out, *vocab, *init;
+    uint64_t given; /* bit i: row i of train.def was on the command line */
     enum ckpt_type type;
     unsigned threads;
     bool quiet;
@@ -29,6 +31,9 @@ struct train_options {
 
 /* Options of argv over the defaults; a bad one exits with 2 and says what was expected. */
 void train_options_parse(int argc, char **argv, struct train_options *ret_options);
+
+/* Was the row of that name on the command line? */
+bool train_options_given(const struct train_options *o, const char *name);
 
 /* The ids of --brackets into c, by the vocabulary. Errors: INVAL, NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err train_options_brackets(const struct train_options *o,
