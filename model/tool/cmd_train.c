@@ -7,6 +7,7 @@
 #include "model/ckpt/ckpt.h"
 #include "model/tool/commands.h"
 #include "model/tool/say.h"
+#include "model/tool/train_init.h"
 #include "model/tool/train_options.h"
 #include "model/tool/train_record.h"
 #include "model/tool/train_report.h"
@@ -17,6 +18,7 @@
 /* Everything a run owns; run_done frees it in one place. */
 struct run {
     struct train_options o;
+    struct train_init init; /* with --init */
     struct label_set labels;
     struct arena text_arena, net_arena;
     struct tokenizer *tokenizer;
@@ -44,6 +46,7 @@ static void run_done(struct run *r) {
     rows_done(&r->valid);
     rows_done(&r->test);
     label_set_done(&r->labels);
+    train_init_done(&r->init);
     arena_done(&r->net_arena);
     arena_done(&r->text_arena);
 }
@@ -87,8 +90,13 @@ static diffuse_err make_tokenizer(struct run *r) {
                           "--tokenizer is \"%s\", expected wordpiece, symbol or byte",
                           r->o.tokenizer);
     say_progress_start(&progress, "vocabulary", r->o.quiet);
-    e = load_survey(&load, r->o.vocab ? NULL : &options, &r->labels, &vocab, &len, &r->why);
+    e = load_survey(&load, r->o.vocab || r->init.model ? NULL : &options, &r->labels, &vocab, &len,
+                    &r->why);
     say_progress_end(&progress);
+    if (!e && r->init.model) {
+        r->tokenizer = r->init.model->tokenizer;
+        return DIFFUSE_OK;
+    }
     if (!e && r->o.vocab)
         e = read_file(r->o.vocab, &vocab, &len, &r->why);
     if (!e)
@@ -145,6 +153,16 @@ static diffuse_err read_data(struct run *r) {
     return DIFFUSE_OK;
 }
 
+/* The weights of --init over the random ones. */
+static void start_from(struct run *r) {
+    if (!r->init.model)
+        return;
+    if (train_init_weights(&r->init, &r->labels, &r->config, r->weights))
+        train_record_line(&r->record, "all weights are from %s", r->o.init);
+    else
+        train_record_line(&r->record, "weights are from %s, the classifier is new", r->o.init);
+}
+
 static diffuse_err make_model(struct run *r) {
     struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL};
     struct fit_options fit = {.warmup = r->o.warmup,
@@ -160,6 +178,7 @@ static diffuse_err make_model(struct run *r) {
     r->config.vocab = tokenizer_vocab_size(r->tokenizer);
     r->config.labels = r->labels.n;
     if ((e = train_options_brackets(&r->o, r->tokenizer, &r->config, &r->why)) ||
+        (e = train_init_config(&r->init, &r->o, &r->config, &r->why)) ||
         (e = net_config_check(&r->config, &r->why)) ||
         (e = arena_init(&r->net_arena, weights_bytes(&r->config))) ||
         (e = weights_new(&r->net_arena, &r->config, &r->weights)) ||
@@ -167,6 +186,7 @@ static diffuse_err make_model(struct run *r) {
         return e;
     rng_init(&rng, r->o.seed, 0x1217);
     weights_init(r->weights, &r->config, r->o.init_std, &rng);
+    start_from(r);
     if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit)))
         return e;
     return train_record_config(&r->record, &r->o, &r->config, &data, &r->why);
@@ -211,6 +231,8 @@ static diffuse_err write_checkpoint(struct run *r) {
                       .provenance = made ? made : "{}"};
     diffuse_err e;
 
+    if (r->init.model)
+        memcpy(m.parent, r->init.model->id, sizeof m.parent);
     (void)snprintf(path, sizeof path, "%s/model.safetensors", r->o.out);
     e = ckpt_write(path, &m, r->o.type, &r->why);
     free(made);
@@ -328,7 +350,8 @@ int cmd_train(int argc, char **argv) {
     int status;
 
     train_options_parse(argc, argv, &r.o);
-    if ((e = train_record_open(&r.record, r.o.out, r.o.quiet, &r.why)) || (e = read_data(&r)) ||
+    if ((e = train_record_open(&r.record, r.o.out, r.o.quiet, &r.why)) ||
+        (e = train_init_open(&r.init, &r.o, &r.why)) || (e = read_data(&r)) ||
         (e = make_model(&r)) || (e = train_epochs(&r)) || (e = finish(&r)))
         status = say_error(e, &r.why);
     else
