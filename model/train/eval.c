@@ -31,9 +31,11 @@ struct job {
     struct part *part;  /* (team) */
     struct pair *pairs; /* (SLAB_ROWS) of the rows from `from` */
     size_t from, to;
+    eval_row *row; /* NULL: no one asks for logits */
+    void *user;
 };
 
-static void eval_window(struct job *j, struct part *p, size_t from) {
+static diffuse_err eval_window(struct job *j, struct part *p, size_t from) {
     const struct rows_window *rows = &p->window;
     struct net_batch batch = {rows->ids, rows->start, rows->n};
     uint32_t L = j->c->labels;
@@ -42,14 +44,19 @@ static void eval_window(struct job *j, struct part *p, size_t from) {
     for (uint32_t i = 0; i < rows->n; i++) {
         real *logits = p->logits + i * L;
         uint32_t best = 0;
+        diffuse_err e;
         bool hit;
 
+        if (j->row &&
+            (e = j->row(j->user, (unsigned)(p - j->part), from + i, logits, rows->label[i])))
+            return e;
         for (uint32_t k = 1; k < L; k++)
             best = logits[k] > logits[best] ? k : best;
         j->pairs[from - j->from + i] = (struct pair){rows->label[i], best};
         p->loss += loss_row(logits, L, rows->label[i], 0, 1, logits, &hit);
         p->hits += hit;
     }
+    return DIFFUSE_OK;
 }
 
 static void eval_part(void *arg, unsigned member) {
@@ -62,9 +69,10 @@ static void eval_part(void *arg, unsigned member) {
     to += j->from;
     for (; from < to; from += p->window.n) {
         p->e = rows_fill(j->rows, from, to, &p->window, &p->why);
+        if (!p->e)
+            p->e = eval_window(j, p, from);
         if (p->e)
             return;
-        eval_window(j, p, from);
     }
 }
 
@@ -112,23 +120,67 @@ static diffuse_err job_init(struct job *j) {
     return e;
 }
 
+/* All of j->rows, slab by slab. */
+static diffuse_err eval_all(struct job *j, eval_tick *tick, void *user,
+                            struct eval_result *ret_result, struct reason *why) {
+    struct eval_result result = {.rows = j->rows->n};
+    diffuse_err e = job_init(j);
+
+    for (; !e && j->to < j->rows->n; j->from = j->to) {
+        j->to = j->rows->n - j->from < SLAB_ROWS ? j->rows->n : j->from + SLAB_ROWS;
+        e = eval_slab(j, tick, user, why);
+    }
+    for (unsigned i = 0; !e && i < team_size(j->team); i++) {
+        result.hits += j->part[i].hits;
+        result.loss += j->part[i].loss / (double)(result.rows ? result.rows : 1);
+    }
+    job_done(j);
+    if (!e)
+        *ret_result = result;
+    return e;
+}
+
 diffuse_err eval_rows(const struct net_config *c, const struct net_weights *w, struct team *team,
                       const struct rows *rows, eval_tick *tick, void *user,
                       struct eval_result *ret_result, struct reason *why) {
     struct job job = {.c = c, .w = w, .team = team, .rows = rows};
-    struct eval_result result = {.rows = rows->n};
-    diffuse_err e = job_init(&job);
 
-    for (; !e && job.to < rows->n; job.from = job.to) {
-        job.to = rows->n - job.from < SLAB_ROWS ? rows->n : job.from + SLAB_ROWS;
-        e = eval_slab(&job, tick, user, why);
-    }
-    for (unsigned i = 0; !e && i < team_size(team); i++) {
-        result.hits += job.part[i].hits;
-        result.loss += job.part[i].loss / (double)(rows->n ? rows->n : 1);
-    }
-    job_done(&job);
+    return eval_all(&job, tick, user, ret_result, why);
+}
+
+diffuse_err eval_each(const struct net_config *c, const struct net_weights *w, struct team *team,
+                      const struct rows *rows, eval_row *row, void *user, struct reason *why) {
+    struct job job = {.c = c, .w = w, .team = team, .rows = rows, .row = row, .user = user};
+    struct eval_result result;
+
+    return eval_all(&job, NULL, NULL, &result, why);
+}
+
+static diffuse_err judge_row(void *user, unsigned member, size_t row, const real *logits,
+                             uint32_t truth) {
+    struct metrics *parts = user;
+
+    (void)row;
+    return metrics_add(&parts[member], logits, truth);
+}
+
+diffuse_err eval_judge(const struct net_config *c, const struct net_weights *w, struct team *team,
+                       const struct rows *rows, eval_tick *tick, void *user,
+                       struct metrics *metrics, struct reason *why) {
+    unsigned size = team_size(team);
+    struct metrics *parts = calloc(size, sizeof *parts);
+    struct job job = {.c = c, .w = w, .team = team, .rows = rows, .row = judge_row, .user = parts};
+    struct eval_result result;
+    diffuse_err e = parts ? DIFFUSE_OK : DIFFUSE_NOMEM;
+
+    for (unsigned i = 0; !e && i < size; i++)
+        e = metrics_init(&parts[i], c->labels, metrics->scaled.temperature);
     if (!e)
-        *ret_result = result;
+        e = eval_all(&job, tick, user, &result, why);
+    for (unsigned i = 0; !e && i < size; i++)
+        e = metrics_merge(metrics, &parts[i]);
+    for (unsigned i = 0; parts && i < size; i++)
+        metrics_done(&parts[i]);
+    free(parts);
     return e;
 }

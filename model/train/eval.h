@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "model/net/net.h"
+#include "model/train/metrics.h"
 #include "model/train/rows.h"
 #include "model/train/team.h"
 
@@ -23,5 +24,23 @@ DIFFUSE_MUST_CHECK diffuse_err eval_rows(const struct net_config *c, const struc
                                          struct team *team, const struct rows *rows,
                                          eval_tick *tick, void *user,
                                          struct eval_result *ret_result, struct reason *why);
+
+/* Called by a member of the team for each row of its share: the row's number, its logits(labels)
+ * and its label. An error ends the evaluation. */
+typedef diffuse_err eval_row(void *user, unsigned member, size_t row, const real *logits,
+                             uint32_t label);
+
+/* Logits of every row, to row. Errors: as eval_rows, those of row. */
+DIFFUSE_MUST_CHECK diffuse_err eval_each(const struct net_config *c, const struct net_weights *w,
+                                         struct team *team, const struct rows *rows, eval_row *row,
+                                         void *user, struct reason *why);
+
+/* The same as eval_rows, counted into metrics, which the caller has made with metrics_init for
+ * c->labels and the temperature in question. The same bits for the same size of team. Errors: as
+ * eval_rows; metrics is then to be done with. */
+DIFFUSE_MUST_CHECK diffuse_err eval_judge(const struct net_config *c, const struct net_weights *w,
+                                          struct team *team, const struct rows *rows,
+                                          eval_tick *tick, void *user, struct metrics *metrics,
+                                          struct reason *why);
 
 #endif
