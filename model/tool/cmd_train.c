@@ -11,6 +11,7 @@
 #include "model/tool/train_options.h"
 #include "model/tool/train_record.h"
 #include "model/tool/train_report.h"
+#include "model/train/calibrate.h"
 #include "model/train/load.h"
 
 #define PATH_BYTES 4096
@@ -32,6 +33,7 @@ struct run {
     struct fit_epoch *epochs; /* (o.epochs) */
     struct fit_epoch best_epoch, last_epoch;
     double started, seconds; /* of training */
+    double temperature;      /* of the confidences; 1 without --valid */
     struct reason why;
 };
 
@@ -226,7 +228,7 @@ static diffuse_err write_checkpoint(struct run *r) {
                       .weights = r->weights,
                       .tokenizer = r->tokenizer,
                       .labels = (const char **)r->labels.names,
-                      .temperature = 1,
+                      .temperature = (float)r->temperature,
                       .max_length = (uint32_t)r->o.max_length,
                       .provenance = made ? made : "{}"};
     diffuse_err e;
@@ -294,37 +296,37 @@ static diffuse_err train_epochs(struct run *r) {
     return DIFFUSE_OK;
 }
 
-/* How often each label of the rows got each label of the model. */
-struct confusion {
-    size_t *counts; /* (labels,labels) */
-    uint32_t labels;
-};
+static diffuse_err draw_report(struct run *r, const struct metrics *m, const char *judged) {
+    struct metrics_class *class = calloc(r->labels.n, sizeof *class);
+    struct train_report report = {.title = r->o.data,
+                                  .epoch = r->epochs,
+                                  .epochs = (uint32_t)r->o.epochs,
+                                  .best = r->best_epoch.epoch,
+                                  .labels = (const char *const *)r->labels.names,
+                                  .n_labels = r->labels.n,
+                                  .metrics = m->rows ? m : NULL,
+                                  .class = class,
+                                  .judged = judged};
+    diffuse_err e = DIFFUSE_NOMEM;
 
-static void tick_confusion(void *user, uint32_t label, uint32_t predicted) {
-    struct confusion *c = user;
-
-    c->counts[(size_t)label * c->labels + predicted]++;
+    if (class) {
+        metrics_classes(m, class);
+        e = train_record_report(&r->record, &report, &r->why);
+    }
+    free(class);
+    return e;
 }
 
 static diffuse_err write_report(struct run *r) {
     const struct rows *held = r->test.n ? &r->test : &r->valid;
-    size_t *counts = calloc((size_t)r->labels.n * r->labels.n, sizeof *counts);
-    struct train_report report = {.title = r->o.data,
-                                  .epoch = r->epochs,
-                                  .epochs = (uint32_t)r->o.epochs,
-                                  .labels = (const char *const *)r->labels.names,
-                                  .n_labels = r->labels.n,
-                                  .confusion = held->n ? counts : NULL};
-    struct confusion confusion = {counts, r->labels.n};
-    struct eval_result result;
-    diffuse_err e = DIFFUSE_NOMEM;
+    struct metrics m;
+    diffuse_err e = metrics_init(&m, r->labels.n, r->temperature);
 
-    if (counts)
-        e = eval_rows(&r->config, r->weights, r->team, held, tick_confusion, &confusion, &result,
-                      &r->why);
     if (!e)
-        e = train_record_report(&r->record, &report, &r->why);
-    free(counts);
+        e = eval_judge(&r->config, r->weights, r->team, held, NULL, NULL, &m, &r->why);
+    if (!e)
+        e = draw_report(r, &m, r->test.n ? "test" : "valid");
+    metrics_done(&m);
     return e;
 }
 
@@ -335,7 +337,9 @@ static diffuse_err finish(struct run *r) {
     weights_list_make(&r->config, &l);
     if (r->best)
         memcpy(r->weights->block, r->best, l.entries * sizeof *r->best);
-    if ((e = write_checkpoint(r)) || (e = write_report(r)))
+    if ((e = calibrate_rows(&r->config, r->weights, r->team, &r->valid, &r->temperature,
+                            &r->why)) ||
+        (e = write_checkpoint(r)) || (e = write_report(r)))
         return e;
     return train_record_json(&r->record, "summary.json",
                              json_pack("{s:o, s:o, s:f, s:f}", "best", epoch_json(&r->best_epoch),
