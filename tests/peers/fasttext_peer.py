@@ -5,7 +5,7 @@
 
 Text is lower-cased, "<br />" dropped and punctuation split off, as fastText's own recipes do. Tuning is in
 rounds, each from the best of the round before: word n-grams x rate (x epochs for small sets), then more
-epochs or character n-grams for the best two, then width 64 for the best. The chosen setting is trained
+epochs or character n-grams for the best two, then width 64 for the best three (large sets: the best). The chosen setting is trained
 on all training rows with three seeds, one thread. Writes FOLDER/fasttext-SET.json. --quick: two settings.
 """
 import argparse
@@ -113,7 +113,7 @@ def tune(tuner, small, ngrams, quick):
     tuner.try_all(settings)
     more = {"minn": 2, "maxn": 5} if small else {"epoch": 25}
     tuner.try_all([{**s, **more} for s in tuner.best(2)])
-    tuner.try_all([{**s, "dim": 64} for s in tuner.best(1)])
+    tuner.try_all([{**s, "dim": 64} for s in tuner.best(3 if small else 1)])
     return tuner.best(1)[0]
 
 
