@@ -3,10 +3,11 @@
 
     fasttext_peer.py KIND:PATH [--out FOLDER] [--quick]
 
-Text is lower-cased, "<br />" dropped and punctuation split off, as fastText's own recipes do. Tuning is in
-rounds, each from the best of the round before: word n-grams x rate (x epochs for small sets), then more
-epochs or character n-grams for the best two, then width 64 for the best three (large sets: the best). The chosen setting is trained
-on all training rows with three seeds, one thread. Writes FOLDER/fasttext-SET.json. --quick: two settings.
+Text is lower-cased and punctuation split off, as fastText's own recipes do. Tuning is in rounds, each from
+the best of the rounds before: word n-grams x rate (x epochs for small sets), then more epochs or character
+n-grams for the best two, then width 64 for the best three (large sets: the best). The chosen setting is
+trained on all training rows with three seeds, one thread. Writes FOLDER/fasttext-SET.json. --quick: two
+settings only.
 """
 import argparse
 import itertools
@@ -27,7 +28,7 @@ SPLIT = str.maketrans({c: f" {c} " for c in string.punctuation})
 
 
 def clean(text):
-    return " ".join(text.lower().replace("<br />", " ").translate(SPLIT).split())
+    return " ".join(text.lower().translate(SPLIT).split())
 
 
 class Folder:

@@ -75,6 +75,10 @@ def cut_bytes(rows):
     return [(label, text.encode()[:LRA_TEXT_BYTES].decode(errors="ignore")) for label, text in rows]
 
 
+def drop_breaks(rows):
+    return [(label, text.replace("<br />", " ")) for label, text in rows]
+
+
 # --- data sets --------------------------------------------------------------------------------------
 def need(folder, *names):
     path = existing(folder, *names)
@@ -105,6 +109,8 @@ def read_set(spec):
         tests = {"test": read_reviews(os.path.join(folder, "test"))}
         if kind == "lra_text":
             train, tests = cut_bytes(train), {"test": cut_bytes(tests["test"])}
+        else:
+            train, tests = drop_breaks(train), {"test": drop_breaks(tests["test"])}
     elif kind == "lra_listops":
         train = read_listops(need(folder, "basic_train.tsv", "train.tsv"))
         valid = read_listops(need(folder, "basic_val.tsv", "val.tsv"))
