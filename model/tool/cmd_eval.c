@@ -1,13 +1,14 @@
-/* cmd_eval.c - diffuse eval: accuracy of a checkpoint on a data set's test split. */
+/* cmd_eval.c - diffuse eval: how good a checkpoint is on a data set's test split. */
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/tool/commands.h"
+#include "model/tool/eval_print.h"
 #include "model/tool/model_args.h"
 #include "model/tool/say.h"
+#include "model/tool/train_tables.h"
 #include "model/train/eval.h"
 #include "model/train/load.h"
 
@@ -16,17 +17,20 @@
 struct args {
     struct model_args model;
     const char *data;
-    const char *predictions;
+    const char *predictions, *confusion;
     unsigned threads;
-    bool json, train_split;
+    bool all, json, train_split;
 };
 
-enum { KEY_THREADS = 0x200, KEY_TRAIN };
+enum { KEY_THREADS = 0x200, KEY_TRAIN, KEY_CONFUSION, KEY_ALL };
 
 static const struct argp_option options[] = {
     {"data", 'd', "KIND:PATH", 0, "Data set (required); its test split is read", 0},
     {"train-split", KEY_TRAIN, 0, 0, "Read the training split instead", 0},
     {"predictions", 'p', "FILE", 0, "Write the label given to each row, one a line", 0},
+    {"confusion", KEY_CONFUSION, "FILE", 0,
+     "Write how often each label (rows) was given each label (columns), as CSV", 0},
+    {"all", KEY_ALL, 0, 0, "A line for every label, also of more than 20", 0},
     {"threads", KEY_THREADS, "N", 0, "Threads (one a core)", 0},
     {"json", 'j', 0, 0, "One JSON object instead of text", 0},
     {0},
@@ -48,6 +52,12 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 'j':
         a->json = true;
         return 0;
+    case KEY_CONFUSION:
+        a->confusion = arg;
+        return 0;
+    case KEY_ALL:
+        a->all = true;
+        return 0;
     case KEY_TRAIN:
         a->train_split = true;
         return 0;
@@ -65,7 +75,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static void tick(void *user, uint64_t done, uint64_t total) {
+static void tick_bytes(void *user, uint64_t done, uint64_t total) {
     say_progress_tick(user, done, total, NULL);
 }
 
@@ -73,7 +83,8 @@ static diffuse_err read_rows(const struct args *a, const struct model *m, struct
                              struct reason *why) {
     struct label_set labels = {(char **)m->labels, m->config.labels, m->config.labels};
     struct say_progress progress;
-    struct load load = {a->data, a->train_split ? DATASET_TRAIN : DATASET_TEST, tick, &progress};
+    struct load load = {a->data, a->train_split ? DATASET_TRAIN : DATASET_TEST, tick_bytes,
+                        &progress};
     struct dataset_stats stats;
     diffuse_err e;
 
@@ -94,96 +105,110 @@ static diffuse_err read_rows(const struct args *a, const struct model *m, struct
     return e;
 }
 
-/* What is gathered while the rows are classified. */
+/* What is done while the rows are classified. */
 struct scores {
     const struct model *model;
-    size_t *count;     /* (labels,3) rows that have the label, got it, both */
     FILE *predictions; /* NULL: none are asked for */
+    struct say_progress progress;
 };
 
 static void tick_row(void *user, uint32_t label, uint32_t predicted) {
     struct scores *s = user;
 
-    s->count[3 * label]++;
-    s->count[3 * predicted + 1]++;
-    s->count[3 * predicted + 2] += predicted == label;
+    (void)label;
     if (s->predictions)
         fprintf(s->predictions, "%s\n", s->model->labels[predicted]);
 }
 
-/* Mean over the labels that occur of the harmonic mean of precision and recall. */
-static double macro_f1(const size_t *count, uint32_t labels) {
-    double sum = 0;
-    unsigned seen = 0;
+static void tick_progress(void *user, size_t done, size_t total) {
+    struct scores *s = user;
 
-    for (uint32_t k = 0; k < labels; k++)
-        if (count[3 * k] + count[3 * k + 1]) {
-            sum += 2.0 * (double)count[3 * k + 2] / (double)(count[3 * k] + count[3 * k + 1]);
-            seen++;
-        }
-    return seen ? sum / seen : 0;
+    say_progress_tick(&s->progress, done, total, NULL);
 }
 
-static diffuse_err close_predictions(FILE *f, const char *path, struct reason *why) {
-    bool failed;
-
-    if (!f)
+static diffuse_err open_to_write(const char *path, FILE **ret_file, struct reason *why) {
+    *ret_file = fopen(path, "we");
+    if (*ret_file)
         return DIFFUSE_OK;
-    failed = ferror(f) != 0;
+    return reason_set(why, DIFFUSE_IO, "%s: cannot be written: %s", path, strerror(errno));
+}
+
+static diffuse_err close_written(FILE *f, const char *path, struct reason *why) {
+    bool failed = ferror(f) != 0;
+
     if (fclose(f) != 0 || failed)
         return reason_set(why, DIFFUSE_IO, "%s: writing failed: %s", path, strerror(errno));
     return DIFFUSE_OK;
 }
 
-static void print(const struct args *a, const struct model *m, const struct eval_result *r,
-                  double f1) {
-    double accuracy = (double)r->hits / (double)r->rows;
+/* Fill metrics and, when asked for, the file of predictions. */
+static diffuse_err score(const struct args *a, const struct model *m, const struct rows *rows,
+                         struct team *team, struct metrics *metrics, struct reason *why) {
+    struct scores s = {.model = m};
+    const struct eval_watch watch = {tick_row, tick_progress, &s};
+    diffuse_err e, closed = DIFFUSE_OK;
 
-    if (a->json) {
-        json_t *o = json_pack("{s:f, s:f, s:f, s:I, s:s}", "accuracy", accuracy, "macro_f1", f1,
-                              "loss", r->loss, "n", (json_int_t)r->rows, "model", m->id);
-
-        json_dumpf(o, stdout, JSON_REAL_PRECISION(6));
-        putchar('\n');
-        json_decref(o);
-        return;
-    }
-    printf("model %.12s  loss %.4f  macro-F1 %.4f\n", m->id, r->loss, f1);
-    printf("accuracy %.4f n %zu\n", accuracy, r->rows);
+    if (a->predictions && (e = open_to_write(a->predictions, &s.predictions, why)))
+        return e;
+    say_progress_start(&s.progress, "classifying", a->json);
+    e = eval_judge(&m->config, m->weights, team, rows, &watch, metrics, why);
+    say_progress_end(&s.progress);
+    if (s.predictions)
+        closed = close_written(s.predictions, a->predictions, e ? NULL : why);
+    return e ? e : closed;
 }
 
-static diffuse_err score(const struct args *a, const struct rows *rows, struct team *team,
-                         struct scores *s, struct reason *why) {
-    const struct model *m = s->model;
-    struct eval_result result;
-    diffuse_err e, closed;
+static diffuse_err write_confusion(const char *path, const struct model *m,
+                                   const struct metrics *metrics, struct reason *why) {
+    FILE *f;
+    diffuse_err e = open_to_write(path, &f, why);
 
-    if (a->predictions && !(s->predictions = fopen(a->predictions, "we")))
-        return reason_set(why, DIFFUSE_IO, "%s: cannot be written: %s", a->predictions,
-                          strerror(errno));
-    e = eval_rows(&m->config, m->weights, team, rows, tick_row, s, &result, why);
-    closed = close_predictions(s->predictions, a->predictions, e ? NULL : why);
-    if (e || (e = closed))
+    if (e)
         return e;
-    print(a, m, &result, macro_f1(s->count, m->config.labels));
-    return DIFFUSE_OK;
+    train_tables_confusion(f, m->labels, metrics);
+    return close_written(f, path, why);
+}
+
+static diffuse_err print(const struct args *a, const struct model *m,
+                         const struct metrics *metrics) {
+    uint32_t labels = m->config.labels;
+    struct metrics_class *class = calloc(labels, sizeof *class);
+    uint32_t *worst = calloc(labels, sizeof *worst);
+    struct eval_print p = {
+        .model = m, .metrics = metrics, .class = class, .worst = worst, .all = a->all};
+    diffuse_err e = class && worst ? DIFFUSE_OK : DIFFUSE_NOMEM;
+
+    if (!e) {
+        metrics_classes(metrics, class);
+        p.occurring = metrics_worst_first(class, labels, worst);
+        if (a->json)
+            e = eval_print_json(stdout, &p);
+        else
+            eval_print_text(stdout, &p);
+    }
+    free(class);
+    free(worst);
+    return e;
 }
 
 static diffuse_err run(const struct args *a, const struct model *m, const struct rows *rows,
                        struct team *team, struct reason *why) {
-    struct scores scores = {.model = m};
-    diffuse_err e = DIFFUSE_NOMEM;
+    struct metrics metrics;
+    diffuse_err e = metrics_init(&metrics, m->config.labels, (double)m->temperature);
 
-    scores.count = calloc(3 * (size_t)m->config.labels, sizeof *scores.count);
-    if (scores.count)
-        e = score(a, rows, team, &scores, why);
-    free(scores.count);
+    if (!e)
+        e = score(a, m, rows, team, &metrics, why);
+    if (!e && a->confusion)
+        e = write_confusion(a->confusion, m, &metrics, why);
+    if (!e)
+        e = print(a, m, &metrics);
+    metrics_done(&metrics);
     return e;
 }
 
 int cmd_eval(int argc, char **argv) {
     const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {options,  parse, NULL, "Accuracy of a checkpoint on a data set.",
+    const struct argp argp = {options,  parse, NULL, "How good a checkpoint is on a data set.",
                               children, NULL,  NULL};
     struct args args = {.threads = team_cores()};
     struct arena arena = {0};

@@ -323,7 +323,7 @@ static diffuse_err write_report(struct run *r) {
     diffuse_err e = metrics_init(&m, r->labels.n, r->temperature);
 
     if (!e)
-        e = eval_judge(&r->config, r->weights, r->team, held, NULL, NULL, &m, &r->why);
+        e = eval_judge(&r->config, r->weights, r->team, held, NULL, &m, &r->why);
     if (!e)
         e = draw_report(r, &m, r->test.n ? "test" : "valid");
     metrics_done(&m);

@@ -32,7 +32,8 @@ struct job {
     struct pair *pairs; /* (SLAB_ROWS) of the rows from `from` */
     size_t from, to;
     eval_row *row; /* NULL: no one asks for logits */
-    void *user;
+    void *user;    /* row's */
+    const struct eval_watch *watch;
 };
 
 static diffuse_err eval_window(struct job *j, struct part *p, size_t from) {
@@ -73,6 +74,9 @@ static void eval_part(void *arg, unsigned member) {
             p->e = eval_window(j, p, from);
         if (p->e)
             return;
+        if (member == 0 && j->watch->progress) /* the others are about as far */
+            j->watch->progress(j->watch->user, j->from + (from - j->from) * team_size(j->team),
+                               j->rows->n);
     }
 }
 
@@ -90,13 +94,13 @@ static diffuse_err part_init(struct part *p, const struct net_config *c, size_t 
     return p->logits && p->window.ids ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
-static diffuse_err eval_slab(struct job *j, eval_tick *tick, void *user, struct reason *why) {
+static diffuse_err eval_slab(struct job *j, struct reason *why) {
     team_run(j->team, eval_part, j);
     for (unsigned i = 0; i < team_size(j->team); i++)
         if (j->part[i].e)
             return reason_set(why, j->part[i].e, "%s", j->part[i].why.text);
-    for (size_t i = 0; tick && i < j->to - j->from; i++)
-        tick(user, j->pairs[i].label, j->pairs[i].predicted);
+    for (size_t i = 0; j->watch->tick && i < j->to - j->from; i++)
+        j->watch->tick(j->watch->user, j->pairs[i].label, j->pairs[i].predicted);
     return DIFFUSE_OK;
 }
 
@@ -121,14 +125,13 @@ static diffuse_err job_init(struct job *j) {
 }
 
 /* All of j->rows, slab by slab. */
-static diffuse_err eval_all(struct job *j, eval_tick *tick, void *user,
-                            struct eval_result *ret_result, struct reason *why) {
+static diffuse_err eval_all(struct job *j, struct eval_result *ret_result, struct reason *why) {
     struct eval_result result = {.rows = j->rows->n};
     diffuse_err e = job_init(j);
 
     for (; !e && j->to < j->rows->n; j->from = j->to) {
         j->to = j->rows->n - j->from < SLAB_ROWS ? j->rows->n : j->from + SLAB_ROWS;
-        e = eval_slab(j, tick, user, why);
+        e = eval_slab(j, why);
     }
     for (unsigned i = 0; !e && i < team_size(j->team); i++) {
         result.hits += j->part[i].hits;
@@ -143,17 +146,20 @@ static diffuse_err eval_all(struct job *j, eval_tick *tick, void *user,
 diffuse_err eval_rows(const struct net_config *c, const struct net_weights *w, struct team *team,
                       const struct rows *rows, eval_tick *tick, void *user,
                       struct eval_result *ret_result, struct reason *why) {
-    struct job job = {.c = c, .w = w, .team = team, .rows = rows};
+    const struct eval_watch watch = {.tick = tick, .user = user};
+    struct job job = {.c = c, .w = w, .team = team, .rows = rows, .watch = &watch};
 
-    return eval_all(&job, tick, user, ret_result, why);
+    return eval_all(&job, ret_result, why);
 }
 
 diffuse_err eval_each(const struct net_config *c, const struct net_weights *w, struct team *team,
                       const struct rows *rows, eval_row *row, void *user, struct reason *why) {
-    struct job job = {.c = c, .w = w, .team = team, .rows = rows, .row = row, .user = user};
+    const struct eval_watch watch = {0};
+    struct job job = {
+        .c = c, .w = w, .team = team, .rows = rows, .row = row, .user = user, .watch = &watch};
     struct eval_result result;
 
-    return eval_all(&job, NULL, NULL, &result, why);
+    return eval_all(&job, &result, why);
 }
 
 static diffuse_err judge_row(void *user, unsigned member, size_t row, const real *logits,
@@ -165,18 +171,25 @@ static diffuse_err judge_row(void *user, unsigned member, size_t row, const real
 }
 
 diffuse_err eval_judge(const struct net_config *c, const struct net_weights *w, struct team *team,
-                       const struct rows *rows, eval_tick *tick, void *user,
+                       const struct rows *rows, const struct eval_watch *watch,
                        struct metrics *metrics, struct reason *why) {
+    const struct eval_watch nobody = {0};
     unsigned size = team_size(team);
     struct metrics *parts = calloc(size, sizeof *parts);
-    struct job job = {.c = c, .w = w, .team = team, .rows = rows, .row = judge_row, .user = parts};
+    struct job job = {.c = c,
+                      .w = w,
+                      .team = team,
+                      .rows = rows,
+                      .row = judge_row,
+                      .user = parts,
+                      .watch = watch ? watch : &nobody};
     struct eval_result result;
     diffuse_err e = parts ? DIFFUSE_OK : DIFFUSE_NOMEM;
 
     for (unsigned i = 0; !e && i < size; i++)
         e = metrics_init(&parts[i], c->labels, metrics->scaled.temperature);
     if (!e)
-        e = eval_all(&job, tick, user, &result, why);
+        e = eval_all(&job, &result, why);
     for (unsigned i = 0; !e && i < size; i++)
         e = metrics_merge(metrics, &parts[i]);
     for (unsigned i = 0; parts && i < size; i++)

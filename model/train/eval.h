@@ -35,12 +35,19 @@ DIFFUSE_MUST_CHECK diffuse_err eval_each(const struct net_config *c, const struc
                                          struct team *team, const struct rows *rows, eval_row *row,
                                          void *user, struct reason *why);
 
+/* What a caller sees of eval_judge while it runs, from its own thread; each may be NULL. */
+struct eval_watch {
+    eval_tick *tick;
+    void (*progress)(void *user, size_t done, size_t total); /* rows, about */
+    void *user;
+};
+
 /* The same as eval_rows, counted into metrics, which the caller has made with metrics_init for
- * c->labels and the temperature in question. The same bits for the same size of team. Errors: as
- * eval_rows; metrics is then to be done with. */
+ * c->labels and the temperature in question. The same bits for the same size of team. watch may be
+ * NULL. Errors: as eval_rows; metrics is then to be done with. */
 DIFFUSE_MUST_CHECK diffuse_err eval_judge(const struct net_config *c, const struct net_weights *w,
                                           struct team *team, const struct rows *rows,
-                                          eval_tick *tick, void *user, struct metrics *metrics,
+                                          const struct eval_watch *watch, struct metrics *metrics,
                                           struct reason *why);
 
 #endif
