@@ -136,7 +136,7 @@ static const char *flaw(const struct dataset *d, const struct dataset_row *row) 
 static diffuse_err count_bad(struct dataset *d, uint64_t line, const char *what,
                              struct reason *why) {
     if (d->bad_rows++ == 0)
-        snprintf(d->first_bad, sizeof d->first_bad, "%s:%llu: %s", d->kind->file(d->state),
+        snprintf(d->first_bad, sizeof d->first_bad, "%s:%llu: %.180s", d->kind->file(d->state),
                  (unsigned long long)line, what);
     if (d->bad_rows <= BAD_ROWS_FREE || d->bad_rows * BAD_ROWS_SHARE <= d->rows + d->bad_rows)
         return DIFFUSE_OK;
