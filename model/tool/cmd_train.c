@@ -166,11 +166,10 @@ static void start_from(struct run *r) {
 }
 
 static diffuse_err make_model(struct run *r) {
-    struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL};
-    struct fit_options fit = {.warmup = r->o.warmup,
-                              .epochs = (uint32_t)r->o.epochs,
-                              .batch = (uint32_t)r->o.batch,
-                              .max_length = r->o.max_length};
+    struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL,
+                            NULL};
+    struct fit_options fit = {
+        .warmup = r->o.warmup, .epochs = (uint32_t)r->o.epochs, .batch = (uint32_t)r->o.batch};
     struct rng rng;
     diffuse_err e;
 
@@ -189,7 +188,7 @@ static diffuse_err make_model(struct run *r) {
     rng_init(&rng, r->o.seed, 0x1217);
     weights_init(r->weights, &r->config, r->o.init_std, &rng);
     start_from(r);
-    if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit)))
+    if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit, &r->why)))
         return e;
     return train_record_config(&r->record, &r->o, &r->config, &data, &r->why);
 }
@@ -264,11 +263,12 @@ static diffuse_err keep_best(struct run *r) {
     return DIFFUSE_OK;
 }
 
-static void tick_rows(void *user, size_t done, size_t total, double loss) {
+static enum fit_order tick_rows(void *user, size_t done, size_t total, double loss) {
     char extra[32];
 
     (void)snprintf(extra, sizeof extra, "loss %.4f", loss);
     say_progress_tick(user, done, total, extra);
+    return FIT_GO_ON;
 }
 
 static diffuse_err train_epochs(struct run *r) {
@@ -280,10 +280,11 @@ static diffuse_err train_epochs(struct run *r) {
         char what[32];
         double began = say_now();
         diffuse_err e;
+        bool done;
 
         (void)snprintf(what, sizeof what, "epoch %u", epoch);
         say_progress_start(&progress, what, r->o.quiet);
-        e = fit_run_epoch(r->fit, tick_rows, &progress, &r->last_epoch, &r->why);
+        e = fit_run_epoch(r->fit, tick_rows, &progress, &r->last_epoch, &done, &r->why);
         say_progress_end(&progress);
         if (e)
             return e;

@@ -90,7 +90,7 @@ static diffuse_err fill(struct denoise_step *s, const uint64_t *count, size_t ma
 
     if ((e = arena_init(&s->arena, arena_need(s, chunk))) ||
         (e = denoise_new(&s->arena, &s->c, &s->o.task, count, &s->task)) ||
-        (e = update_init(&s->update, &s->c, s->w, &s->o.update, s->team, vectors)))
+        (e = update_init(&s->update, &s->c, s->w, &s->o.update, s->team, vectors, false)))
         return e;
     s->part = calloc(team_size(s->team), sizeof *s->part);
     if (!s->part)
@@ -142,10 +142,6 @@ void denoise_step_free(struct denoise_step *s) {
     arena_done(&s->arena);
     free(s->part);
     free(s);
-}
-
-size_t denoise_step_bytes(const struct denoise_step *s) {
-    return s->arena.cap + update_bytes(&s->update);
 }
 
 /* Rows pick[0..n), or from .. from+n-1 where pick is NULL, end to end and corrupted. */

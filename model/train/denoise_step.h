@@ -35,7 +35,6 @@ DIFFUSE_MUST_CHECK diffuse_err denoise_step_new(const struct net_config *c, stru
                                                 size_t max_rows, size_t max_length,
                                                 struct denoise_step **ret_step);
 void denoise_step_free(struct denoise_step *s);          /* fine with NULL */
-size_t denoise_step_bytes(const struct denoise_step *s); /* what new took, for the log */
 
 /* Learn from rows pick[0..n); rate scales the peak learning rates (sched.h). Errors: IO. */
 DIFFUSE_MUST_CHECK diffuse_err denoise_step_run(struct denoise_step *s, const struct rows *rows,

@@ -4,29 +4,41 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* A mean loss this many times that of a guess (log of the labels), after so many steps of an
+ * epoch, is divergence: no setting that works comes near. */
+#define DIVERGED_LOSS  8.0
+#define DIVERGED_STEPS 50u
+
 struct fit {
     const struct net_config *c;
     struct net_weights *w;
     struct fit_options o;
     struct fit_data data;
     struct team *team;
+    struct step_plan plan;
     struct step *step;
-    struct permute order; /* of this epoch */
-    size_t *pick;         /* (batch) the rows of a step */
-    uint32_t epoch;       /* done */
+    size_t *pick; /* (batch) the rows of a step */
+    struct fit_place place;
 };
 
 diffuse_err fit_new(const struct net_config *c, struct net_weights *w, const struct fit_options *o,
-                    const struct fit_data *data, struct team *team, struct fit **ret_fit) {
+                    const struct fit_data *data, struct team *team, struct fit **ret_fit,
+                    struct reason *why) {
+    size_t longest = data->train->longest;
     struct fit *f = calloc(1, sizeof *f);
     diffuse_err e;
 
     if (!f)
         return DIFFUSE_NOMEM;
     *f = (struct fit){.c = c, .w = w, .o = *o, .data = *data, .team = team};
-    f->pick = calloc(o->batch, sizeof *f->pick);
-    e = f->pick ? step_new(c, w, &o->step, team, o->batch, data->train->longest, &f->step)
+    if (f->o.batch > data->train->n)
+        f->o.batch = (uint32_t)data->train->n;
+    f->pick = calloc(f->o.batch, sizeof *f->pick);
+    e = f->pick ? step_plan_make(c, &o->step, team_size(team), f->o.batch, longest, o->memory,
+                                 &f->plan, why)
                 : DIFFUSE_NOMEM;
+    if (!e)
+        e = step_new(c, w, &o->step, data->soft, team, longest, &f->plan, &f->step);
     if (e) {
         fit_free(f);
         return e;
@@ -43,44 +55,80 @@ void fit_free(struct fit *f) {
     free(f);
 }
 
-static double rate_at(const struct fit *f, size_t step_of_epoch) {
+const struct step_plan *fit_plan(const struct fit *f) {
+    return &f->plan;
+}
+
+struct fit_place *fit_place(struct fit *f) {
+    return &f->place;
+}
+
+struct step_state fit_step_state(struct fit *f) {
+    return step_state(f->step);
+}
+
+static double rate_now(const struct fit *f) {
     size_t n = f->data.train->n, per_epoch = (n + f->o.batch - 1) / f->o.batch;
     uint64_t total = (uint64_t)per_epoch * f->o.epochs;
 
-    return sched_factor(f->o.decay, (uint64_t)per_epoch * f->epoch + step_of_epoch,
+    return sched_factor(f->o.decay, (uint64_t)per_epoch * f->place.epoch + f->place.steps,
                         (uint64_t)(f->o.warmup * (double)total), total);
 }
 
-static diffuse_err run_steps(struct fit *f, fit_tick *tick, void *user, struct fit_epoch *epoch,
+static diffuse_err check_loss(const struct fit *f, const struct step_result *r,
+                              struct reason *why) {
+    double guess = log((double)f->c->labels) + 1, mean = f->place.loss / (double)f->place.rows;
+
+    if (!isfinite(r->loss) || !isfinite(r->norm))
+        return reason_set(why, DIFFUSE_INVAL,
+                          "training diverged in epoch %u: the loss is no longer a number; lower "
+                          "--lr and --table-lr, or --clip",
+                          f->place.epoch + 1);
+    if (f->place.steps >= DIVERGED_STEPS && mean > DIVERGED_LOSS * guess)
+        return reason_set(why, DIFFUSE_INVAL,
+                          "training diverged in epoch %u: a mean loss of %.3g, where a guess has "
+                          "%.3g; lower --lr and --table-lr, or --clip",
+                          f->place.epoch + 1, mean, guess - 1);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err run_step(struct fit *f, const struct permute *order, struct reason *why) {
+    struct fit_place *p = &f->place;
+    size_t left = f->data.train->n - p->rows, take = left < f->o.batch ? left : f->o.batch;
+    struct step_result r;
+    diffuse_err e;
+
+    for (size_t i = 0; i < take; i++)
+        f->pick[i] = (size_t)permute_at(order, p->rows + i);
+    if ((e = step_run(f->step, f->data.train, f->pick, take, rate_now(f), &r, why)))
+        return e;
+    p->rows += take;
+    p->steps++;
+    p->hits += r.hits;
+    p->tokens += r.tokens;
+    p->loss += r.loss * (double)take;
+    p->norm += r.norm;
+    return check_loss(f, &r, why);
+}
+
+static diffuse_err run_steps(struct fit *f, fit_tick *tick, void *user, bool *ret_done,
                              struct reason *why) {
-    size_t n = f->data.train->n, hits = 0, steps = 0;
-    double loss = 0;
+    size_t n = f->data.train->n;
+    struct fit_place *p = &f->place;
+    struct permute order;
 
-    for (size_t at = 0; at < n; at += f->o.batch, steps++) {
-        size_t take = n - at < f->o.batch ? n - at : f->o.batch;
-        struct step_result r;
-        diffuse_err e;
+    permute_init(&order, n, f->o.step.seed, 0x0e70c0 + (uint64_t)p->epoch);
+    while (p->rows < n) {
+        diffuse_err e = run_step(f, &order, why);
 
-        for (size_t i = 0; i < take; i++)
-            f->pick[i] = (size_t)permute_at(&f->order, at + i);
-        epoch->rate = rate_at(f, steps);
-        e = step_run(f->step, f->data.train, f->pick, take, epoch->rate, &r, why);
         if (e)
             return e;
-        if (!isfinite(r.loss) || !isfinite(r.norm))
-            return reason_set(why, DIFFUSE_INVAL,
-                              "training diverged in epoch %u: the loss is no longer a number; "
-                              "lower --lr and --table-lr, or --clip",
-                              f->epoch + 1);
-        loss += r.loss * (double)take;
-        hits += r.hits;
-        epoch->grad_norm += r.norm;
-        if (tick)
-            tick(user, at + take, n, loss / (double)(at + take));
+        if (tick && tick(user, p->rows, n, p->loss / (double)p->rows) == FIT_STOP) {
+            *ret_done = false;
+            return DIFFUSE_OK;
+        }
     }
-    epoch->train_loss = loss / (double)n;
-    epoch->train_accuracy = (double)hits / (double)n;
-    epoch->grad_norm /= (double)steps;
+    *ret_done = true;
     return DIFFUSE_OK;
 }
 
@@ -90,16 +138,27 @@ static diffuse_err score(struct fit *f, const struct rows *rows, struct eval_res
 }
 
 diffuse_err fit_run_epoch(struct fit *f, fit_tick *tick, void *user, struct fit_epoch *ret_epoch,
-                          struct reason *why) {
-    struct fit_epoch epoch = {.epoch = f->epoch + 1};
-    diffuse_err e;
+                          bool *ret_done, struct reason *why) {
+    struct fit_epoch epoch = {.epoch = f->place.epoch + 1};
+    struct fit_place *p = &f->place;
+    bool done;
+    diffuse_err e = run_steps(f, tick, user, &done, why);
 
-    permute_init(&f->order, f->data.train->n, f->o.step.seed, 0x0e70c0 + (uint64_t)f->epoch);
-    if ((e = run_steps(f, tick, user, &epoch, why)) ||
-        (e = score(f, f->data.valid, &epoch.valid, why)) ||
+    if (e || !done) {
+        *ret_done = false;
+        return e;
+    }
+    if ((e = score(f, f->data.valid, &epoch.valid, why)) ||
         (e = score(f, f->data.test, &epoch.test, why)))
         return e;
-    f->epoch++;
+    epoch.train_loss = p->loss / (double)p->rows;
+    epoch.train_accuracy = (double)p->hits / (double)p->rows;
+    epoch.grad_norm = p->norm / (double)p->steps;
+    epoch.tokens = p->tokens;
+    p->steps--;
+    epoch.rate = rate_now(f); /* of the last step */
+    *p = (struct fit_place){.epoch = p->epoch + 1};
     *ret_epoch = epoch;
+    *ret_done = true;
     return DIFFUSE_OK;
 }

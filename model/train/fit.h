@@ -1,5 +1,8 @@
 /* fit.h - training over epochs: feeds the rows to the steps, in a new order each time (permute.h,
- * by seed and epoch), and scores what came out. */
+ * by seed and epoch), and scores what came out.
+ *
+ * A run can stop after any step and go on later, in another process, with the same bits: its place
+ * and its step's state are plain data. */
 #ifndef MODEL_TRAIN_FIT_H
 #define MODEL_TRAIN_FIT_H
 
@@ -12,12 +15,13 @@ struct fit_options {
     enum sched_decay decay;
     double warmup; /* share of all steps in which the rate rises */
     uint32_t epochs;
-    uint32_t batch; /* rows a step */
-    size_t max_length;
+    uint32_t batch;  /* rows a step */
+    uint64_t memory; /* bytes that steps may take; 0: any */
 };
 
 struct fit_data {
     const struct rows *train, *valid, *test; /* valid and test may be NULL; all borrowed */
+    const struct soft *soft;                 /* teachers of the training rows, or NULL */
 };
 
 struct fit_epoch {
@@ -26,23 +30,43 @@ struct fit_epoch {
     double train_accuracy;
     double grad_norm;               /* mean, before clipping */
     double rate;                    /* factor of the peak learning rate at the end */
+    uint64_t tokens;                /* that were learned from */
     struct eval_result valid, test; /* rows 0 where there are none */
+};
+
+/* How far a run has come. Sums are over the steps of the running epoch. */
+struct fit_place {
+    uint32_t epoch; /* epochs done */
+    uint64_t rows;  /* of the running one, done */
+    uint64_t steps, hits, tokens;
+    double loss, norm;
 };
 
 struct fit; /* a training run */
 
-/* Called after each step: rows done and in all of this epoch, mean loss so far. */
-typedef void fit_tick(void *user, size_t done, size_t total, double loss);
+enum fit_order { FIT_GO_ON, FIT_STOP };
 
-/* c, w, team and the rows are borrowed. Errors: NOMEM. */
+/* Called after each step: rows done and in all of this epoch, mean loss so far. */
+typedef enum fit_order fit_tick(void *user, size_t done, size_t total, double loss);
+
+/* c, w, team and the data are borrowed. Errors: NOMEM; TOOBIG (memory). */
 DIFFUSE_MUST_CHECK diffuse_err fit_new(const struct net_config *c, struct net_weights *w,
                                        const struct fit_options *o, const struct fit_data *data,
-                                       struct team *team, struct fit **ret_fit);
+                                       struct team *team, struct fit **ret_fit, struct reason *why);
 void fit_free(struct fit *f); /* fine with NULL */
 
-/* The next epoch. Errors: NOMEM; IO when rows cannot be read; INVAL when the loss is no longer
- * finite. After an error w is spoilt. */
+/* The next epoch, or the rest of the one that was stopped. *ret_done false: tick stopped it, and
+ * *ret_epoch is untouched. Errors: NOMEM; IO when rows cannot be read; INVAL when training has
+ * diverged: the loss is no longer finite, or far above what knowing nothing gives. After an error w
+ * is spoilt. */
 DIFFUSE_MUST_CHECK diffuse_err fit_run_epoch(struct fit *f, fit_tick *tick, void *user,
-                                             struct fit_epoch *ret_epoch, struct reason *why);
+                                             struct fit_epoch *ret_epoch, bool *ret_done,
+                                             struct reason *why);
+
+const struct step_plan *fit_plan(const struct fit *f);
+
+/* For keeping and bringing back a run between two calls of fit_run_epoch: borrowed, writable. */
+struct fit_place *fit_place(struct fit *f);
+struct step_state fit_step_state(struct fit *f);
 
 #endif

@@ -1,11 +1,11 @@
 /* step.c - see step.h. */
 #include "model/train/step.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "model/base/vec.h"
+#include "model/train/batch.h"
 #include "model/train/loss.h"
 #include "model/train/update.h"
 
@@ -14,77 +14,132 @@
 /* What one member of the team owns. */
 struct part {
     struct net_scratch *scratch;
-    real *logits; /* (max_rows,L) */
+    real *logits, *p, *q; /* (chunk sequences,L), (L), (L) */
+    real *dlogits;        /* (chunk sequences,L) */
+    float *target;        /* (L) */
     struct net_noise noise;
     double loss, squares;
     size_t hits;
+    diffuse_err e;
+    struct reason why;
 };
 
 struct step {
     struct net_config c;
     struct step_options o;
+    struct step_plan plan;
     struct net_weights *w;
+    const struct soft *soft;
     struct team *team;
     struct update update;
     struct rng_table table;
     struct arena arena;
-    struct part *part;             /* (team) */
-    uint32_t *ids, *start, *truth; /* the batch */
-    struct net_batch batch;
+    struct part *part; /* (team) */
+    struct batch batch;
+    size_t rows; /* of the whole batch */
 };
 
-static size_t chunk_tokens(size_t max_length) {
-    return max_length > CHUNK_TOKENS ? max_length : CHUNK_TOKENS;
+/* --- memory ------------------------------------------------------------------------------------
+ */
+
+static unsigned copies(const struct step_options *o) {
+    return o->pull > 0 ? 2 : 1;
 }
 
-static size_t arena_need(const struct step *s, size_t max_rows, size_t max_length) {
-    size_t tokens = max_rows * max_length, each;
+/* A chunk is at least one row, with its twin. */
+static size_t chunk_tokens(const struct step_options *o, size_t max_length) {
+    size_t least = copies(o) * max_length;
 
-    each = net_training_scratch_bytes(&s->c, chunk_tokens(max_length), max_rows) +
-           arena_block(max_rows * s->c.labels * sizeof(real));
-    return team_size(s->team) * each + arena_block(tokens * sizeof(uint32_t)) +
-           2 * arena_block((max_rows + 1) * sizeof(uint32_t));
+    return least > CHUNK_TOKENS ? least : CHUNK_TOKENS;
 }
 
-static diffuse_err part_new(struct step *s, struct part *p, size_t max_rows, size_t max_length) {
-    diffuse_err e =
-        net_training_scratch_new(&s->arena, &s->c, chunk_tokens(max_length), max_rows, &p->scratch);
+static size_t chunk_seqs(const struct step_plan *plan) {
+    return plan->piece_seqs < CHUNK_TOKENS ? plan->piece_seqs : CHUNK_TOKENS;
+}
+
+static size_t part_bytes(const struct net_config *c, const struct step_options *o,
+                         const struct step_plan *plan, size_t max_length) {
+    size_t seqs = chunk_seqs(plan), logits = seqs * c->labels * sizeof(real);
+
+    return net_training_scratch_bytes(c, chunk_tokens(o, max_length), seqs) +
+           2 * arena_block(logits) + 3 * arena_block(c->labels * sizeof(real));
+}
+
+/* Bytes whatever the piece's tokens. */
+static size_t fixed_bytes(const struct net_config *c, const struct step_options *o,
+                          const struct step_plan *plan, unsigned members, size_t max_length) {
+    return members * part_bytes(c, o, plan, max_length) + batch_bytes(plan->piece_seqs) +
+           update_bytes(c, members, plan->accumulates);
+}
+
+diffuse_err step_plan_make(const struct net_config *c, const struct step_options *o,
+                           unsigned members, size_t max_rows, size_t max_length, uint64_t budget,
+                           struct step_plan *ret_plan, struct reason *why) {
+    size_t each = update_bytes_each(c) + batch_bytes_each(), least = copies(o) * max_length, fixed;
+    struct step_plan plan = {.piece_tokens = copies(o) * max_rows * max_length,
+                             .piece_seqs = copies(o) * max_rows};
+
+    fixed = fixed_bytes(c, o, &plan, members, max_length);
+    plan.bytes = fixed + plan.piece_tokens * each;
+    if (budget && plan.bytes > budget) {
+        plan.accumulates = true;
+        fixed = fixed_bytes(c, o, &plan, members, max_length);
+        if (fixed + least * each > budget)
+            return reason_set(why, DIFFUSE_TOOBIG,
+                              "training takes %zu MiB at least, %zu MiB may be used: raise "
+                              "--memory, or lower --width, --vocab-size, --ngram-rows, "
+                              "--max-length or --threads",
+                              (fixed + least * each) >> 20, (size_t)(budget >> 20));
+        plan.piece_tokens = (size_t)(budget - fixed) / each;
+        plan.bytes = fixed + plan.piece_tokens * each;
+    }
+    *ret_plan = plan;
+    return DIFFUSE_OK;
+}
+
+static diffuse_err part_init(struct step *s, struct part *p, size_t max_length) {
+    size_t seqs = chunk_seqs(&s->plan), L = s->c.labels;
+    diffuse_err e = net_training_scratch_new(&s->arena, &s->c, chunk_tokens(&s->o, max_length),
+                                             seqs, &p->scratch);
 
     if (e)
         return e;
-    p->logits = arena_alloc(&s->arena, max_rows * s->c.labels * sizeof(real));
-    assert(p->logits); /* arena_need counted it */
+    p->logits = arena_alloc(&s->arena, seqs * L * sizeof(real));
+    p->dlogits = arena_alloc(&s->arena, seqs * L * sizeof(real));
+    p->p = arena_alloc(&s->arena, L * sizeof(real));
+    p->q = arena_alloc(&s->arena, L * sizeof(real));
+    p->target = arena_alloc(&s->arena, L * sizeof(float));
     p->noise = (struct net_noise){.table = &s->table,
                                   .embed_dropout = s->o.embed_dropout,
                                   .dropout = s->o.dropout,
                                   .noise_std = (double)s->c.noise_std};
-    return DIFFUSE_OK;
+    return p->logits && p->dlogits && p->p && p->q && p->target ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
-static diffuse_err fill(struct step *s, size_t max_rows, size_t max_length) {
+static diffuse_err fill(struct step *s, size_t max_length) {
     const struct update_options o = {s->o.lr, s->o.table_lr, s->o.weight_decay, s->o.table_decay,
                                      s->o.clip};
-    size_t tokens = max_rows * max_length;
+    unsigned members = team_size(s->team);
     diffuse_err e;
 
-    if ((e = arena_init(&s->arena, arena_need(s, max_rows, max_length))) ||
-        (e = update_init(&s->update, &s->c, s->w, &o, s->team, tokens)))
+    if ((e = arena_init(&s->arena, members * part_bytes(&s->c, &s->o, &s->plan, max_length) +
+                                       batch_bytes(s->plan.piece_seqs) +
+                                       arena_block(s->plan.piece_tokens * batch_bytes_each()))) ||
+        (e = update_init(&s->update, &s->c, s->w, &o, s->team, s->plan.piece_tokens,
+                         s->plan.accumulates)) ||
+        (e = batch_init(&s->batch, &s->arena, s->plan.piece_tokens, s->plan.piece_seqs,
+                        copies(&s->o))))
         return e;
-    s->part = calloc(team_size(s->team), sizeof *s->part);
-    if (!s->part)
-        return DIFFUSE_NOMEM;
-    for (unsigned i = 0; i < team_size(s->team); i++)
-        if ((e = part_new(s, &s->part[i], max_rows, max_length)))
-            return e;
-    s->ids = arena_alloc(&s->arena, tokens * sizeof *s->ids);
-    s->start = arena_alloc(&s->arena, (max_rows + 1) * sizeof *s->start);
-    s->truth = arena_alloc(&s->arena, (max_rows + 1) * sizeof *s->truth);
-    return s->ids && s->start && s->truth ? DIFFUSE_OK : DIFFUSE_NOMEM;
+    s->part = calloc(members, sizeof *s->part);
+    e = s->part ? DIFFUSE_OK : DIFFUSE_NOMEM;
+    for (unsigned i = 0; !e && i < members; i++)
+        e = part_init(s, &s->part[i], max_length);
+    return e;
 }
 
 diffuse_err step_new(const struct net_config *c, struct net_weights *w,
-                     const struct step_options *o, struct team *team, size_t max_rows,
-                     size_t max_length, struct step **ret_step) {
+                     const struct step_options *o, const struct soft *soft, struct team *team,
+                     size_t max_length, const struct step_plan *plan, struct step **ret_step) {
     struct step *s = calloc(1, sizeof *s);
     diffuse_err e;
 
@@ -93,9 +148,11 @@ diffuse_err step_new(const struct net_config *c, struct net_weights *w,
     s->c = *c;
     s->w = w;
     s->o = *o;
+    s->soft = soft;
     s->team = team;
+    s->plan = *plan;
     rng_table_init(&s->table);
-    if ((e = fill(s, max_rows, max_length))) {
+    if ((e = fill(s, max_length))) {
         step_free(s);
         return e;
     }
@@ -112,86 +169,105 @@ void step_free(struct step *s) {
     free(s);
 }
 
-size_t step_bytes(const struct step *s) {
-    return s->arena.cap + update_bytes(&s->update);
+struct step_state step_state(struct step *s) {
+    return (struct step_state){s->update.m, s->update.v, s->update.list.entries, &s->update.count};
 }
 
-/* Lay the picked rows end to end, leaving words out. */
-static diffuse_err make_batch(struct step *s, const struct rows *rows, const size_t *pick, size_t n,
-                              struct reason *why) {
-    struct rng rng;
-    uint32_t at = 0;
+/* --- one chunk ---------------------------------------------------------------------------------
+ */
 
-    rng_init(&rng, s->o.seed, s->update.count << 8 | 0xff);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t *ids = s->ids + at, length; /* what is kept moves forward in place */
-        diffuse_err e = rows_read(rows, pick[i], ids, &length, &s->truth[i], why);
+/* What sequence q of the piece should be; the teachers' part lies in p->target. */
+static diffuse_err make_target(const struct step *s, struct part *p, uint32_t q,
+                               struct loss_target *ret_target) {
+    size_t row = s->batch.row[q];
+
+    *ret_target =
+        (struct loss_target){.truth = s->batch.truth[q], .smoothing = s->o.label_smoothing};
+    if (!s->soft)
+        return DIFFUSE_OK;
+    ret_target->soft = p->target;
+    ret_target->share = row < s->soft->labelled ? s->soft->share : 1;
+    return soft_read(s->soft, row, p->target, &p->why);
+}
+
+/* Loss and dlogits of the n sequences from q on. */
+static diffuse_err chunk_loss(const struct step *s, struct part *p, uint32_t from, uint32_t n) {
+    size_t L = s->c.labels;
+    double scale = 1.0 / (double)(s->rows * s->batch.copies);
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct loss_target target;
+        diffuse_err e = make_target(s, p, from + i, &target);
+        bool hit;
 
         if (e)
             return e;
-        s->start[i] = at;
-        for (size_t j = 0; j < length; j++)
-            if (s->o.word_dropout <= 0 || rng_unit(&rng) >= s->o.word_dropout)
-                s->ids[at++] = ids[j];
-        if (at == s->start[i]) /* no sequence may be empty */
-            s->ids[at++] = ids[rng_below(&rng, length)];
+        p->loss += scale * loss_row(p->logits + i * L, s->c.labels, &target, scale,
+                                    p->dlogits + i * L, &hit);
+        p->hits += hit && (from + i) % s->batch.copies == 0;
     }
-    s->start[n] = at;
-    s->batch = (struct net_batch){s->ids, s->start, (uint32_t)n};
+    for (uint32_t i = 0; s->o.pull > 0 && i < n; i += 2)
+        (void)loss_pull(p->logits + i * L, p->logits + (i + 1) * L, s->c.labels,
+                        s->o.pull / (double)s->rows, p->p, p->q, p->dlogits + i * L,
+                        p->dlogits + (i + 1) * L);
     return DIFFUSE_OK;
 }
 
-/* First sequence of the batch that starts at or after token. */
-static uint32_t sequence_at(const struct net_batch *batch, size_t token) {
-    uint32_t b = 0;
-
-    while (b < batch->n && batch->start[b] < token)
-        b++;
-    return b;
-}
-
-static void learn_chunk(struct step *s, unsigned member, uint32_t from, uint32_t to) {
+static diffuse_err learn_chunk(struct step *s, unsigned member, uint32_t from, uint32_t to) {
     struct part *p = &s->part[member];
-    const struct net_batch chunk = {s->ids, s->start + from, to - from};
-    size_t C = s->c.width, L = s->c.labels, N = chunk.start[chunk.n] - chunk.start[0];
+    const struct net_batch chunk = {s->batch.ids, s->batch.start + from, to - from};
+    size_t C = s->c.width, N = chunk.start[chunk.n] - chunk.start[0];
     const real *dh;
+    diffuse_err e;
 
     net_forward_training(&s->c, s->w, p->scratch, &chunk, &p->noise, p->logits);
-    for (uint32_t i = 0; i < chunk.n; i++) {
-        real *row = p->logits + i * L;
-        bool hit;
-
-        p->loss += loss_row(row, s->c.labels, s->truth[from + i], s->o.label_smoothing,
-                            1.0 / s->batch.n, row, &hit);
-        p->hits += hit;
-    }
-    dh = net_backward(&s->c, s->w, p->scratch, &chunk, &p->noise, p->logits, &s->update.to[member]);
+    if ((e = chunk_loss(s, p, from, chunk.n)))
+        return e;
+    dh =
+        net_backward(&s->c, s->w, p->scratch, &chunk, &p->noise, p->dlogits, &s->update.to[member]);
     vec_copy(N * C, dh, s->update.vector + (size_t)chunk.start[0] * C);
+    return DIFFUSE_OK;
+}
+
+/* --- one piece ---------------------------------------------------------------------------------
+ */
+
+/* First sequence of the piece, not a twin, that starts at or after token. */
+static uint32_t sequence_at(const struct batch *b, size_t token) {
+    uint32_t q = 0;
+
+    while (q < b->net.n && b->start[q] < token)
+        q += b->copies;
+    return q;
 }
 
 static void learn(void *arg, unsigned member) {
     struct step *s = arg;
     struct part *p = &s->part[member];
+    const struct batch *b = &s->batch;
+    uint32_t at, end, limit = (uint32_t)chunk_seqs(&s->plan);
     size_t from, to;
-    uint32_t b, end;
 
-    team_share(s->team, member, s->start[s->batch.n], &from, &to);
-    b = sequence_at(&s->batch, from);
-    end = member + 1 == team_size(s->team) ? s->batch.n : sequence_at(&s->batch, to);
-    rng_init(&p->noise.rng, s->o.seed, (s->update.count + 1) << 8 | member);
-    vec_zero(s->update.dense, s->update.grad[member]);
-    p->loss = 0;
-    p->hits = 0;
-    while (b < end) {
-        uint32_t next = b + 1;
+    team_share(s->team, member, b->start[b->net.n], &from, &to);
+    at = sequence_at(b, from);
+    end = member + 1 == team_size(s->team) ? b->net.n : sequence_at(b, to);
+    while (at < end && !p->e) {
+        uint32_t next = at + b->copies;
 
-        while (next < end && s->start[next + 1] - s->start[b] <= CHUNK_TOKENS)
-            next++;
-        learn_chunk(s, member, b, next);
-        b = next;
+        while (next < end && next + b->copies - at <= limit &&
+               b->start[next + b->copies] - b->start[at] <= CHUNK_TOKENS)
+            next += b->copies;
+        p->e = learn_chunk(s, member, at, next);
+        at = next;
     }
     if (member + 1 == team_size(s->team)) /* usually the shortest part */
-        lookups_find(&s->update.lookups, &s->c, &s->batch);
+        lookups_find(&s->update.lookups, &s->c, &b->net);
+}
+
+static void collect(void *arg, unsigned member) {
+    struct step *s = arg;
+
+    update_collect(&s->update, s->team, member);
 }
 
 static void reduce(void *arg, unsigned member) {
@@ -206,23 +282,62 @@ static void apply(void *arg, unsigned member) {
     update_apply(&s->update, s->team, member);
 }
 
-diffuse_err step_run(struct step *s, const struct rows *rows, const size_t *pick, size_t n,
-                     double rate, struct step_result *ret_result, struct reason *why) {
-    double loss = 0, squares = 0;
-    size_t hits = 0;
-    diffuse_err e = make_batch(s, rows, pick, n, why);
+/* --- the step ----------------------------------------------------------------------------------
+ */
 
-    if (e)
-        return e;
+static void begin(struct step *s, size_t n) {
+    s->rows = n;
+    for (unsigned i = 0; i < team_size(s->team); i++) {
+        struct part *p = &s->part[i];
+
+        rng_init(&p->noise.rng, s->o.seed, (s->update.count + 1) << 8 | i);
+        vec_zero(s->update.dense, s->update.grad[i]);
+        p->loss = 0;
+        p->hits = 0;
+        p->e = DIFFUSE_OK;
+    }
+}
+
+static diffuse_err run_piece(struct step *s, struct reason *why) {
     team_run(s->team, learn, s);
+    for (unsigned i = 0; i < team_size(s->team); i++)
+        if (s->part[i].e)
+            return reason_set(why, s->part[i].e, "%s", s->part[i].why.text);
+    if (s->plan.accumulates)
+        team_run(s->team, collect, s);
+    return DIFFUSE_OK;
+}
+
+static void finish(struct step *s, double rate, struct step_result *r) {
+    double squares = 0;
+
     team_run(s->team, reduce, s);
     for (unsigned i = 0; i < team_size(s->team); i++) {
-        loss += s->part[i].loss;
-        hits += s->part[i].hits;
+        r->loss += s->part[i].loss;
+        r->hits += s->part[i].hits;
         squares += s->part[i].squares;
     }
-    update_prepare(&s->update, rate, sqrt(squares));
+    r->norm = sqrt(squares);
+    update_prepare(&s->update, rate, r->norm);
     team_run(s->team, apply, s);
-    *ret_result = (struct step_result){loss / (double)n, hits, sqrt(squares)};
+}
+
+diffuse_err step_run(struct step *s, const struct rows *rows, const size_t *pick, size_t n,
+                     double rate, struct step_result *ret_result, struct reason *why) {
+    struct step_result result = {0};
+    struct rng rng;
+    diffuse_err e;
+
+    rng_init(&rng, s->o.seed, s->update.count << 8 | 0xff);
+    begin(s, n);
+    for (size_t done = 0, taken; done < n; done += taken) {
+        if ((e = batch_lay(&s->batch, rows, pick + done, n - done, s->o.word_dropout, &rng, &taken,
+                           why)) ||
+            (e = run_piece(s, why)))
+            return e;
+        result.tokens += s->batch.start[s->batch.net.n];
+    }
+    finish(s, rate, &result);
+    *ret_result = result;
     return DIFFUSE_OK;
 }

@@ -1,16 +1,19 @@
 /* step.h - one training step: forward, loss, backward, clip, update, on a team of threads.
  *
- * A batch is split between the members by tokens, and each member's part into chunks that stay in
- * cache, so memory does not grow with the batch. Same seed, same team size: same bits.
+ * A batch goes through in pieces that fit the memory (one, where there is room), whose gradients
+ * add up; a piece is split between the members by tokens, and each member's part into chunks that
+ * stay in cache. Same seed, same team size, same plan: same bits.
  */
 #ifndef MODEL_TRAIN_STEP_H
 #define MODEL_TRAIN_STEP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "model/net/net.h"
 #include "model/train/rows.h"
+#include "model/train/soft.h"
 #include "model/train/team.h"
 
 struct step_options {
@@ -23,21 +26,39 @@ struct step_options {
     double embed_dropout; /* of embedding channels */
     double word_dropout;  /* share of tokens left out of a row, anew each time */
     double label_smoothing;
+    double
+        pull; /* weight of the divergence between two passes over each row (R-Drop); 0: one pass */
     uint64_t seed;
 };
 
+/* How a batch is put through, and what that takes. */
+struct step_plan {
+    size_t piece_tokens, piece_seqs; /* of a piece at most; a row counts twice with pull */
+    size_t bytes;                    /* of step_new */
+    bool accumulates;                /* a batch may take several pieces */
+};
+
 struct step_result {
-    double loss; /* mean cross-entropy of the batch, with noise and dropout */
-    size_t hits; /* rows whose largest logit was the true label */
-    double norm; /* of the gradient, before clipping */
+    double loss;   /* mean cross-entropy of the batch, with noise and dropout */
+    size_t hits;   /* rows whose largest logit was the true label */
+    size_t tokens; /* that went through */
+    double norm;   /* of the gradient, before clipping */
 };
 
 struct step; /* gradients, moments, scratch */
 
-/* For batches of up to max_rows rows of up to max_length tokens. w and team are borrowed. NOMEM. */
+/* The largest pieces, up to a batch of max_rows rows of max_length tokens, for which step_new takes
+ * no more than budget bytes; budget 0: any. Errors: TOOBIG, the reason saying what is needed. */
+DIFFUSE_MUST_CHECK diffuse_err step_plan_make(const struct net_config *c,
+                                              const struct step_options *o, unsigned members,
+                                              size_t max_rows, size_t max_length, uint64_t budget,
+                                              struct step_plan *ret_plan, struct reason *why);
+
+/* c, w, team and soft are borrowed; soft may be NULL: no teachers. NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err step_new(const struct net_config *c, struct net_weights *w,
-                                        const struct step_options *o, struct team *team,
-                                        size_t max_rows, size_t max_length, struct step **ret_step);
+                                        const struct step_options *o, const struct soft *soft,
+                                        struct team *team, size_t max_length,
+                                        const struct step_plan *plan, struct step **ret_step);
 void step_free(struct step *s); /* fine with NULL */
 
 /* Learn from rows pick[0..n); rate scales the peak learning rates (sched.h). Errors: IO, when a row
@@ -46,6 +67,13 @@ DIFFUSE_MUST_CHECK diffuse_err step_run(struct step *s, const struct rows *rows,
                                         size_t n, double rate, struct step_result *ret_result,
                                         struct reason *why);
 
-size_t step_bytes(const struct step *s); /* what step_new took, for the log */
+/* What must survive for training to go on with the same bits: borrowed, n numbers each, and the
+ * count of updates, which also decides what is drawn. */
+struct step_state {
+    real *m, *v; /* moments */
+    size_t n;
+    uint64_t *count;
+};
+struct step_state step_state(struct step *s);
 
 #endif

@@ -5,12 +5,34 @@
 
 #include "model/base/vec.h"
 
+static size_t table_rows(const struct net_config *c) {
+    return (size_t)c->vocab + c->ngram_rows;
+}
+
+size_t update_bytes(const struct net_config *c, unsigned members, bool accumulates) {
+    struct weights_list l;
+    size_t bytes;
+
+    weights_list_make(c, &l);
+    bytes = members * arena_block((l.entries - l.table_entries) * sizeof(real)) +
+            2 * arena_block(l.entries * sizeof(real));
+    if (accumulates)
+        bytes += arena_block(l.table_entries * sizeof(real)) + arena_block(table_rows(c));
+    return bytes;
+}
+
+size_t update_bytes_each(const struct net_config *c) {
+    size_t order = c->ngram_order ? c->ngram_order : 1;
+
+    return c->width * sizeof(real) + order * (3 * sizeof(uint64_t) + c->width * sizeof(real));
+}
+
 static diffuse_err fill(struct update *u, const struct net_config *c, unsigned members,
-                        size_t max_vectors) {
+                        size_t max_vectors, bool accumulates) {
     size_t entries = u->list.entries * sizeof(real), dense = u->dense * sizeof(real);
     size_t vectors = max_vectors * c->width * sizeof(real);
-    diffuse_err e = arena_init(&u->arena, members * arena_block(dense) + 2 * arena_block(entries) +
-                                              arena_block(vectors));
+    diffuse_err e =
+        arena_init(&u->arena, update_bytes(c, members, accumulates) + arena_block(vectors));
 
     if (e || (e = lookups_init(&u->lookups, c, max_vectors)))
         return e;
@@ -26,18 +48,24 @@ static diffuse_err fill(struct update *u, const struct net_config *c, unsigned m
     u->m = arena_alloc(&u->arena, entries);
     u->v = arena_alloc(&u->arena, entries);
     u->vector = arena_alloc(&u->arena, vectors);
-    return u->m && u->v && u->vector ? DIFFUSE_OK : DIFFUSE_NOMEM;
+    if (!u->m || !u->v || !u->vector)
+        return DIFFUSE_NOMEM;
+    if (!accumulates)
+        return DIFFUSE_OK;
+    u->table = arena_alloc(&u->arena, u->list.table_entries * sizeof(real));
+    u->touched = arena_alloc(&u->arena, table_rows(c));
+    return u->table && u->touched ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
 diffuse_err update_init(struct update *u, const struct net_config *c, struct net_weights *w,
-                        const struct update_options *o, const struct team *team,
-                        size_t max_vectors) {
+                        const struct update_options *o, const struct team *team, size_t max_vectors,
+                        bool accumulates) {
     diffuse_err e;
 
     *u = (struct update){.o = *o, .w = w};
     weights_list_make(c, &u->list);
     u->dense = u->list.entries - u->list.table_entries;
-    if ((e = fill(u, c, team_size(team), max_vectors)))
+    if ((e = fill(u, c, team_size(team), max_vectors, accumulates)))
         update_done(u);
     return e;
 }
@@ -50,8 +78,23 @@ void update_done(struct update *u) {
     *u = (struct update){0};
 }
 
-size_t update_bytes(const struct update *u) {
-    return u->arena.cap + u->lookups.cap * (3 * sizeof(uint64_t) + u->lookups.width * sizeof(real));
+void update_collect(struct update *u, const struct team *team, unsigned member) {
+    size_t from, to, C = u->lookups.width;
+
+    team_share(team, member, u->lookups.rows, &from, &to);
+    (void)lookups_sum(&u->lookups, from, to, u->vector);
+    for (size_t r = from; r < to; r++) {
+        size_t row = lookups_row(&u->lookups, r);
+
+        vec_add(C, u->lookups.grad + r * C, u->table + row * C);
+        u->touched[row] = 1;
+    }
+}
+
+/* Rows of the tables that are this member's, when they were collected. */
+static void table_share(const struct update *u, const struct team *team, unsigned member,
+                        size_t *ret_from, size_t *ret_to) {
+    team_share(team, member, u->list.table_entries / u->lookups.width, ret_from, ret_to);
 }
 
 double update_reduce(struct update *u, const struct team *team, unsigned member) {
@@ -62,8 +105,15 @@ double update_reduce(struct update *u, const struct team *team, unsigned member)
     for (unsigned i = 1; i < team_size(team); i++)
         vec_add(to - from, u->grad[i] + from, u->grad[0] + from);
     squares = (double)vec_sum_squares(to - from, u->grad[0] + from);
-    team_share(team, member, u->lookups.rows, &from, &to);
-    return squares + lookups_sum(&u->lookups, from, to, u->vector);
+    if (!u->table) {
+        team_share(team, member, u->lookups.rows, &from, &to);
+        return squares + lookups_sum(&u->lookups, from, to, u->vector);
+    }
+    table_share(u, team, member, &from, &to);
+    for (size_t r = from; r < to; r++)
+        if (u->touched[r])
+            squares += (double)vec_sum_squares(u->lookups.width, u->table + r * u->lookups.width);
+    return squares;
 }
 
 void update_prepare(struct update *u, double rate, double norm) {
@@ -98,16 +148,34 @@ static void apply_dense(struct update *u, size_t from, size_t to) {
     }
 }
 
+static void apply_row(struct update *u, size_t row, const real *grad) {
+    size_t C = u->lookups.width, at = row * C; /* the n-gram table follows the embedding */
+
+    adamw_update(&u->for_tables, C, u->scale, grad, u->m + at, u->v + at, u->w->block + at);
+}
+
+static void apply_collected(struct update *u, size_t from, size_t to) {
+    size_t C = u->lookups.width;
+
+    for (size_t r = from; r < to; r++)
+        if (u->touched[r]) {
+            apply_row(u, r, u->table + r * C);
+            vec_zero(C, u->table + r * C);
+            u->touched[r] = 0;
+        }
+}
+
 void update_apply(struct update *u, const struct team *team, unsigned member) {
-    size_t from, to, C = u->lookups.width;
+    size_t from, to;
 
     team_share(team, member, u->dense, &from, &to);
     apply_dense(u, from, to);
-    team_share(team, member, u->lookups.rows, &from, &to);
-    for (size_t r = from; r < to; r++) {
-        size_t at = lookups_row(&u->lookups, r) * C; /* the n-gram table follows the embedding */
-
-        adamw_update(&u->for_tables, C, u->scale, u->lookups.grad + r * C, u->m + at, u->v + at,
-                     u->w->block + at);
+    if (u->table) {
+        table_share(u, team, member, &from, &to);
+        apply_collected(u, from, to);
+        return;
     }
+    team_share(team, member, u->lookups.rows, &from, &to);
+    for (size_t r = from; r < to; r++)
+        apply_row(u, lookups_row(&u->lookups, r), u->lookups.grad + r * u->lookups.width);
 }

@@ -2,11 +2,15 @@
  *
  * Each member of the team adds to its own gradients of the matrices and vectors, grad[member]. The
  * tables' gradient is sparse: `vector` holds gradients of single rows, and `lookups` says which row
- * each is of. Then update_reduce on all members, update_prepare on one, update_apply on all. The
- * sums are taken in one order, so that the same team size gives the same bits.
+ * each is of. When the batch comes in several pieces (gradient accumulation), update_collect on all
+ * members takes up each piece's vectors. Then update_reduce on all members, update_prepare on one,
+ * update_apply on all. The sums are taken in one order, so that the same team size gives the same
+ * bits.
  */
 #ifndef MODEL_TRAIN_UPDATE_H
 #define MODEL_TRAIN_UPDATE_H
+
+#include <stdbool.h>
 
 #include "model/train/adamw.h"
 #include "model/train/lookups.h"
@@ -30,22 +34,31 @@ struct update {
     real **grad;            /* (team) of (dense) each */
     struct net_weights *to; /* (team) the same as tensors, the tables left out */
     real *vector;           /* (max vectors, C) */
+    real *table;            /* (table entries) sum over the pieces so far; NULL: one piece only */
+    uint8_t *touched;       /* (rows of the tables) looked up by a piece so far */
     real *m, *v;            /* (entries) moments */
     uint64_t count;         /* updates so far */
     struct adamw for_dense, for_tables;
     real scale; /* clipping */
 };
 
-/* For batches with up to max_vectors row gradients, each of order rows. w is borrowed. Errors:
- * NOMEM leaves nothing behind. */
+/* For pieces with up to max_vectors row gradients, each of order rows; accumulates: a batch may
+ * have several. w is borrowed. Errors: NOMEM leaves nothing behind. */
 DIFFUSE_MUST_CHECK diffuse_err update_init(struct update *u, const struct net_config *c,
                                            struct net_weights *w, const struct update_options *o,
-                                           const struct team *team, size_t max_vectors);
-void update_done(struct update *u);          /* fine with a zeroed one */
-size_t update_bytes(const struct update *u); /* what update_init took */
+                                           const struct team *team, size_t max_vectors,
+                                           bool accumulates);
+void update_done(struct update *u); /* fine with a zeroed one */
 
-/* Member's share: sums all gradients into grad[0], and vectors into rows. Returns the sum of
- * squares of its share. */
+/* What update_init takes: bytes whatever the piece, and bytes a vector. */
+size_t update_bytes(const struct net_config *c, unsigned members, bool accumulates);
+size_t update_bytes_each(const struct net_config *c);
+
+/* Take up the vectors of a piece: member's share of the rows. */
+void update_collect(struct update *u, const struct team *team, unsigned member);
+
+/* Member's share: sums all gradients into grad[0], and vectors into rows (unless collected).
+ * Returns the sum of squares of its share. */
 double update_reduce(struct update *u, const struct team *team, unsigned member);
 
 /* The next update, at rate times the peak learning rates, of a gradient of that norm. */

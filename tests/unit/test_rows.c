@@ -403,8 +403,9 @@ static void test_broken_disk_reaches_the_caller(void **state) {
     uint32_t ids[LONGEST], length, label;
     struct reason why[4] = {{""}, {""}, {""}, {""}};
     struct rows r, rest, aside;
-    struct fit_data data = {&r, NULL, NULL};
+    struct fit_data data = {&r, NULL, NULL, NULL};
     struct eval_result result;
+    bool done;
     struct fit_epoch epoch;
     struct net_weights *w;
     struct arena arena;
@@ -416,11 +417,11 @@ static void test_broken_disk_reaches_the_caller(void **state) {
     assert_int_equal(arena_init(&arena, weights_bytes(&c)), DIFFUSE_OK);
     assert_int_equal(weights_new(&arena, &c, &w), DIFFUSE_OK);
     assert_int_equal(team_new(2, &team), DIFFUSE_OK);
-    assert_int_equal(fit_new(&c, w, &o, &data, team, &fit), DIFFUSE_OK);
+    assert_int_equal(fit_new(&c, w, &o, &data, team, &fit, &why[2]), DIFFUSE_OK);
     cut_files(*state);
     assert_int_equal(rows_read(&r, 100, ids, &length, &label, &why[0]), DIFFUSE_IO);
     assert_int_equal(eval_rows(&c, w, team, &r, NULL, NULL, &result, &why[1]), DIFFUSE_IO);
-    assert_int_equal(fit_run_epoch(fit, NULL, NULL, &epoch, &why[2]), DIFFUSE_IO);
+    assert_int_equal(fit_run_epoch(fit, NULL, NULL, &epoch, &done, &why[2]), DIFFUSE_IO);
     add(&r, 1, c.vocab);
     assert_int_equal(rows_split(&r, 0.9999, 1, &rest, &aside, &why[3]), DIFFUSE_IO);
     for (int i = 0; i < 4; i++)
