@@ -125,21 +125,24 @@ diffuse_err weights_new(struct arena *arena, const struct net_config *c,
     return DIFFUSE_OK;
 }
 
+void weights_init_tensor(struct net_weights *w, const struct weights_tensor *t, double table_std,
+                         struct rng *rng) {
+    real *x = w->block + t->offset;
+    double std = t->init == WEIGHTS_INIT_TABLE ? table_std : 1 / sqrt(t->cols ? t->cols : 1);
+
+    for (size_t j = 0; j < t->count; j++) {
+        if (t->init == WEIGHTS_INIT_TABLE || t->init == WEIGHTS_INIT_LINEAR)
+            x[j] = (real)(std * rng_normal(rng));
+        else
+            x[j] = t->init == WEIGHTS_INIT_ONE;
+    }
+}
+
 void weights_init(struct net_weights *w, const struct net_config *c, double table_std,
                   struct rng *rng) {
     struct weights_list l;
 
     weights_list_make(c, &l);
-    for (size_t i = 0; i < l.n; i++) {
-        const struct weights_tensor *t = &l.tensor[i];
-        real *x = w->block + t->offset;
-        double std = t->init == WEIGHTS_INIT_TABLE ? table_std : 1 / sqrt(t->cols ? t->cols : 1);
-
-        for (size_t j = 0; j < t->count; j++) {
-            if (t->init == WEIGHTS_INIT_TABLE || t->init == WEIGHTS_INIT_LINEAR)
-                x[j] = (real)(std * rng_normal(rng));
-            else
-                x[j] = t->init == WEIGHTS_INIT_ONE;
-        }
-    }
+    for (size_t i = 0; i < l.n; i++)
+        weights_init_tensor(w, &l.tensor[i], table_std, rng);
 }

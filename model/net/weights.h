@@ -84,4 +84,8 @@ void weights_point(struct net_weights *w, const struct net_config *c, real *bloc
 void weights_init(struct net_weights *w, const struct net_config *c, double table_std,
                   struct rng *rng);
 
+/* The same of one tensor. */
+void weights_init_tensor(struct net_weights *w, const struct weights_tensor *t, double table_std,
+                         struct rng *rng);
+
 #endif

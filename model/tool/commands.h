@@ -5,6 +5,7 @@
 #define MODEL_TOOL_COMMANDS_H
 
 int cmd_train(int argc, char **argv);
+int cmd_pretrain(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_classify(int argc, char **argv);
 int cmd_logits(int argc, char **argv);

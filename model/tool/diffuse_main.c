@@ -15,6 +15,7 @@ static const struct verb {
     const char *help;
 } verbs[] = {
     {"train", cmd_train, "train a model and write a checkpoint"},
+    {"pretrain", cmd_pretrain, "learn from text without labels, for train --init"},
     {"eval", cmd_eval, "accuracy of a checkpoint on a data set"},
     {"classify", cmd_classify, "label each line of standard input"},
     {"logits", cmd_logits, "the model's raw output for each line of standard input"},

@@ -27,20 +27,27 @@ static diffuse_err open_in(const struct train_record *r, const char *name, FILE 
     return DIFFUSE_OK;
 }
 
-diffuse_err train_record_open(struct train_record *r, const char *dir, bool quiet,
-                              struct reason *why) {
+diffuse_err train_record_open_csv(struct train_record *r, const char *dir, bool quiet,
+                                  const char *csv, const char *header, struct reason *why) {
     diffuse_err e;
 
     *r = (struct train_record){.dir = dir, .quiet = quiet};
     if (mkdir(dir, 0777) != 0 && errno != EEXIST)
         return reason_set(why, DIFFUSE_IO, "%s: the folder cannot be made: %s", dir,
                           strerror(errno));
-    if ((e = open_in(r, "training.log", &r->log, why)) ||
-        (e = open_in(r, "epoch_results.csv", &r->csv, why)))
+    if ((e = open_in(r, "training.log", &r->log, why)) || (e = open_in(r, csv, &r->csv, why)))
         return e;
-    fprintf(r->csv, "epoch,train_loss,train_acc,valid_loss,valid_acc,test_loss,test_acc,epoch_time,"
-                    "peak_resident_mb,overfitting_gap,grad_norm,rate\n");
+    fprintf(r->csv, "%s\n", header);
     return DIFFUSE_OK;
+}
+
+diffuse_err train_record_open(struct train_record *r, const char *dir, bool quiet,
+                              struct reason *why) {
+    return train_record_open_csv(
+        r, dir, quiet, "epoch_results.csv",
+        "epoch,train_loss,train_acc,valid_loss,valid_acc,test_loss,test_acc,epoch_time,"
+        "peak_resident_mb,overfitting_gap,grad_norm,rate",
+        why);
 }
 
 void train_record_close(struct train_record *r) {

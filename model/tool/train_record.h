@@ -19,6 +19,11 @@ struct train_record {
 /* Make the folder and open the files. Errors: IO, naming the file. */
 DIFFUSE_MUST_CHECK diffuse_err train_record_open(struct train_record *r, const char *dir,
                                                  bool quiet, struct reason *why);
+
+/* The same with a CSV file of another name and header. */
+DIFFUSE_MUST_CHECK diffuse_err train_record_open_csv(struct train_record *r, const char *dir,
+                                                     bool quiet, const char *csv,
+                                                     const char *header, struct reason *why);
 void train_record_close(struct train_record *r); /* fine with a zeroed one */
 
 /* A line to training.log and, unless quiet, to stderr. */

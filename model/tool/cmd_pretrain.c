@@ -1,0 +1,309 @@
+/* cmd_pretrain.c - diffuse pretrain: rows in, labels or not; a checkpoint to start from out. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/ckpt/ckpt.h"
+#include "model/tool/commands.h"
+#include "model/tool/pretrain_options.h"
+#include "model/tool/say.h"
+#include "model/tool/textfile.h"
+#include "model/tool/train_record.h"
+#include "model/train/load.h"
+
+#define PATH_BYTES 4096
+#define NO_LABEL   "none" /* a model must have one */
+#define CSV_HEADER                                                                                 \
+    "pass,train_loss,held_loss,held_acc,tokens,pass_time,tokens_per_second,peak_resident_mb,"      \
+    "grad_norm"
+
+/* Everything a run owns; run_done frees it in one place. */
+struct run {
+    struct pretrain_options o;
+    struct label_set labels;
+    struct arena text_arena, net_arena;
+    struct tokenizer *tokenizer;
+    uint64_t *count; /* (vocabulary) how often each piece occurs */
+    struct rows all, train, held;
+    struct net_config config;
+    struct net_weights *weights;
+    struct team *team;
+    struct denoise_fit *fit;
+    struct train_record record;
+    struct denoise_pass last;
+    double seconds; /* of training */
+    struct reason why;
+};
+
+static void run_done(struct run *r) {
+    train_record_close(&r->record);
+    denoise_fit_free(r->fit);
+    team_free(r->team);
+    free(r->count);
+    rows_done(&r->all);
+    rows_done(&r->train);
+    rows_done(&r->held);
+    label_set_done(&r->labels);
+    arena_done(&r->net_arena);
+    arena_done(&r->text_arena);
+}
+
+static void tick_bytes(void *user, uint64_t done, uint64_t total) {
+    say_progress_tick(user, done, total, NULL);
+}
+
+/* Label names and vocabulary, by a first pass over the rows. */
+static diffuse_err survey(struct run *r, enum tokenizer_kind kind, char **ret_vocab,
+                          size_t *ret_len) {
+    const struct train_options *m = &r->o.model;
+    struct say_progress progress;
+    struct load load = {m->data, r->o.labelled ? DATASET_TRAIN : DATASET_UNLABELLED, tick_bytes,
+                        &progress};
+    struct load_vocab_options options = {.kind = kind,
+                                         .size = (uint32_t)m->vocab_size,
+                                         .min_count = (uint32_t)m->min_count,
+                                         .unlabelled_too = r->o.unlabelled};
+    uint32_t id;
+    diffuse_err e;
+
+    say_progress_start(&progress, "vocabulary", m->quiet);
+    e = load_survey(&load, m->vocab ? NULL : &options, &r->labels, ret_vocab, ret_len, &r->why);
+    say_progress_end(&progress);
+    if (!e && m->vocab)
+        e = textfile_read(m->vocab, ret_vocab, ret_len, &r->why);
+    if (!e && r->labels.n == 0)
+        e = label_set_add(&r->labels, NO_LABEL, &id);
+    return e;
+}
+
+static diffuse_err make_tokenizer(struct run *r) {
+    enum tokenizer_kind kind;
+    char *vocab = NULL;
+    size_t len = 0;
+    diffuse_err e;
+
+    if (tokenizer_kind_parse(r->o.model.tokenizer, &kind))
+        return reason_set(&r->why, DIFFUSE_INVAL,
+                          "--tokenizer is \"%s\", expected wordpiece, symbol or byte",
+                          r->o.model.tokenizer);
+    e = survey(r, kind, &vocab, &len);
+    if (!e)
+        e = arena_init(&r->text_arena, tokenizer_bytes(kind, (uint8_t *)vocab, len));
+    if (!e)
+        e = tokenizer_new(&r->text_arena, kind, (uint8_t *)vocab, len, &r->tokenizer, &r->why);
+    free(vocab);
+    return e;
+}
+
+static diffuse_err read_split(struct run *r, enum dataset_split split, const char *what) {
+    struct say_progress progress;
+    struct load load = {r->o.model.data, split, tick_bytes, &progress};
+    struct dataset_stats stats;
+    size_t before = r->all.n;
+    diffuse_err e;
+
+    say_progress_start(&progress, what, r->o.model.quiet);
+    e = load_windows(&load, r->tokenizer, r->o.model.max_length, &r->all, r->count, &stats,
+                     &r->why);
+    say_progress_end(&progress);
+    if (e)
+        return e;
+    if (stats.bad_rows)
+        train_record_line(&r->record, "%s: %llu bad rows left out, the first: %s", what,
+                          (unsigned long long)stats.bad_rows, stats.first_bad);
+    train_record_line(&r->record, "%s: %llu rows, %zu windows", what,
+                      (unsigned long long)stats.rows, r->all.n - before);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err set_aside(struct run *r) {
+    if (r->o.held > 0)
+        return rows_split(&r->all, r->o.held, r->o.model.seed, &r->train, &r->held, &r->why);
+    r->train = r->all;
+    r->all = (struct rows){0};
+    return DIFFUSE_OK;
+}
+
+static diffuse_err read_data(struct run *r) {
+    diffuse_err e = make_tokenizer(r);
+
+    if (e)
+        return e;
+    r->count = calloc(tokenizer_vocab_size(r->tokenizer), sizeof *r->count);
+    if (!r->count)
+        return DIFFUSE_NOMEM;
+    if ((e = rows_init(&r->all, tokenizer_vocab_size(r->tokenizer), ROWS_MEMORY)) ||
+        (r->o.labelled && (e = read_split(r, DATASET_TRAIN, "training"))) ||
+        (r->o.unlabelled && (e = read_split(r, DATASET_UNLABELLED, "unlabelled"))) ||
+        (e = set_aside(r)))
+        return e;
+    if (r->train.n == 0)
+        return reason_set(&r->why, DIFFUSE_BADDATA, "%s: no rows to learn from", r->o.model.data);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err make_model(struct run *r) {
+    struct denoise_fit_options fit;
+    struct rng rng;
+    diffuse_err e;
+
+    if ((e = train_options_config(&r->o.model, &r->config, &r->why)) ||
+        (e = pretrain_options_fit(&r->o, r->tokenizer, &fit, &r->why)))
+        return e;
+    r->config.vocab = tokenizer_vocab_size(r->tokenizer);
+    r->config.labels = r->labels.n;
+    if ((e = train_options_brackets(&r->o.model, r->tokenizer, &r->config, &r->why)) ||
+        (e = net_config_check(&r->config, &r->why)) ||
+        (e = arena_init(&r->net_arena, weights_bytes(&r->config))) ||
+        (e = weights_new(&r->net_arena, &r->config, &r->weights)) ||
+        (e = team_new(r->o.model.threads, &r->team)))
+        return e;
+    rng_init(&rng, r->o.model.seed, 0x1217);
+    weights_init(r->weights, &r->config, r->o.model.init_std, &rng);
+    return denoise_fit_new(&r->config, r->weights, &fit, &r->train, r->held.n ? &r->held : NULL,
+                           r->count, r->team, &r->fit);
+}
+
+/* A pass in progress, for the bar. */
+struct tick {
+    struct say_progress progress;
+    double began;
+};
+
+static void tick_rows(void *user, size_t done, size_t total, double loss, uint64_t tokens) {
+    struct tick *t = user;
+    char extra[64];
+
+    (void)snprintf(extra, sizeof extra, "loss %.4f  %.0f tokens/s", loss,
+                   (double)tokens / (say_now() - t->began + 1e-9));
+    say_progress_tick(&t->progress, done, total, extra);
+}
+
+static double accuracy(const struct denoise_result *r) {
+    return r->picked ? (double)r->hits / (double)r->picked : 0;
+}
+
+static void record_pass(struct run *r, double seconds) {
+    const struct denoise_pass *p = &r->last;
+    double speed = (double)p->tokens / (seconds > 0 ? seconds : 1);
+    FILE *csv = r->record.csv;
+    char held[64] = "";
+
+    fprintf(csv, "%u,%.6f,", p->pass, p->train_loss);
+    if (p->held.picked) {
+        fprintf(csv, "%.6f,%.6f,", p->held.loss, accuracy(&p->held));
+        (void)snprintf(held, sizeof held, "  held out %.4f %.4f", p->held.loss, accuracy(&p->held));
+    } else {
+        fputs(",,", csv);
+    }
+    fprintf(csv, "%llu,%.2f,%.0f,%.1f,%.4f\n", (unsigned long long)p->tokens, seconds, speed,
+            train_record_resident_mb(), p->grad_norm);
+    fflush(csv);
+    train_record_line(&r->record, "pass %u: train %.4f%s  %llu tokens  %.1f s  %.0f tokens/s",
+                      p->pass, p->train_loss, held, (unsigned long long)p->tokens, seconds, speed);
+}
+
+static diffuse_err run_passes(struct run *r) {
+    for (uint32_t pass = 1; pass <= r->o.passes; pass++) {
+        struct tick t = {.began = say_now()};
+        char what[32];
+        diffuse_err e;
+
+        (void)snprintf(what, sizeof what, "pass %u", pass);
+        say_progress_start(&t.progress, what, r->o.model.quiet);
+        e = denoise_fit_run(r->fit, tick_rows, &t, &r->last, &r->why);
+        say_progress_end(&t.progress);
+        if (e)
+            return e;
+        r->seconds += say_now() - t.began;
+        record_pass(r, say_now() - t.began);
+    }
+    return DIFFUSE_OK;
+}
+
+/* The classifier learned nothing, but its matrices shrank: it starts anew. */
+static void renew_classifier(struct run *r) {
+    struct weights_list l;
+    struct rng rng;
+
+    rng_init(&rng, r->o.model.seed, 0xc1a5);
+    weights_list_make(&r->config, &l);
+    for (size_t i = 0; i < l.n; i++)
+        if (strncmp(l.tensor[i].name, "classifier.", 11) == 0)
+            weights_init_tensor(r->weights, &l.tensor[i], 0, &rng);
+}
+
+static json_t *result_json(const struct run *r) {
+    const struct denoise_pass *p = &r->last;
+    json_t *held = json_null();
+
+    if (p->held.picked)
+        held = json_pack("{s:f, s:f, s:I}", "accuracy", accuracy(&p->held), "loss", p->held.loss,
+                         "tokens", (json_int_t)p->held.picked);
+    return json_pack("{s:s, s:I, s:f, s:o}", "objective", "denoising", "passes",
+                     (json_int_t)p->pass, "train_loss", p->train_loss, "held_out", held);
+}
+
+/* What the checkpoint says of its own making: no path of the machine it was made on. */
+static char *provenance(const struct run *r) {
+    json_t *options = pretrain_options_json(&r->o), *all;
+    char *text;
+
+    json_object_set_new(options, "data",
+                        json_sprintf("%.*s", (int)strcspn(r->o.model.data, ":"), r->o.model.data));
+    all = json_pack("{s:s, s:o, s:I, s:o}", "version", DIFFUSE_VERSION, "parameters", options,
+                    "train_windows", (json_int_t)r->train.n, "result", result_json(r));
+    text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(8));
+    json_decref(all);
+    return text;
+}
+
+static diffuse_err write_checkpoint(struct run *r) {
+    char path[PATH_BYTES], *made = provenance(r);
+    struct model m = {.config = r->config,
+                      .weights = r->weights,
+                      .tokenizer = r->tokenizer,
+                      .labels = (const char **)r->labels.names,
+                      .temperature = 1,
+                      .max_length = (uint32_t)r->o.model.max_length,
+                      .provenance = made ? made : "{}"};
+    diffuse_err e;
+
+    (void)snprintf(path, sizeof path, "%s/model.safetensors", r->o.model.out);
+    e = ckpt_write(path, &m, CKPT_F32, &r->why);
+    free(made);
+    if (!e)
+        train_record_line(&r->record, "wrote %s, id %.12s", path, m.id);
+    return e;
+}
+
+static diffuse_err finish(struct run *r) {
+    diffuse_err e;
+
+    renew_classifier(r);
+    if ((e = write_checkpoint(r)))
+        return e;
+    return train_record_json(
+        &r->record, "summary.json",
+        json_pack("{s:s, s:o, s:o, s:I, s:I, s:f, s:f}", "version", DIFFUSE_VERSION, "parameters",
+                  pretrain_options_json(&r->o), "result", result_json(r), "train_windows",
+                  (json_int_t)r->train.n, "held_windows", (json_int_t)r->held.n, "training_seconds",
+                  r->seconds, "peak_resident_mb", train_record_resident_mb()),
+        &r->why);
+}
+
+int cmd_pretrain(int argc, char **argv) {
+    struct run r = {0};
+    diffuse_err e;
+    int status;
+
+    pretrain_options_parse(argc, argv, &r.o);
+    if ((e = train_record_open_csv(&r.record, r.o.model.out, r.o.model.quiet,
+                                   "pretrain_results.csv", CSV_HEADER, &r.why)) ||
+        (e = read_data(&r)) || (e = make_model(&r)) || (e = run_passes(&r)) || (e = finish(&r)))
+        status = say_error(e, &r.why);
+    else
+        status = 0;
+    run_done(&r);
+    return status;
+}
