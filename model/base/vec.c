@@ -178,3 +178,64 @@ VEC_CLONES real vec_dot(size_t n, const real *x, const real *y) {
         sum += lane[j];
     return sum;
 }
+
+#define FREQUENCY ((real)3)
+
+#ifdef DIFFUSE_DOUBLE
+
+static inline real sine(real x) {
+    return sin(x);
+}
+
+static inline real cosine(real x) {
+    return cos(x);
+}
+
+#else
+
+/* x less the nearest multiple of pi, in two parts; -1 where that multiple is odd. */
+static inline __attribute__((always_inline)) float reduce(float x, float *ret_sign) {
+    const float round = 12582912.0f; /* 1.5 * 2^23: adding it leaves no digits behind the point */
+    float k = (x * 0.318309886f + round) - round;
+
+    *ret_sign = (int32_t)k & 1 ? -1.0f : 1.0f;
+    return x - k * 3.140625f - k * 9.67653589793e-4f;
+}
+
+static inline __attribute__((always_inline)) float sine(float x) {
+    float sign, r = reduce(x, &sign), q = r * r, p;
+
+    p = -2.50521084e-8f;
+    p = p * q + 2.75573192e-6f;
+    p = p * q - 1.98412698e-4f;
+    p = p * q + 8.33333333e-3f;
+    p = p * q - 1.66666667e-1f;
+    return sign * (r + r * q * p);
+}
+
+static inline __attribute__((always_inline)) float cosine(float x) {
+    float sign, r = reduce(x, &sign), q = r * r, p;
+
+    p = 2.08767570e-9f;
+    p = p * q - 2.75573192e-7f;
+    p = p * q + 2.48015873e-5f;
+    p = p * q - 1.38888889e-3f;
+    p = p * q + 4.16666667e-2f;
+    p = p * q - 0.5f;
+    return sign * (1.0f + q * p);
+}
+
+#endif
+
+VEC_CLONES void vec_sine(size_t n, const real *x, real *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = sine(FREQUENCY * x[i]);
+}
+
+VEC_CLONES void vec_sine_slope(size_t n, const real *restrict x, real *restrict y,
+                               real *restrict slope) {
+    for (size_t i = 0; i < n; i++) {
+        y[i] = sine(FREQUENCY * x[i]);
+        slope[i] = FREQUENCY * cosine(FREQUENCY * x[i]);
+    }
+}

@@ -33,6 +33,11 @@ void vec_apply_mask(size_t n, const uint8_t *keep, real scale,
  * 2e-7), by libm in double. May work in place. */
 void vec_gelu(size_t n, const real *x, real *y);
 
+/* y = sin(3x) (Sitzmann et al., 2020): a periodic activation. Error that of rounding 3x, and 3e-7.
+ * May work in place. vec_sine_slope also gives slope = 3 cos(3x), x kept. */
+void vec_sine(size_t n, const real *x, real *y);
+void vec_sine_slope(size_t n, const real *x, real *y, real *slope);
+
 /* y = gelu(x) and slope = gelu'(x), x kept. */
 void vec_gelu_slope(size_t n, const real *x, real *y, real *slope);
 

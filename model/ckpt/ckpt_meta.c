@@ -153,8 +153,12 @@ static diffuse_err get_ids(const json_t *strings, const char *key, uint32_t *ids
 }
 
 static diffuse_err get_brackets(const json_t *strings, struct net_config *c, struct reason *why) {
+    const char *act = json_string_value(json_object_get(strings, "brackets_activation"));
     diffuse_err e = get_ids(strings, "brackets_open", c->open, &c->n_open, why);
 
+    c->bracket_act = NET_ACT_GELU;
+    if (act && net_act_parse(act, &c->bracket_act))
+        return bad_name("brackets_activation", act, why);
     return e ? e : get_ids(strings, "brackets_close", c->close, &c->n_close, why);
 }
 
@@ -341,6 +345,8 @@ diffuse_err ckpt_meta_make(const struct ckpt_meta *m, json_t **ret_strings, stru
     failed |= put_offsets(s, c);
     failed |= put_ids(s, "brackets_open", c->open, c->n_open);
     failed |= put_ids(s, "brackets_close", c->close, c->n_close);
+    if (c->n_open)
+        failed |= put(s, "brackets_activation", net_act_name(c->bracket_act));
     failed |= put_float(s, "alpha", c->alpha);
     failed |= put_float(s, "noise_std", c->noise_std);
     failed |= put(s, "weights", c->per_step ? "per_step" : "shared");

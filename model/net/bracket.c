@@ -7,8 +7,9 @@
 #include "model/base/vec.h"
 #include "model/net/norm.h"
 
-#define MEMBER_SCALE ((real)0.3) /* of the members' sum, so that ten of them weigh as about three  \
-                                  */
+#define MEMBER_SCALE                                                                               \
+    ((real)0.3) /* of the members' sum, so that ten of them weigh as about three                   \
+                 */
 
 /* --- which token belongs where -----------------------------------------------------------------
  */
@@ -138,7 +139,10 @@ static void update(const struct net_config *c, const struct net_weights *w, size
     gemm_nt(R, C, C, acts->member + r0 * C, w->bracket_member, 1, s);
     gemm_nt(R, M, C, s, w->bracket_in, 0, a);
     vec_add_rows(R, M, w->bracket_in_bias, a);
-    vec_gelu(R * M, a, g);
+    if (c->bracket_act == NET_ACT_SINE)
+        vec_sine(R * M, a, g);
+    else
+        vec_gelu(R * M, a, g);
     if (noise)
         noise_drop(noise, noise->dropout, R * M, acts->keep + r0 * M, g);
     gemm_nt(R, C, M, g, w->bracket_out, 0, out);
@@ -224,7 +228,10 @@ static void update_backward(const struct net_config *c, const struct net_weights
     real *self = acts->self + r0 * C, *enclosing = acts->enclosing + r0 * C,
          *member = acts->member + r0 * C;
 
-    vec_gelu_slope(R * M, acts->a + r0 * M, g, slope);
+    if (c->bracket_act == NET_ACT_SINE)
+        vec_sine_slope(R * M, acts->a + r0 * M, g, slope);
+    else
+        vec_gelu_slope(R * M, acts->a + r0 * M, g, slope);
     noise_drop_again(noise->dropout, R * M, acts->keep + r0 * M, g);
     noise_drop_again(noise->dropout, R * M, acts->keep + r0 * M, slope);
     gemm_tn(C, M, R, du, g, 1, dw->bracket_out);

@@ -5,7 +5,7 @@
  * groups before the groups that hold them:
  *
  *   s_g = W_self h_g + W_enclosing h_e + W_members 0.3 sum over members of h_m
- *   u_g = mlp_out gelu(mlp_in s_g + b1) + b2
+ *   u_g = mlp_out act(mlp_in s_g + b1) + b2          act: gelu, or sin(3x)
  *
  * and h_g takes u_g as a step would (diffusion.h). h_e is the opener around g, not visited yet; h_m
  * are the members as they are by then. Tokens that open nothing keep their state. This is the sum

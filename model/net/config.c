@@ -7,6 +7,7 @@
 static const char *const boundary_names[] = {"zero", "ring"};
 static const char *const norm_names[] = {"post", "pre", "residual"};
 static const char *const pool_names[] = {"mean", "max", "mean_max", "roots"};
+static const char *const act_names[] = {"gelu", "sine"};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -85,9 +86,9 @@ diffuse_err net_config_check(const struct net_config *c, struct reason *why) {
         return reason_set(why, DIFFUSE_INVAL, "noise_std is %g, expected 0 or more",
                           (double)c->noise_std);
     if ((unsigned)c->boundary >= COUNT(boundary_names) || (unsigned)c->norm >= COUNT(norm_names) ||
-        (unsigned)c->pool >= COUNT(pool_names))
+        (unsigned)c->pool >= COUNT(pool_names) || (unsigned)c->bracket_act >= COUNT(act_names))
         return reason_set(why, DIFFUSE_INVAL,
-                          "boundary, norm or pool is not one of the known ones");
+                          "boundary, norm, pool or activation is not one of the known ones");
     return DIFFUSE_OK;
 }
 
@@ -113,6 +114,10 @@ const char *net_norm_name(enum net_norm n) {
 
 const char *net_pool_name(enum net_pool p) {
     return pool_names[p];
+}
+
+const char *net_act_name(enum net_act a) {
+    return act_names[a];
 }
 
 static diffuse_err find(const char *const *names, size_t n, const char *name, size_t *ret) {
@@ -148,5 +153,14 @@ diffuse_err net_pool_parse(const char *name, enum net_pool *ret) {
 
     if (!e)
         *ret = (enum net_pool)i;
+    return e;
+}
+
+diffuse_err net_act_parse(const char *name, enum net_act *ret) {
+    size_t i;
+    diffuse_err e = find(act_names, COUNT(act_names), name, &i);
+
+    if (!e)
+        *ret = (enum net_act)i;
     return e;
 }

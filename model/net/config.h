@@ -28,6 +28,11 @@ enum net_pool {
     NET_POOL_ROOTS     /* mean over the tokens that no bracket encloses */
 };
 
+enum net_act {
+    NET_ACT_GELU,
+    NET_ACT_SINE /* sin(3x): learns what is periodic in a sum, as a remainder is */
+};
+
 struct net_config {
     uint32_t vocab;                 /* rows of the embedding */
     uint32_t width;                 /* d */
@@ -44,6 +49,7 @@ struct net_config {
     uint32_t close[LIMIT_BRACKETS]; /* and that close the innermost one */
     uint32_t n_open, n_close;       /* 0: the text has no brackets, and there is no sweep */
     bool per_step;                  /* one set of weights a step, else one for all (the paper) */
+    enum net_act bracket_act;       /* inside the sweep's update */
     enum net_boundary boundary;
     enum net_norm norm;
     enum net_pool pool;
@@ -64,8 +70,10 @@ uint64_t net_config_reach(const struct net_config *c); /* tokens seen to each si
 const char *net_boundary_name(enum net_boundary b);
 const char *net_norm_name(enum net_norm n);
 const char *net_pool_name(enum net_pool p);
+const char *net_act_name(enum net_act a);
 DIFFUSE_MUST_CHECK diffuse_err net_boundary_parse(const char *name, enum net_boundary *ret);
 DIFFUSE_MUST_CHECK diffuse_err net_norm_parse(const char *name, enum net_norm *ret);
 DIFFUSE_MUST_CHECK diffuse_err net_pool_parse(const char *name, enum net_pool *ret);
+DIFFUSE_MUST_CHECK diffuse_err net_act_parse(const char *name, enum net_act *ret);
 
 #endif

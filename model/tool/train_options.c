@@ -187,6 +187,9 @@ static diffuse_err parse_names(const struct train_options *o, struct net_config 
     if (net_pool_parse(o->pool, &c->pool))
         return reason_set(why, DIFFUSE_INVAL,
                           "--pool is \"%s\", expected mean, max, mean_max or roots", o->pool);
+    if (net_act_parse(o->bracket_act, &c->bracket_act))
+        return reason_set(why, DIFFUSE_INVAL,
+                          "--bracket-activation is \"%s\", expected sine or gelu", o->bracket_act);
     if (strcmp(o->sharing, "shared") != 0 && strcmp(o->sharing, "step") != 0)
         return reason_set(why, DIFFUSE_INVAL, "--sharing is \"%s\", expected shared or step",
                           o->sharing);

@@ -151,6 +151,7 @@ static void test_brackets(void **state) {
         c.norm = (enum net_norm)(bits % 3);
         c.pool = bits / 3 % 2 ? NET_POOL_ROOTS : NET_POOL_MEAN_MAX;
         c.steps = bits / 6 ? 2 : 0;
+        c.bracket_act = bits % 2 ? NET_ACT_SINE : NET_ACT_GELU;
         c.n_open = 2;
         c.open[0] = 2;
         c.open[1] = 5;

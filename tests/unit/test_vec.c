@@ -78,8 +78,23 @@ static void test_mask_scales_what_it_keeps(void **state) {
     assert_true(y[0] == 2 && y[1] == 0 && y[2] == 0 && y[3] == 8);
 }
 
+static void test_sine(void **state) {
+    (void)state;
+    for (int i = -20000; i <= 20000; i++) {
+        real x = (real)i / 20, y, y2, slope;
+
+        vec_sine(1, &x, &y);
+        vec_sine_slope(1, &x, &y2, &slope);
+        assert_true(y == y2);
+        assert_true(fabs((double)y - sin(3 * (double)x)) < 3e-4 * fabs((double)x) / 1000 + 3e-7);
+        assert_true(fabs((double)slope - 3 * cos(3 * (double)x)) <
+                    9e-4 * fabs((double)x) / 1000 + 9e-7);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sine),
         cmocka_unit_test(test_gelu_is_the_erf_form),
         cmocka_unit_test(test_gelu_far_out),
         cmocka_unit_test(test_sums),
