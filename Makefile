@@ -111,7 +111,7 @@ $B/libmodel.a: $(MODEL)
 $B/libdaemon.a: $(DAEMON)
 $B/libtest.a: $(TLIB)
 $B/libdiffuse.a: $(CLIENT) $(PROTO)
-$B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/net/%,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
+$B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/net/% $B/model/train/denoise.o,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
 $B/%.a:
 	@echo "  AR   $@"; rm -f $@
 	$(Q)$(AR) rcs $@ $^
