@@ -152,13 +152,14 @@ diffuse_err gzfile_line(struct gzfile *f, const char **ret_line, size_t *ret_len
 
     for (;;) {
         size_t held = f->end - f->start;
-        const char *line = f->buffer + f->start, *newline = NULL;
+        const char *newline = NULL;
 
         if (held > searched)
-            newline = memchr(line + searched, '\n', held - searched);
+            newline = memchr(f->buffer + f->start + searched, '\n', held - searched);
         if (newline || f->eof) {
-            if (held > 0 && (e = hand_out(f, newline ? (size_t)(newline - line) : held, ret_line,
-                                          ret_len, why)))
+            if (held > 0 &&
+                (e = hand_out(f, newline ? (size_t)(newline - f->buffer) - f->start : held,
+                              ret_line, ret_len, why)))
                 return e;
             *ret_more = held > 0;
             return DIFFUSE_OK;
