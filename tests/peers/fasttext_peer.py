@@ -13,6 +13,7 @@ import argparse
 import itertools
 import json
 import os
+import random
 import shutil
 import statistics
 import string
@@ -44,6 +45,9 @@ class Folder:
         return os.path.join(self.path, name)
 
     def write(self, name, rows_):
+        """A file of rows; training rows are shuffled, because fastText takes them as they come."""
+        if name == "train":
+            rows_ = random.Random(SEEDS[0]).sample(rows_, len(rows_))
         with open(self.file(name), "w", encoding="utf-8") as f:
             for label, text in rows_:
                 f.write(f"__label__{self.number.get(label, -1)} {clean(text)}\n")

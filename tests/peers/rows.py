@@ -1,7 +1,8 @@
 """Labelled text as `diffuse` reads it, for programs that stand beside it, and what all of them report.
 
 A data set is named KIND:PATH as on the command line of `diffuse`: ag_news, imdb, tsv, lra_listops, lra_text.
-Every row is (label, text). AG News joins title and description by a space; text is handed out as published.
+Every row is (label, text). AG News joins title and description by a space; IMDB's "<br />"
+becomes a space; all else is handed out as published.
 """
 import collections
 import csv

@@ -43,19 +43,27 @@ def load(path):
 
 
 # --- ours -------------------------------------------------------------------------------------------
+def known_set(*names):
+    """The first data set that one of the names begins with."""
+    for name in names:
+        for known in TITLES:
+            if name == known or name.startswith(known + "-"):
+                return known
+    return None
+
+
 def set_of(folder, parameters):
     """Which data set a record belongs to, from what the trainer was told."""
     kind, _, path = parameters["data"].partition(":")
-    if kind in KINDS:
-        return KINDS[kind]
-    for name in TITLES:  # longest first is not needed: no name begins another
-        if folder == name or folder.startswith(name + "-"):
-            base = name
-            break
-    else:
-        base = os.path.basename(path.rstrip("/")).replace("_", "-")
+    base = os.path.basename(path.rstrip("/")).replace("_", "-")
+    name = KINDS.get(kind) or known_set(folder, base) or base
     unseen = os.path.basename(parameters.get("test") or "").startswith("test_unseen")
-    return base + ", unseen" if unseen else base
+    return name + ", unseen" if unseen else name
+
+
+def variant_of(folder, set_name):
+    """What the folder's name says beyond the data set."""
+    return folder.removeprefix(set_name.split(",")[0]).strip("-").replace("-", " ")
 
 
 def summaries(folder):
@@ -85,7 +93,7 @@ def our_line(root, folder):
     config, (first, _) = runs[0][1], runs[0]
     parameters, model = config["parameters"], config["model"]
     set_name = set_of(name, parameters)
-    variant = name[len(set_name.split(",")[0]):].strip("-").replace("-", " ")
+    variant = variant_of(name, set_name)
     seconds = statistics.mean(s["training_seconds"] for s, _ in runs)
     tests = [s["best"]["test"] for s, _ in runs]
     return Line(
