@@ -92,6 +92,31 @@ static void test_sine(void **state) {
     }
 }
 
+static void test_exponentials_and_their_sum(void **state) {
+    float x[N], y[N];
+    double sum = 0, dot = 0;
+
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        x[i] = -(float)i * 0.37f;
+        y[i] = x[i] + 5;
+        dot += (double)x[i] * (double)y[i];
+    }
+    y[3] = -1e30f; /* left out of a softmax */
+    assert_true(fabs((double)vec_dot(N, x, x) - (double)vec_sum_squares(N, x)) < 1e-2);
+    for (int i = 0; i < N; i++)
+        sum += exp((double)y[i] - 5);
+    assert_true(fabs((double)vec_exp_sum(N, 5, y) / sum - 1) < 1e-5);
+    for (int i = 0; i < N; i++) {
+        double expected = i == 3 ? 0 : exp((double)x[i]);
+
+        assert_true(fabs((double)y[i] - expected) <= 1e-5 * expected + 1e-37);
+    }
+    for (int i = 0; i < N; i++)
+        y[i] = x[i] + 5;
+    assert_true(fabs((double)vec_dot(N, x, y) / dot - 1) < 1e-5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sine),
@@ -99,6 +124,7 @@ int main(void) {
         cmocka_unit_test(test_gelu_far_out),
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_mask_scales_what_it_keeps),
+        cmocka_unit_test(test_exponentials_and_their_sum),
     };
 
     return cmocka_run_group_tests_name("vec", tests, NULL, NULL);
