@@ -1,5 +1,4 @@
 /* cmd_train.c - diffuse train: rows in, checkpoint and records out. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "model/ckpt/ckpt.h"
 #include "model/tool/commands.h"
 #include "model/tool/say.h"
+#include "model/tool/textfile.h"
 #include "model/tool/train_init.h"
 #include "model/tool/train_options.h"
 #include "model/tool/train_record.h"
@@ -57,26 +57,6 @@ static void tick_bytes(void *user, uint64_t done, uint64_t total) {
     say_progress_tick(user, done, total, NULL);
 }
 
-static diffuse_err read_file(const char *path, char **ret_bytes, size_t *ret_len,
-                             struct reason *why) {
-    FILE *f = fopen(path, "re");
-    char *bytes = NULL;
-    size_t cap = 0;
-    ssize_t len = -1;
-
-    if (f) {
-        len = getdelim(&bytes, &cap, EOF, f);
-        fclose(f);
-    }
-    if (len < 0) {
-        free(bytes);
-        return reason_set(why, DIFFUSE_IO, "%s: cannot be read: %s", path, strerror(errno));
-    }
-    *ret_bytes = bytes;
-    *ret_len = (size_t)len;
-    return DIFFUSE_OK;
-}
-
 /* Label names and vocabulary, by a first pass over the training rows. */
 static diffuse_err make_tokenizer(struct run *r) {
     struct say_progress progress;
@@ -100,7 +80,7 @@ static diffuse_err make_tokenizer(struct run *r) {
         return DIFFUSE_OK;
     }
     if (!e && r->o.vocab)
-        e = read_file(r->o.vocab, &vocab, &len, &r->why);
+        e = textfile_read(r->o.vocab, &vocab, &len, &r->why);
     if (!e)
         e = arena_init(&r->text_arena, tokenizer_bytes(options.kind, (uint8_t *)vocab, len));
     if (!e)
