@@ -109,6 +109,7 @@ $B/f64/%.o: %.c | $B/gen/diffused.pb-c.h
 $B/libproto.a: $(PROTO)
 $B/libmodel.a: $(MODEL)
 $B/libdaemon.a: $(DAEMON)
+$B/libverbs.a: $(filter-out $B/model/tool/diffuse_main.o,$(TOOL))
 $B/libtest.a: $(TLIB)
 $B/libdiffuse.a: $(CLIENT) $(PROTO)
 $B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/net/% $B/model/train/denoise.o,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
@@ -138,7 +139,7 @@ $B/diffusectl: $(CTL) $B/libdiffuse.a
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(CTL_LIBS)
 
 # --- tests -----------------------------------------------------------------------------------------
-$B/tests/unit/%: $B/tests/unit/%.o $B/libtest.a $B/libdaemon.a $B/libdiffuse.a $B/libmodel.a $B/libproto.a
+$B/tests/unit/%: $B/tests/unit/%.o $B/libtest.a $B/libdaemon.a $B/libverbs.a $B/libdiffuse.a $B/libmodel.a $B/libproto.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -lcmocka $(DAEMON_LIBS)
 

@@ -82,9 +82,10 @@ static json_int_t count_parameters(const struct net_config *c) {
 }
 
 static json_t *make_report(const char *path, const struct ckpt *k, const struct model *m) {
-    json_t *report = json_pack("{s:s, s:s, s:I, s:I, s:{}, s:[]}", "file", path, "id", m->id,
-                               "parameters", count_parameters(&m->config), "reach",
-                               (json_int_t)net_config_reach(&m->config), "metadata", "tensors");
+    json_t *report =
+        json_pack("{s:s, s:s, s:I, s:I, s:f, s:{}, s:[]}", "file", path, "id", m->id, "parameters",
+                  count_parameters(&m->config), "reach", (json_int_t)net_config_reach(&m->config),
+                  "temperature", (double)m->temperature, "metadata", "tensors");
 
     if (!report)
         return NULL;
@@ -112,6 +113,12 @@ static void print_value(const char *key, const json_t *value) {
     free(text);
 }
 
+static void print_temperature(double temperature) {
+    printf("%-15s %.6g %s\n", "temperature", temperature,
+           temperature < 1 || temperature > 1 ? "(confidences: softmax of the logits over this)"
+                                              : "(not calibrated)");
+}
+
 static void print_report(const json_t *report) {
     json_t *tensors = json_object_get(report, "tensors"), *value, *tensor;
     const char *key;
@@ -119,12 +126,13 @@ static void print_report(const json_t *report) {
 
     print_value("file", json_object_get(report, "file"));
     json_object_foreach(json_object_get(report, "metadata"), key, value) {
-        if (strcmp(key, "id") != 0)
+        if (strcmp(key, "id") != 0 && strcmp(key, "temperature") != 0)
             print_value(key, value);
     }
     printf("%-15s %s%s\n", "id", json_string_value(json_object_get(report, "id")),
            json_object_get(json_object_get(report, "metadata"), "id") ? " (the content agrees)"
                                                                       : "");
+    print_temperature(json_real_value(json_object_get(report, "temperature")));
     printf("%-15s %lld tokens to each side\n", "reach",
            json_integer_value(json_object_get(report, "reach")));
     print_value("parameters", json_object_get(report, "parameters"));

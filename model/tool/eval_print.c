@@ -32,6 +32,10 @@ static void print_class(FILE *f, const struct eval_print *p, uint32_t k) {
     const struct metrics_class *c = &p->class[k];
 
     put_name(f, p->model->labels[k], NAME_WIDTH);
+    if (c->support + c->given == 0) {
+        fputs("        0  (does not occur)\n", f);
+        return;
+    }
     fprintf(f, " %8" PRIu64 "  %9.4f  %7.4f  %7.4f  ", c->support, c->precision, c->recall, c->f1);
     if (c->mistaken == METRICS_NONE)
         fputs("-\n", f);

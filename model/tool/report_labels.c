@@ -98,6 +98,10 @@ static void draw_row(FILE *f, const struct matrix *m, uint32_t row) {
         draw_cell(f, m, row, column);
     (void)snprintf(text, sizeof text, "%llu", (unsigned long long)c->support);
     svg_text(f, columns_x(m, 0), base, &grey, text);
+    if (c->support + c->given == 0) {
+        svg_text(f, columns_x(m, 2), base, &grey, "does not occur");
+        return;
+    }
     (void)snprintf(text, sizeof text, "%.3f", c->precision);
     svg_text(f, columns_x(m, 1), base, &grey, text);
     (void)snprintf(text, sizeof text, "%.3f", c->f1);
