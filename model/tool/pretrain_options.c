@@ -89,7 +89,8 @@ void pretrain_options_parse(int argc, char **argv, struct pretrain_options *ret_
     memcpy(options, fixed, sizeof fixed);
     options[FIXED] = (struct argp_option){.doc = "Hyper-parameters:", .group = 1};
     option_table_argp(&table, KEY_FIRST_ROW, 1, options + FIXED + 1);
-    *ret_options = (struct pretrain_options){.labelled = true, .model.threads = team_cores()};
+    *ret_options = (struct pretrain_options){.labelled = true};
+    train_options_defaults(&ret_options->model); /* also of what the table here does not offer */
     option_table_defaults(&table, ret_options);
     argp_parse(&argp, argc, argv, 0, NULL, ret_options);
 }

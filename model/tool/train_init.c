@@ -41,6 +41,7 @@ static void fill_open(struct train_init *i, struct train_options *to) {
         {"boundary", &to->boundary, net_boundary_name(c->boundary)},
         {"norm", &to->norm, net_norm_name(c->norm)},
         {"pool", &to->pool, net_pool_name(c->pool)},
+        {"bracket-activation", &to->bracket_act, net_act_name(c->bracket_act)},
         {"sharing", &to->sharing, c->per_step ? "step" : "shared"},
     };
 
@@ -99,6 +100,9 @@ static diffuse_err check_names(const struct train_init *i, const struct train_op
         return refuse_name("boundary", o->boundary, net_boundary_name(has->boundary), o->init, why);
     if (c->norm != has->norm)
         return refuse_name("norm", o->norm, net_norm_name(has->norm), o->init, why);
+    if (has->n_open && c->bracket_act != has->bracket_act)
+        return refuse_name("bracket-activation", o->bracket_act, net_act_name(has->bracket_act),
+                           o->init, why);
     if (c->steps && c->per_step != has->per_step)
         return refuse_name("sharing", o->sharing, has->per_step ? "step" : "shared", o->init, why);
     for (uint32_t t = 0; t < c->steps; t++)

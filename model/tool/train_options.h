@@ -29,6 +29,9 @@ struct train_options {
     bool quiet;
 };
 
+/* Every row of train.def at its default. */
+void train_options_defaults(struct train_options *ret_options);
+
 /* Options of argv over the defaults; a bad one exits with 2 and says what was expected. */
 void train_options_parse(int argc, char **argv, struct train_options *ret_options);
 
