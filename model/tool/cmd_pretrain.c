@@ -298,7 +298,7 @@ int cmd_pretrain(int argc, char **argv) {
     int status;
 
     pretrain_options_parse(argc, argv, &r.o);
-    if ((e = train_record_open_csv(&r.record, r.o.model.out, r.o.model.quiet,
+    if ((e = train_record_open_csv(&r.record, r.o.model.out, r.o.model.quiet, false,
                                    "pretrain_results.csv", CSV_HEADER, &r.why)) ||
         (e = read_data(&r)) || (e = make_model(&r)) || (e = run_passes(&r)) || (e = finish(&r)))
         status = say_error(e, &r.why);

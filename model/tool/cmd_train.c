@@ -1,48 +1,27 @@
 /* cmd_train.c - diffuse train: rows in, checkpoint and records out. */
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
-#include "model/ckpt/ckpt.h"
 #include "model/tool/commands.h"
 #include "model/tool/say.h"
-#include "model/tool/textfile.h"
-#include "model/tool/train_init.h"
-#include "model/tool/train_options.h"
-#include "model/tool/train_record.h"
-#include "model/tool/train_report.h"
-#include "model/train/calibrate.h"
-#include "model/train/load.h"
+#include "model/tool/train_data.h"
+#include "model/tool/train_finish.h"
+#include "model/tool/train_memory.h"
+#include "model/tool/train_save.h"
 
-#define PATH_BYTES 4096
-
-/* Everything a run owns; run_done frees it in one place. */
-struct run {
-    struct train_options o;
-    struct train_init init; /* with --init */
-    struct label_set labels;
-    struct arena text_arena, net_arena;
-    struct tokenizer *tokenizer;
-    struct rows all, train, valid, test;
-    struct net_config config;
-    struct net_weights *weights;
-    struct team *team;
-    struct fit *fit;
-    struct train_record record;
-    real *best;               /* weights of the best epoch, with --valid */
-    struct fit_epoch *epochs; /* (o.epochs) */
-    struct fit_epoch best_epoch, last_epoch;
-    double started, seconds; /* of training */
-    double temperature;      /* of the confidences; 1 without --valid */
-    struct reason why;
-};
-
-static void run_done(struct run *r) {
+static void run_done(struct train_run *r) {
     train_record_close(&r->record);
     fit_free(r->fit);
     team_free(r->team);
+    soft_done(&r->soft);
     free(r->best);
     free(r->epochs);
+    free(r->seconds);
     rows_done(&r->all);
     rows_done(&r->train);
     rows_done(&r->valid);
@@ -51,92 +30,32 @@ static void run_done(struct run *r) {
     train_init_done(&r->init);
     arena_done(&r->net_arena);
     arena_done(&r->text_arena);
+    if (r->signals >= 0)
+        close(r->signals);
 }
 
-static void tick_bytes(void *user, uint64_t done, uint64_t total) {
-    say_progress_tick(user, done, total, NULL);
+/* Interrupts become readable on a descriptor, looked at between two steps. Before any thread is
+ * started, so that they all have the signals blocked. */
+static diffuse_err catch_signals(struct train_run *r) {
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+        r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return r->signals >= 0 ? DIFFUSE_OK
+                           : reason_set(&r->why, DIFFUSE_IO, "signals cannot be caught");
 }
 
-/* Label names and vocabulary, by a first pass over the training rows. */
-static diffuse_err make_tokenizer(struct run *r) {
-    struct say_progress progress;
-    struct load load = {r->o.data, DATASET_TRAIN, tick_bytes, &progress};
-    struct load_vocab_options options = {.size = (uint32_t)r->o.vocab_size,
-                                         .min_count = (uint32_t)r->o.min_count};
-    char *vocab = NULL;
-    size_t len = 0;
-    diffuse_err e;
+static bool interrupted(const struct train_run *r) {
+    struct pollfd p = {.fd = r->signals, .events = POLLIN};
 
-    if (tokenizer_kind_parse(r->o.tokenizer, &options.kind))
-        return reason_set(&r->why, DIFFUSE_INVAL,
-                          "--tokenizer is \"%s\", expected wordpiece, symbol or byte",
-                          r->o.tokenizer);
-    say_progress_start(&progress, "vocabulary", r->o.quiet);
-    e = load_survey(&load, r->o.vocab || r->init.model ? NULL : &options, &r->labels, &vocab, &len,
-                    &r->why);
-    say_progress_end(&progress);
-    if (!e && r->init.model) {
-        r->tokenizer = r->init.model->tokenizer;
-        return DIFFUSE_OK;
-    }
-    if (!e && r->o.vocab)
-        e = textfile_read(r->o.vocab, &vocab, &len, &r->why);
-    if (!e)
-        e = arena_init(&r->text_arena, tokenizer_bytes(options.kind, (uint8_t *)vocab, len));
-    if (!e)
-        e = tokenizer_new(&r->text_arena, options.kind, (uint8_t *)vocab, len, &r->tokenizer,
-                          &r->why);
-    free(vocab);
-    return e;
-}
-
-static diffuse_err read_rows(struct run *r, const char *spec, enum dataset_split split,
-                             const char *what, struct rows *rows) {
-    struct say_progress progress;
-    struct load load = {spec, split, tick_bytes, &progress};
-    struct dataset_stats stats;
-    diffuse_err e;
-
-    say_progress_start(&progress, what, r->o.quiet);
-    e = load_rows(&load, r->tokenizer, &r->labels, r->o.max_length, rows, &stats, &r->why);
-    say_progress_end(&progress);
-    if (e)
-        return e;
-    if (stats.bad_rows)
-        train_record_line(&r->record, "%s: %llu bad rows left out, the first: %s", what,
-                          (unsigned long long)stats.bad_rows, stats.first_bad);
-    train_record_line(&r->record, "%s: %zu rows, longest %zu tokens, %llu cut at %llu", what,
-                      rows->n, rows->longest, (unsigned long long)rows->truncated,
-                      (unsigned long long)r->o.max_length);
-    if (rows->n == 0)
-        return reason_set(&r->why, DIFFUSE_BADDATA, "%s: no rows", spec);
-    return DIFFUSE_OK;
-}
-
-static diffuse_err read_data(struct run *r) {
-    diffuse_err e = make_tokenizer(r);
-
-    if (e || (e = read_rows(r, r->o.data, DATASET_TRAIN, "training", &r->all)))
-        return e;
-    if (r->o.test && (e = read_rows(r, r->o.test, DATASET_TEST, "test", &r->test)))
-        return e;
-    if (r->o.valid > 0) {
-        if ((e = rows_split(&r->all, r->o.valid, r->o.seed, &r->train, &r->valid, &r->why)))
-            return e;
-        rows_done(&r->all);
-    } else {
-        r->train = r->all;
-        r->all = (struct rows){0};
-    }
-    if (r->train.n == 0 || (r->o.valid > 0 && r->valid.n == 0))
-        return reason_set(&r->why, DIFFUSE_BADDATA,
-                          "%s: too few rows to set %g of them aside; give --valid 0", r->o.data,
-                          r->o.valid);
-    return DIFFUSE_OK;
+    return poll(&p, 1, 0) == 1;
 }
 
 /* The weights of --init over the random ones. */
-static void start_from(struct run *r) {
+static void start_from(struct train_run *r) {
     if (!r->init.model)
         return;
     if (train_init_weights(&r->init, &r->labels, &r->config, r->weights))
@@ -145,202 +64,178 @@ static void start_from(struct run *r) {
         train_record_line(&r->record, "weights are from %s, the classifier is new", r->o.init);
 }
 
-static diffuse_err make_model(struct run *r) {
-    struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL,
-                            NULL};
-    struct fit_options fit = {
-        .warmup = r->o.warmup, .epochs = (uint32_t)r->o.epochs, .batch = (uint32_t)r->o.batch};
+static diffuse_err make_weights(struct train_run *r) {
     struct rng rng;
     diffuse_err e;
 
-    if ((e = train_options_config(&r->o, &r->config, &r->why)) ||
-        (e = train_options_step(&r->o, &fit.step, &fit.decay, &r->why)))
-        return e;
     r->config.vocab = tokenizer_vocab_size(r->tokenizer);
     r->config.labels = r->labels.n;
     if ((e = train_options_brackets(&r->o, r->tokenizer, &r->config, &r->why)) ||
         (e = train_init_config(&r->init, &r->o, &r->config, &r->why)) ||
         (e = net_config_check(&r->config, &r->why)) ||
         (e = arena_init(&r->net_arena, weights_bytes(&r->config))) ||
-        (e = weights_new(&r->net_arena, &r->config, &r->weights)) ||
-        (e = team_new(r->o.threads, &r->team)))
+        (e = weights_new(&r->net_arena, &r->config, &r->weights)))
         return e;
+    weights_list_make(&r->config, &r->list);
     rng_init(&rng, r->o.seed, 0x1217);
     weights_init(r->weights, &r->config, r->o.init_std, &rng);
     start_from(r);
+    r->epochs = calloc(r->o.epochs, sizeof *r->epochs);
+    r->seconds = calloc(r->o.epochs, sizeof *r->seconds);
+    if (r->valid.n)
+        r->best = calloc(r->list.entries, sizeof *r->best);
+    return r->epochs && r->seconds && (r->best || !r->valid.n) ? DIFFUSE_OK : DIFFUSE_NOMEM;
+}
+
+static diffuse_err make_model(struct train_run *r) {
+    struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL,
+                            NULL};
+    struct fit_options fit = {
+        .warmup = r->o.warmup, .epochs = (uint32_t)r->o.epochs, .batch = (uint32_t)r->o.batch};
+    diffuse_err e;
+
+    if ((e = train_options_config(&r->o, &r->config, &r->why)) ||
+        (e = train_options_step(&r->o, &fit.step, &fit.decay, &r->why)) || (e = make_weights(r)) ||
+        (e = team_new(r->o.threads, &r->team)) || (e = train_data_teach(r)) ||
+        (e = train_memory_budget(r, &fit.memory)))
+        return e;
+    data.soft = r->soft.teachers ? &r->soft : NULL;
     if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit, &r->why)))
         return e;
+    train_memory_say(r, fit_plan(r->fit));
     return train_record_config(&r->record, &r->o, &r->config, &data, &r->why);
 }
 
-static json_t *score_json(const struct eval_result *s) {
-    if (!s->rows)
-        return json_null();
-    return json_pack("{s:f, s:f, s:I}", "accuracy", (double)s->hits / (double)s->rows, "loss",
-                     s->loss, "rows", (json_int_t)s->rows);
-}
+/* Take up a run that was stopped, if there is one to take up. */
+static diffuse_err go_on(struct train_run *r) {
+    bool found = false;
+    diffuse_err e = r->o.resume ? train_save_resume(r, &found) : DIFFUSE_OK;
+    uint32_t done = fit_place(r->fit)->epoch;
 
-static json_t *epoch_json(const struct fit_epoch *e) {
-    return json_pack("{s:I, s:f, s:f, s:o, s:o}", "epoch", (json_int_t)e->epoch, "train_loss",
-                     e->train_loss, "train_accuracy", e->train_accuracy, "valid",
-                     score_json(&e->valid), "test", score_json(&e->test));
-}
-
-/* What the checkpoint says of its own making: no path of the machine it was made on. */
-static char *provenance(const struct run *r) {
-    json_t *options = train_options_json(&r->o), *all;
-    char *text;
-
-    json_object_set_new(options, "data",
-                        json_sprintf("%.*s", (int)strcspn(r->o.data, ":"), r->o.data));
-    json_object_del(options, "test");
-    all = json_pack("{s:s, s:o, s:I, s:o}", "version", DIFFUSE_VERSION, "parameters", options,
-                    "train_rows", (json_int_t)r->train.n, "result", epoch_json(&r->best_epoch));
-    text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(8));
-    json_decref(all);
-    return text;
-}
-
-static diffuse_err write_checkpoint(struct run *r) {
-    char path[PATH_BYTES], *made = provenance(r);
-    struct model m = {.config = r->config,
-                      .weights = r->weights,
-                      .tokenizer = r->tokenizer,
-                      .labels = (const char **)r->labels.names,
-                      .temperature = (float)r->temperature,
-                      .max_length = (uint32_t)r->o.max_length,
-                      .provenance = made ? made : "{}"};
-    diffuse_err e;
-
-    if (r->init.model)
-        memcpy(m.parent, r->init.model->id, sizeof m.parent);
-    (void)snprintf(path, sizeof path, "%s/model.safetensors", r->o.out);
-    e = ckpt_write(path, &m, r->o.type, &r->why);
-    free(made);
-    if (!e)
-        train_record_line(&r->record, "wrote %s, id %.12s", path, m.id);
-    return e;
+    if (e)
+        return e;
+    for (uint32_t i = 0; i < done; i++)
+        train_record_row(&r->record, &r->epochs[i], r->seconds[i]);
+    if (found)
+        train_record_line(&r->record, "goes on in epoch %u, at row %llu", done + 1,
+                          (unsigned long long)fit_place(r->fit)->rows);
+    else if (r->o.resume)
+        train_record_line(&r->record, "nothing to go on with: starts at epoch 1");
+    return DIFFUSE_OK;
 }
 
 static double share(const struct eval_result *s) {
     return s->rows ? (double)s->hits / (double)s->rows : 0;
 }
 
-/* Keep the weights of this epoch if they are what will be written. */
-static diffuse_err keep_best(struct run *r) {
-    struct weights_list l;
+/* Keep the weights of the epoch that ended if they are the best so far, here and on disk. */
+static diffuse_err keep_best(struct train_run *r) {
+    uint32_t epoch = fit_place(r->fit)->epoch;
 
-    if (r->valid.n && r->best_epoch.epoch &&
-        share(&r->last_epoch.valid) <= share(&r->best_epoch.valid))
+    if (r->valid.n && r->best_epoch &&
+        share(&r->epochs[epoch - 1].valid) <= share(&r->epochs[r->best_epoch - 1].valid))
         return DIFFUSE_OK;
-    r->best_epoch = r->last_epoch;
-    if (!r->valid.n)
-        return DIFFUSE_OK;
-    weights_list_make(&r->config, &l);
-    if (!r->best && !(r->best = malloc(l.entries * sizeof *r->best)))
-        return DIFFUSE_NOMEM;
-    memcpy(r->best, r->weights->block, l.entries * sizeof *r->best);
-    return DIFFUSE_OK;
+    r->best_epoch = epoch;
+    if (r->best)
+        memcpy(r->best, r->weights->block, r->list.entries * sizeof *r->best);
+    return train_save_model(r, "model.safetensors", r->best ? r->best : r->weights->block);
+}
+
+/* One epoch as the ticks see it. */
+struct running {
+    struct train_run *r;
+    struct say_progress progress;
+    double began, saved; /* monotonic seconds */
+    diffuse_err e;       /* of a save */
+};
+
+static double running_seconds(const struct running *u) {
+    return u->r->spent + say_now() - u->began;
 }
 
 static enum fit_order tick_rows(void *user, size_t done, size_t total, double loss) {
+    struct running *u = user;
     char extra[32];
 
     (void)snprintf(extra, sizeof extra, "loss %.4f", loss);
-    say_progress_tick(user, done, total, extra);
-    return FIT_GO_ON;
+    say_progress_tick(&u->progress, done, total, extra);
+    if (interrupted(u->r))
+        return FIT_STOP;
+    if (say_now() - u->saved >= (double)u->r->o.save_every) {
+        u->e = train_save_state(u->r, running_seconds(u));
+        u->saved = say_now();
+    }
+    return u->e ? FIT_STOP : FIT_GO_ON;
 }
 
-static diffuse_err train_epochs(struct run *r) {
-    r->epochs = calloc(r->o.epochs, sizeof *r->epochs);
-    if (!r->epochs)
-        return DIFFUSE_NOMEM;
-    for (uint32_t epoch = 1; epoch <= r->o.epochs; epoch++) {
-        struct say_progress progress;
-        char what[32];
-        double began = say_now();
-        diffuse_err e;
-        bool done;
+static diffuse_err stop(struct train_run *r, double seconds) {
+    const struct fit_place *p = fit_place(r->fit);
+    diffuse_err e = train_save_state(r, seconds);
 
-        (void)snprintf(what, sizeof what, "epoch %u", epoch);
-        say_progress_start(&progress, what, r->o.quiet);
-        e = fit_run_epoch(r->fit, tick_rows, &progress, &r->last_epoch, &done, &r->why);
-        say_progress_end(&progress);
-        if (e)
-            return e;
-        r->epochs[epoch - 1] = r->last_epoch;
-        r->seconds += say_now() - began;
-        train_record_epoch(&r->record, &r->last_epoch, say_now() - began);
-        if ((e = keep_best(r)))
-            return e;
-    }
-    return DIFFUSE_OK;
+    return e ? e
+             : reason_set(&r->why, DIFFUSE_STOPPING,
+                          "stopped in epoch %u at row %llu of %zu; the same command with --resume "
+                          "goes on from there",
+                          p->epoch + 1, (unsigned long long)p->rows, r->train.n);
 }
 
-static diffuse_err draw_report(struct run *r, const struct metrics *m, const char *judged) {
-    struct metrics_class *class = calloc(r->labels.n, sizeof *class);
-    struct train_report report = {.title = r->o.data,
-                                  .epoch = r->epochs,
-                                  .epochs = (uint32_t)r->o.epochs,
-                                  .best = r->best_epoch.epoch,
-                                  .labels = (const char *const *)r->labels.names,
-                                  .n_labels = r->labels.n,
-                                  .metrics = m->rows ? m : NULL,
-                                  .class = class,
-                                  .judged = judged};
-    diffuse_err e = DIFFUSE_NOMEM;
+static diffuse_err train_epoch(struct train_run *r, double *saved) {
+    struct running u = {.r = r, .began = say_now(), .saved = *saved};
+    uint32_t epoch = fit_place(r->fit)->epoch;
+    char what[32];
+    diffuse_err e;
+    bool done;
 
-    if (class) {
-        metrics_classes(m, class);
-        e = train_record_report(&r->record, &report, &r->why);
-    }
-    free(class);
+    (void)snprintf(what, sizeof what, "epoch %u", epoch + 1);
+    say_progress_start(&u.progress, what, r->o.quiet);
+    e = fit_run_epoch(r->fit, tick_rows, &u, &r->epochs[epoch], &done, &r->why);
+    say_progress_end(&u.progress);
+    *saved = u.saved;
+    if (e || u.e)
+        return e ? e : u.e;
+    if (!done)
+        return stop(r, running_seconds(&u));
+    r->seconds[epoch] = running_seconds(&u);
+    r->spent = 0;
+    train_record_epoch(&r->record, &r->epochs[epoch], r->seconds[epoch]);
+    return keep_best(r);
+}
+
+static diffuse_err train_epochs(struct train_run *r) {
+    double saved = say_now();
+    diffuse_err e = DIFFUSE_OK;
+
+    while (!e && fit_place(r->fit)->epoch < r->o.epochs)
+        e = train_epoch(r, &saved);
+    if (e == DIFFUSE_INVAL && r->best_epoch) /* diverged */
+        train_record_line(&r->record, "%s/model.safetensors has epoch %u", r->o.out, r->best_epoch);
     return e;
 }
 
-static diffuse_err write_report(struct run *r) {
-    const struct rows *held = r->test.n ? &r->test : &r->valid;
-    struct metrics m;
-    diffuse_err e = metrics_init(&m, r->labels.n, r->temperature);
-
-    if (!e)
-        e = eval_judge(&r->config, r->weights, r->team, held, NULL, &m, &r->why);
-    if (!e)
-        e = draw_report(r, &m, r->test.n ? "test" : "valid");
-    metrics_done(&m);
-    return e;
-}
-
-static diffuse_err finish(struct run *r) {
-    struct weights_list l;
+static diffuse_err run_all(struct train_run *r) {
     diffuse_err e;
 
-    weights_list_make(&r->config, &l);
-    if (r->best)
-        memcpy(r->weights->block, r->best, l.entries * sizeof *r->best);
-    if ((e = calibrate_rows(&r->config, r->weights, r->team, &r->valid, &r->temperature,
-                            &r->why)) ||
-        (e = write_checkpoint(r)) || (e = write_report(r)))
+    if ((e = train_record_open(&r->record, r->o.out, r->o.quiet, r->o.resume, &r->why)) ||
+        (e = catch_signals(r)) || (e = train_init_open(&r->init, &r->o, &r->why)) ||
+        (e = train_data_read(r)) || (e = make_model(r)) || (e = go_on(r)) || (e = train_epochs(r)))
         return e;
-    return train_record_json(&r->record, "summary.json",
-                             json_pack("{s:o, s:o, s:f, s:f}", "best", epoch_json(&r->best_epoch),
-                                       "final", epoch_json(&r->last_epoch), "training_seconds",
-                                       r->seconds, "peak_resident_mb", train_record_resident_mb()),
-                             &r->why);
+    return train_finish(r);
 }
 
 int cmd_train(int argc, char **argv) {
-    struct run r = {0};
+    struct train_run r = {.signals = -1, .temperature = 1};
     diffuse_err e;
-    int status;
 
+    soft_init(&r.soft);
     train_options_parse(argc, argv, &r.o);
-    if ((e = train_record_open(&r.record, r.o.out, r.o.quiet, &r.why)) ||
-        (e = train_init_open(&r.init, &r.o, &r.why)) || (e = read_data(&r)) ||
-        (e = make_model(&r)) || (e = train_epochs(&r)) || (e = finish(&r)))
-        status = say_error(e, &r.why);
-    else
-        status = 0;
+    if (r.o.resume && train_save_finished(&r)) {
+        fprintf(stderr, "%s: finished already (there is a summary.json)\n", r.o.out);
+        return 0;
+    }
+    e = run_all(&r);
+    if (e && r.record.log)
+        train_record_line(&r.record, "failed: %s",
+                          r.why.text[0] ? r.why.text : diffuse_strerror(e));
     run_done(&r);
-    return status;
+    return e ? say_error(e, &r.why) : 0;
 }

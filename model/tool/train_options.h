@@ -22,7 +22,9 @@ struct train_options {
 #undef NUMBER
 #undef COUNT
 #undef CHOICE
-    const char *data, *test, *out, *vocab, *init;
+    const char *data, *test, *out, *vocab, *init, *valid_data, *teachers, *unlabelled;
+    uint64_t memory; /* bytes; 0: what is free */
+    bool resume;
     uint64_t given; /* bit i: row i of train.def was on the command line */
     enum ckpt_type type;
     unsigned threads;

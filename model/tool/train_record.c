@@ -13,21 +13,21 @@
 
 #define PATH_BYTES 4096
 
-static diffuse_err open_in(const struct train_record *r, const char *name, FILE **ret_file,
-                           struct reason *why) {
+static diffuse_err open_in(const struct train_record *r, const char *name, const char *mode,
+                           FILE **ret_file, struct reason *why) {
     char path[PATH_BYTES];
     FILE *f;
 
     if ((size_t)snprintf(path, sizeof path, "%s/%s", r->dir, name) >= sizeof path)
         return reason_set(why, DIFFUSE_TOOBIG, "%s: the path is too long", r->dir);
-    f = fopen(path, "we");
+    f = fopen(path, mode);
     if (!f)
         return reason_set(why, DIFFUSE_IO, "%s: cannot be written: %s", path, strerror(errno));
     *ret_file = f;
     return DIFFUSE_OK;
 }
 
-diffuse_err train_record_open_csv(struct train_record *r, const char *dir, bool quiet,
+diffuse_err train_record_open_csv(struct train_record *r, const char *dir, bool quiet, bool go_on,
                                   const char *csv, const char *header, struct reason *why) {
     diffuse_err e;
 
@@ -35,18 +35,19 @@ diffuse_err train_record_open_csv(struct train_record *r, const char *dir, bool 
     if (mkdir(dir, 0777) != 0 && errno != EEXIST)
         return reason_set(why, DIFFUSE_IO, "%s: the folder cannot be made: %s", dir,
                           strerror(errno));
-    if ((e = open_in(r, "training.log", &r->log, why)) || (e = open_in(r, csv, &r->csv, why)))
+    if ((e = open_in(r, "training.log", go_on ? "ae" : "we", &r->log, why)) ||
+        (e = open_in(r, csv, "we", &r->csv, why)))
         return e;
     fprintf(r->csv, "%s\n", header);
     return DIFFUSE_OK;
 }
 
-diffuse_err train_record_open(struct train_record *r, const char *dir, bool quiet,
+diffuse_err train_record_open(struct train_record *r, const char *dir, bool quiet, bool go_on,
                               struct reason *why) {
     return train_record_open_csv(
-        r, dir, quiet, "epoch_results.csv",
+        r, dir, quiet, go_on, "epoch_results.csv",
         "epoch,train_loss,train_acc,valid_loss,valid_acc,test_loss,test_acc,epoch_time,"
-        "peak_resident_mb,overfitting_gap,grad_norm,rate",
+        "peak_resident_mb,overfitting_gap,grad_norm,rate,tokens_per_second",
         why);
 }
 
@@ -92,9 +93,8 @@ static void csv_score(FILE *f, const struct eval_result *r) {
         fputs(",,", f);
 }
 
-void train_record_epoch(struct train_record *r, const struct fit_epoch *e, double seconds) {
+void train_record_row(struct train_record *r, const struct fit_epoch *e, double seconds) {
     const struct eval_result *held = e->test.rows ? &e->test : &e->valid;
-    char valid[64] = "", test[64] = "";
 
     fprintf(r->csv, "%u,%.6f,%.6f,", e->epoch, e->train_loss, e->train_accuracy);
     csv_score(r->csv, &e->valid);
@@ -102,8 +102,15 @@ void train_record_epoch(struct train_record *r, const struct fit_epoch *e, doubl
     fprintf(r->csv, "%.2f,%.1f,", seconds, train_record_resident_mb());
     if (held->rows)
         fprintf(r->csv, "%.2f", 100 * (e->train_accuracy - accuracy(held)));
-    fprintf(r->csv, ",%.4f,%.6f\n", e->grad_norm, e->rate);
+    fprintf(r->csv, ",%.4f,%.6f,%.0f\n", e->grad_norm, e->rate,
+            seconds > 0 ? (double)e->tokens / seconds : 0);
     fflush(r->csv);
+}
+
+void train_record_epoch(struct train_record *r, const struct fit_epoch *e, double seconds) {
+    char valid[64] = "", test[64] = "";
+
+    train_record_row(r, e, seconds);
     if (e->valid.rows)
         (void)snprintf(valid, sizeof valid, "  valid %.4f %.4f", e->valid.loss,
                        accuracy(&e->valid));
@@ -157,21 +164,22 @@ static diffuse_err close_checked(const struct train_record *r, const char *name,
     return DIFFUSE_OK;
 }
 
-diffuse_err train_record_report(struct train_record *r, const struct train_report *report,
-                                struct reason *why) {
+diffuse_err train_record_file(struct train_record *r, const char *name,
+                              void (*draw)(FILE *f, const void *user), const void *user,
+                              struct reason *why) {
     FILE *f = NULL;
-    diffuse_err e = open_in(r, "report.svg", &f, why);
+    diffuse_err e = open_in(r, name, "we", &f, why);
 
     if (e)
         return e;
-    train_report_draw(f, report);
-    return close_checked(r, "report.svg", f, why);
+    draw(f, user);
+    return close_checked(r, name, f, why);
 }
 
 diffuse_err train_record_json(struct train_record *r, const char *name, json_t *value_p,
                               struct reason *why) {
     FILE *f = NULL;
-    diffuse_err e = open_in(r, name, &f, why);
+    diffuse_err e = open_in(r, name, "we", &f, why);
 
     if (!e) {
         (void)json_dumpf(value_p, f, JSON_INDENT(2) | JSON_REAL_PRECISION(8));

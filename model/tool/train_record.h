@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "model/tool/train_options.h"
-#include "model/tool/train_report.h"
 #include "model/train/fit.h"
 
 struct train_record {
@@ -16,13 +15,14 @@ struct train_record {
     bool quiet;
 };
 
-/* Make the folder and open the files. Errors: IO, naming the file. */
+/* Make the folder and open the files; go_on: behind the lines of a log that is there. Errors: IO,
+ * naming the file. */
 DIFFUSE_MUST_CHECK diffuse_err train_record_open(struct train_record *r, const char *dir,
-                                                 bool quiet, struct reason *why);
+                                                 bool quiet, bool go_on, struct reason *why);
 
 /* The same with a CSV file of another name and header. */
 DIFFUSE_MUST_CHECK diffuse_err train_record_open_csv(struct train_record *r, const char *dir,
-                                                     bool quiet, const char *csv,
+                                                     bool quiet, bool go_on, const char *csv,
                                                      const char *header, struct reason *why);
 void train_record_close(struct train_record *r); /* fine with a zeroed one */
 
@@ -30,8 +30,14 @@ void train_record_close(struct train_record *r); /* fine with a zeroed one */
 void train_record_line(struct train_record *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A row of epoch_results.csv and a line of the log. seconds is the epoch's time. */
+/* A row of epoch_results.csv, and a line of the log. seconds is the epoch's time. */
+void train_record_row(struct train_record *r, const struct fit_epoch *e, double seconds);
 void train_record_epoch(struct train_record *r, const struct fit_epoch *e, double seconds);
+
+/* NAME of the record, made by draw(f, user). Errors: IO, naming the file. */
+DIFFUSE_MUST_CHECK diffuse_err train_record_file(struct train_record *r, const char *name,
+                                                 void (*draw)(FILE *f, const void *user),
+                                                 const void *user, struct reason *why);
 
 /* config.json: options, model, machine, version. */
 DIFFUSE_MUST_CHECK diffuse_err train_record_config(struct train_record *r,
@@ -42,11 +48,6 @@ DIFFUSE_MUST_CHECK diffuse_err train_record_config(struct train_record *r,
 /* Writes a JSON file into the folder; takes the reference. Errors: IO, naming the file. */
 DIFFUSE_MUST_CHECK diffuse_err train_record_json(struct train_record *r, const char *name,
                                                  json_t *value_p, struct reason *why);
-
-/* report.svg. Errors: IO, naming the file. */
-DIFFUSE_MUST_CHECK diffuse_err train_record_report(struct train_record *r,
-                                                   const struct train_report *report,
-                                                   struct reason *why);
 
 double train_record_resident_mb(void); /* largest resident size of this process so far */
 

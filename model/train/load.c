@@ -219,10 +219,10 @@ diffuse_err load_windows(const struct load *l, const struct tokenizer *t, size_t
 static diffuse_err add_row(const struct load *l, const struct dataset_row *row,
                            const struct tokenizer *t, const struct label_set *labels,
                            size_t max_length, struct rows *rows, struct reason *why) {
-    uint32_t id;
+    uint32_t id = 0;
     diffuse_err e;
 
-    if (label_set_find(labels, row->label, &id))
+    if (l->split != DATASET_UNLABELLED && label_set_find(labels, row->label, &id))
         return reason_set(why, DIFFUSE_BADDATA,
                           "%s: line %llu: label \"%.60s\" is not one of the model's %u (%s, ...)",
                           l->spec, (unsigned long long)row->line, row->label, labels->n,

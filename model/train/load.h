@@ -39,8 +39,8 @@ DIFFUSE_MUST_CHECK diffuse_err load_windows(const struct load *l, const struct t
                                             size_t max_length, struct rows *rows, uint64_t *count,
                                             struct dataset_stats *ret_stats, struct reason *why);
 
-/* Every row as tokens, for the caller's rows_done. Labels must be in the set: BADDATA names the
- * first that is not, with its line. Memory: as rows.h. */
+/* Every row as tokens, for the caller's rows_done. Labels (0 in a split without) must be in the
+ * set: BADDATA names the first that is not, with its line. Memory: as rows.h. */
 DIFFUSE_MUST_CHECK diffuse_err load_rows(const struct load *l, const struct tokenizer *t,
                                          const struct label_set *labels, size_t max_length,
                                          struct rows *ret_rows, struct dataset_stats *ret_stats,

@@ -1,0 +1,258 @@
+/* train_save.c - see train_save.h. */
+#include "model/tool/train_save.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "model/ckpt/resume.h"
+
+#define PATH_BYTES 4096
+#define STATE      "resume.safetensors"
+
+static void path_of(const struct train_run *r, const char *name, char ret_path[PATH_BYTES]) {
+    (void)snprintf(ret_path, PATH_BYTES, "%s/%s", r->o.out, name);
+}
+
+static json_t *score_json(const struct eval_result *s) {
+    if (!s->rows)
+        return json_null();
+    return json_pack("{s:f, s:f, s:I}", "accuracy", (double)s->hits / (double)s->rows, "loss",
+                     s->loss, "rows", (json_int_t)s->rows);
+}
+
+json_t *train_save_epoch_json(const struct fit_epoch *e) {
+    return json_pack("{s:I, s:f, s:f, s:o, s:o}", "epoch", (json_int_t)e->epoch, "train_loss",
+                     e->train_loss, "train_accuracy", e->train_accuracy, "valid",
+                     score_json(&e->valid), "test", score_json(&e->test));
+}
+
+/* --- checkpoints -------------------------------------------------------------------------------
+ */
+
+/* What the checkpoint says of its own making: no path of the machine it was made on. */
+static char *provenance(const struct train_run *r, const struct fit_epoch *epoch) {
+    json_t *options = train_options_json(&r->o), *all;
+    char *text;
+
+    json_object_set_new(options, "data",
+                        json_sprintf("%.*s", (int)strcspn(r->o.data, ":"), r->o.data));
+    for (const char *const *key = (const char *const[]){"test", "valid-data", "init", "teachers",
+                                                        "unlabelled", "memory", "save-every", NULL};
+         *key; key++)
+        json_object_del(options, *key);
+    all = json_pack("{s:s, s:o, s:I, s:I, s:o}", "version", DIFFUSE_VERSION, "parameters", options,
+                    "train_rows", (json_int_t)r->train.n, "teachers", (json_int_t)r->soft.teachers,
+                    "result", train_save_epoch_json(epoch));
+    text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(8));
+    json_decref(all);
+    return text;
+}
+
+diffuse_err train_save_model(struct train_run *r, const char *name, real *block) {
+    uint32_t epoch = block == r->best ? r->best_epoch : fit_place(r->fit)->epoch;
+    char path[PATH_BYTES], *made = provenance(r, &r->epochs[epoch - 1]);
+    struct net_weights weights;
+    struct model m = {.config = r->config,
+                      .weights = &weights,
+                      .tokenizer = r->tokenizer,
+                      .labels = (const char **)r->labels.names,
+                      .temperature = (float)r->temperature,
+                      .max_length = (uint32_t)r->o.max_length,
+                      .provenance = made ? made : "{}"};
+    diffuse_err e;
+
+    weights_point(&weights, &r->config, block, false);
+    if (r->init.model)
+        memcpy(m.parent, r->init.model->id, sizeof m.parent);
+    path_of(r, name, path);
+    e = ckpt_write(path, &m, r->o.type, &r->why);
+    free(made);
+    return e;
+}
+
+/* --- the state: out ----------------------------------------------------------------------------
+ */
+
+/* Runs of numbers; what there is of them depends on the options alone. */
+static size_t parts(struct train_run *r, struct resume_part *part) {
+    struct step_state s = fit_step_state(r->fit);
+    size_t n = 0;
+
+    part[n++] = (struct resume_part){"weights", r->weights->block, r->list.entries};
+    part[n++] = (struct resume_part){"first_moments", s.m, s.n};
+    part[n++] = (struct resume_part){"second_moments", s.v, s.n};
+    if (r->best)
+        part[n++] = (struct resume_part){"best", r->best, r->list.entries};
+    return n;
+}
+
+/* What must be the same when the run goes on. */
+static json_t *identity(const struct train_run *r) {
+    json_t *options = train_options_json(&r->o);
+
+    json_object_del(options, "memory");
+    json_object_del(options, "save-every");
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "version", DIFFUSE_VERSION,
+                     "parameters", options, "train_rows", (json_int_t)r->train.n, "valid_rows",
+                     (json_int_t)r->valid.n, "numbers", (json_int_t)r->list.entries, "pieces",
+                     (json_int_t)fit_plan(r->fit)->piece_tokens, "labels", (json_int_t)r->labels.n);
+}
+
+static json_t *epochs_json(const struct train_run *r) {
+    json_t *all = json_array();
+
+    for (uint32_t i = 0; i < fit_place(r->fit)->epoch; i++) {
+        const struct fit_epoch *e = &r->epochs[i];
+
+        json_array_append_new(
+            all, json_pack("{s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:f, s:I, s:I, s:f, s:f}", "loss",
+                           e->train_loss, "accuracy", e->train_accuracy, "norm", e->grad_norm,
+                           "rate", e->rate, "tokens", (json_int_t)e->tokens, "valid_rows",
+                           (json_int_t)e->valid.rows, "valid_hits", (json_int_t)e->valid.hits,
+                           "valid_loss", e->valid.loss, "test_rows", (json_int_t)e->test.rows,
+                           "test_hits", (json_int_t)e->test.hits, "test_loss", e->test.loss,
+                           "seconds", r->seconds[i]));
+    }
+    return all;
+}
+
+static char *state_text(struct train_run *r, double seconds) {
+    const struct fit_place *p = fit_place(r->fit);
+    json_t *all =
+        json_pack("{s:o, s:o, s:I, s:I, s:f, s:{s:I, s:I, s:I, s:I, s:f, s:f}}", "run", identity(r),
+                  "epochs", epochs_json(r), "best_epoch", (json_int_t)r->best_epoch, "updates",
+                  (json_int_t)*fit_step_state(r->fit).count, "seconds", seconds, "place", "rows",
+                  (json_int_t)p->rows, "steps", (json_int_t)p->steps, "hits", (json_int_t)p->hits,
+                  "tokens", (json_int_t)p->tokens, "loss", p->loss, "norm", p->norm);
+    char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+
+    json_decref(all);
+    return text;
+}
+
+diffuse_err train_save_state(struct train_run *r, double seconds) {
+    struct resume_part part[RESUME_PARTS_MAX];
+    size_t n = parts(r, part);
+    char path[PATH_BYTES], *text = state_text(r, seconds);
+    diffuse_err e = DIFFUSE_NOMEM;
+
+    path_of(r, STATE, path);
+    if (text)
+        e = resume_write(path, text, part, n, &r->why);
+    free(text);
+    return e;
+}
+
+void train_save_forget(struct train_run *r) {
+    char path[PATH_BYTES];
+
+    path_of(r, STATE, path);
+    (void)unlink(path);
+}
+
+bool train_save_finished(const struct train_run *r) {
+    char path[PATH_BYTES];
+
+    path_of(r, "summary.json", path);
+    return access(path, F_OK) == 0;
+}
+
+/* --- the state: back in ------------------------------------------------------------------------
+ */
+
+/* Names the first option, or other trait, in which the saved run is another one. */
+static diffuse_err compare(struct train_run *r, const json_t *saved, const char *path) {
+    json_t *ours = identity(r), *value;
+    const json_t *options = json_object_get(saved, "parameters");
+    const char *key, *differs = NULL;
+
+    json_object_foreach(json_object_get(ours, "parameters"), key, value) {
+        if (!differs && !json_equal(value, json_object_get(options, key)))
+            differs = key;
+    }
+    json_object_foreach(ours, key, value) {
+        if (!differs && strcmp(key, "parameters") != 0 &&
+            !json_equal(value, json_object_get(saved, key)))
+            differs = key;
+    }
+    if (differs)
+        (void)reason_set(&r->why, DIFFUSE_INVAL,
+                         "%s: it is the state of another run: %.40s differs; give the options and "
+                         "data of that run, or another --out",
+                         path, differs);
+    json_decref(ours);
+    return differs ? DIFFUSE_INVAL : DIFFUSE_OK;
+}
+
+static uint64_t whole(const json_t *o, const char *key) {
+    return (uint64_t)json_integer_value(json_object_get(o, key));
+}
+
+static double number(const json_t *o, const char *key) {
+    return json_number_value(json_object_get(o, key));
+}
+
+static void take_epochs(struct train_run *r, const json_t *all) {
+    for (uint32_t i = 0; i < fit_place(r->fit)->epoch; i++) {
+        const json_t *e = json_array_get(all, i);
+
+        r->epochs[i] = (struct fit_epoch){
+            .epoch = i + 1,
+            .train_loss = number(e, "loss"),
+            .train_accuracy = number(e, "accuracy"),
+            .grad_norm = number(e, "norm"),
+            .rate = number(e, "rate"),
+            .tokens = whole(e, "tokens"),
+            .valid = {whole(e, "valid_rows"), whole(e, "valid_hits"), number(e, "valid_loss")},
+            .test = {whole(e, "test_rows"), whole(e, "test_hits"), number(e, "test_loss")}};
+        r->seconds[i] = number(e, "seconds");
+    }
+}
+
+static diffuse_err take_text(struct train_run *r, const json_t *all, const char *path) {
+    const json_t *p = json_object_get(all, "place"), *epochs = json_object_get(all, "epochs");
+    struct fit_place *place = fit_place(r->fit);
+    diffuse_err e = compare(r, json_object_get(all, "run"), path);
+
+    if (e)
+        return e;
+    if (json_array_size(epochs) > r->o.epochs || whole(all, "best_epoch") > r->o.epochs ||
+        whole(p, "rows") > r->train.n)
+        return reason_set(&r->why, DIFFUSE_CORRUPT, "%s: more epochs or rows than the run has",
+                          path);
+    *place = (struct fit_place){.epoch = (uint32_t)json_array_size(epochs),
+                                .rows = whole(p, "rows"),
+                                .steps = whole(p, "steps"),
+                                .hits = whole(p, "hits"),
+                                .tokens = whole(p, "tokens"),
+                                .loss = number(p, "loss"),
+                                .norm = number(p, "norm")};
+    *fit_step_state(r->fit).count = whole(all, "updates");
+    r->best_epoch = (uint32_t)whole(all, "best_epoch");
+    r->spent = number(all, "seconds");
+    take_epochs(r, epochs);
+    return DIFFUSE_OK;
+}
+
+diffuse_err train_save_resume(struct train_run *r, bool *ret_found) {
+    struct resume_part part[RESUME_PARTS_MAX];
+    char path[PATH_BYTES], *text = NULL;
+    json_t *all;
+    diffuse_err e;
+
+    path_of(r, STATE, path);
+    e = resume_peek(path, &text, &r->why);
+    *ret_found = e != DIFFUSE_NOTFOUND;
+    if (e)
+        return e == DIFFUSE_NOTFOUND ? DIFFUSE_OK : e;
+    all = json_loads(text, 0, NULL);
+    e = all ? take_text(r, all, path)
+            : reason_set(&r->why, DIFFUSE_CORRUPT, "%s: what it says of the run is not JSON", path);
+    if (!e)
+        e = resume_read(path, part, parts(r, part), &r->why);
+    json_decref(all);
+    free(text);
+    return e;
+}

@@ -1,0 +1,28 @@
+/* train_save.h - the checkpoints of a training run, and the state from which it goes on.
+ *
+ *   model.safetensors    the best epoch's weights (by validation rows; without them, the last's)
+ *   last.safetensors     the last epoch's, where there are validation rows
+ *   resume.safetensors   weights, moments, best weights and place, until the run is finished
+ */
+#ifndef MODEL_TOOL_TRAIN_SAVE_H
+#define MODEL_TOOL_TRAIN_SAVE_H
+
+#include "model/tool/train_run.h"
+
+/* block(list.entries) as DIR/name. Errors: as ckpt_write. */
+DIFFUSE_MUST_CHECK diffuse_err train_save_model(struct train_run *r, const char *name, real *block);
+
+/* Where the run stands, to DIR/resume.safetensors. seconds: of the running epoch so far. Errors: as
+ * resume_write. */
+DIFFUSE_MUST_CHECK diffuse_err train_save_state(struct train_run *r, double seconds);
+
+/* Go on from there. *ret_found false: there is none, and nothing has changed. Errors: as
+ * resume_read; INVAL, naming what differs from the run that was saved. */
+DIFFUSE_MUST_CHECK diffuse_err train_save_resume(struct train_run *r, bool *ret_found);
+
+void train_save_forget(struct train_run *r);         /* remove the state: the run is finished */
+bool train_save_finished(const struct train_run *r); /* is there a summary.json? */
+
+json_t *train_save_epoch_json(const struct fit_epoch *e); /* a new reference */
+
+#endif
