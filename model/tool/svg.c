@@ -56,11 +56,14 @@ double svg_text_width(const char *text, double size) {
 
 static void put(FILE *f, uint32_t code) {
     uint8_t bytes[UTF8_MAX];
+    size_t n;
 
-    if (code == '<' || code == '&' || code == '>')
+    if (code == '<' || code == '&' || code == '>') {
         fprintf(f, "&#%u;", code);
-    else
-        (void)fwrite(bytes, 1, utf8_put(code, bytes), f);
+        return;
+    }
+    n = utf8_put(code, bytes);
+    (void)fwrite(bytes, 1, n, f);
 }
 
 static void begin(FILE *f, double x, double y, const struct svg_font *font) {
