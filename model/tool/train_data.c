@@ -166,12 +166,24 @@ static diffuse_err add_unlabelled(struct train_run *r) {
     return DIFFUSE_OK;
 }
 
+/* What suits the kind of data set, where the options leave it open. */
+static void follow_kind(struct train_options *o) {
+    struct dataset_defaults d = dataset_defaults(o->data);
+
+    if (!train_options_given(o, "tokenizer") && !o->init && !o->vocab)
+        o->tokenizer = d.tokenizer;
+    if (!train_options_given(o, "max-length") && d.max_length)
+        o->max_length = d.max_length;
+}
+
 diffuse_err train_data_read(struct train_run *r) {
     const struct load train = {.spec = r->o.data, .split = DATASET_TRAIN};
     const struct load test = {.spec = r->o.test, .split = DATASET_TEST};
-    diffuse_err e = make_tokenizer(r);
+    diffuse_err e;
 
-    if (e || (e = read_rows(r, &train, "training", r->tokenizer, r->o.max_length, &r->all)))
+    follow_kind(&r->o);
+    if ((e = make_tokenizer(r)) ||
+        (e = read_rows(r, &train, "training", r->tokenizer, r->o.max_length, &r->all)))
         return e;
     if (r->o.test && (e = read_rows(r, &test, "test", r->tokenizer, r->o.max_length, &r->test)))
         return e;
