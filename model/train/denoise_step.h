@@ -34,7 +34,7 @@ DIFFUSE_MUST_CHECK diffuse_err denoise_step_new(const struct net_config *c, stru
                                                 const uint64_t *count, struct team *team,
                                                 size_t max_rows, size_t max_length,
                                                 struct denoise_step **ret_step);
-void denoise_step_free(struct denoise_step *s);          /* fine with NULL */
+void denoise_step_free(struct denoise_step *s); /* fine with NULL */
 
 /* Learn from rows pick[0..n); rate scales the peak learning rates (sched.h). Errors: IO. */
 DIFFUSE_MUST_CHECK diffuse_err denoise_step_run(struct denoise_step *s, const struct rows *rows,
