@@ -142,9 +142,21 @@ static void gather_facts(const struct train_run *r, const struct judged *j, stru
     add_fact(f, "threads", "%u", r->o.threads);
 }
 
+/* Kind and last part of the path: where the data lies is nobody's business. */
+static void make_title(const struct train_run *r, char *ret, size_t size) {
+    const char *path = strchr(r->o.data, ':'), *last = path ? strrchr(path, '/') : NULL;
+    int kind = (int)strcspn(r->o.data, ":");
+
+    if (last && last[1])
+        (void)snprintf(ret, size, "%.*s: %s", kind, r->o.data, last + 1);
+    else
+        (void)snprintf(ret, size, "%.*s", kind, r->o.data);
+}
+
 static diffuse_err write_tables(struct train_run *r, const struct judged *j) {
     struct facts facts = {.n = 0};
-    struct train_report report = {.title = r->o.data,
+    char title[128];
+    struct train_report report = {.title = title,
                                   .epoch = r->epochs,
                                   .epochs = (uint32_t)r->o.epochs,
                                   .best = r->best_epoch,
@@ -156,6 +168,7 @@ static diffuse_err write_tables(struct train_run *r, const struct judged *j) {
                                   .judged = j->which};
     diffuse_err e = DIFFUSE_OK;
 
+    make_title(r, title, sizeof title);
     gather_facts(r, j, &facts);
     report.facts = facts.n;
     if (j->which &&
