@@ -202,7 +202,8 @@ def section(root):
     path = results + "/train-speed/result.json"
     if os.path.exists(path):
         out += speed(load(path))
-    return out + [""] + [f"- {note['text']}" for note in others["notes"] if note["set"] in sets]
+    notes = [f"- {note['text']}" for note in others["notes"] if note["set"] in sets]
+    return out + ([""] + notes if notes else [])
 
 
 def main():

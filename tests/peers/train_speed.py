@@ -5,7 +5,7 @@
 
 All sides train on the same rows: AG News, or made-up rows of like lengths and word frequencies without
 --data, split into words so that every side sees the same tokens. PyTorch pads to the longest row of a
-batch and takes AdamW's steps over whole tensors, as its users do. The sides take turns for --rounds rounds
+batch (its ring goes over the padding) and takes AdamW's steps over whole tensors, as its users do. The sides take turns for --rounds rounds
 of two epochs; of each the fastest epoch counts, so a busy machine spoils less. Reading the rows and
 building the vocabulary is not timed on any side. Writes FOLDER/result.json.
 """
