@@ -25,22 +25,32 @@ void option_table_defaults(const struct option_table *t, void *options) {
         set(&t->row[i], options, t->row[i].def, t->row[i].choice);
 }
 
-void option_table_parse(const struct option_table *t, size_t i, void *options, const char *arg,
-                        struct argp_state *state) {
-    const struct option_row *r = &t->row[i];
+diffuse_err option_row_value(const struct option_row *r, const char *arg, double *ret_value,
+                             struct reason *why) {
     char *end;
     double value;
 
-    if (r->kind == OPTION_CHOICE) {
-        set(r, options, 0, arg);
-        return;
-    }
+    *ret_value = 0;
+    if (r->kind == OPTION_CHOICE)
+        return DIFFUSE_OK;
     value = strtod(arg, &end);
     if (end == arg || *end || !(value >= r->min && value <= r->max) ||
         (r->kind == OPTION_COUNT && value != (double)(uint64_t)value))
-        argp_error(state, "--%s is \"%s\", expected %s from %g to %g", r->name, arg,
-                   r->kind == OPTION_COUNT ? "a whole number" : "a number", r->min, r->max);
-    set(r, options, value, NULL);
+        return reason_set(why, DIFFUSE_INVAL, "--%s is \"%s\", expected %s from %g to %g", r->name,
+                          arg, r->kind == OPTION_COUNT ? "a whole number" : "a number", r->min,
+                          r->max);
+    *ret_value = value;
+    return DIFFUSE_OK;
+}
+
+void option_table_parse(const struct option_table *t, size_t i, void *options, const char *arg,
+                        struct argp_state *state) {
+    struct reason why;
+    double value;
+
+    if (option_row_value(&t->row[i], arg, &value, &why))
+        argp_error(state, "%s", why.text);
+    set(&t->row[i], options, value, arg);
 }
 
 void option_table_argp(const struct option_table *t, int first_key, int group,

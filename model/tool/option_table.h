@@ -10,6 +10,9 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "proto/diffuse_err.h"
+#include "proto/reason.h"
+
 enum option_kind { OPTION_NUMBER, OPTION_COUNT, OPTION_CHOICE };
 
 struct option_row {
@@ -25,6 +28,11 @@ struct option_table {
 };
 
 void option_table_defaults(const struct option_table *t, void *options);
+
+/* Is arg a value of the row? *ret_value is its number, 0 of a choice, whose names are checked where
+ * they are used. Errors: INVAL, the reason naming option, value and range. */
+DIFFUSE_MUST_CHECK diffuse_err option_row_value(const struct option_row *r, const char *arg,
+                                                double *ret_value, struct reason *why);
 
 /* Row i's value from the command line; a bad one exits with 2 and says what was expected. */
 void option_table_parse(const struct option_table *t, size_t i, void *options, const char *arg,

@@ -192,11 +192,17 @@ void train_options_parse(int argc, char **argv, struct train_options *ret_option
     argp_parse(&argp, argc, argv, 0, NULL, ret_options);
 }
 
-bool train_options_given(const struct train_options *o, const char *name) {
+const struct option_row *train_options_row(const char *name) {
     for (size_t i = 0; i < ROWS; i++)
         if (strcmp(rows[i].name, name) == 0)
-            return o->given >> i & 1;
-    return false;
+            return &rows[i];
+    return NULL;
+}
+
+bool train_options_given(const struct train_options *o, const char *name) {
+    const struct option_row *row = train_options_row(name);
+
+    return row && (o->given >> (row - rows) & 1);
 }
 
 static diffuse_err parse_offsets(const char *text, struct net_config *c, struct reason *why) {

@@ -37,6 +37,9 @@ void train_options_defaults(struct train_options *ret_options);
 /* Options of argv over the defaults; a bad one exits with 2 and says what was expected. */
 void train_options_parse(int argc, char **argv, struct train_options *ret_options);
 
+/* The row of train.def with that name; NULL: there is none. Static. */
+const struct option_row *train_options_row(const char *name);
+
 /* Was the row of that name on the command line? */
 bool train_options_given(const struct train_options *o, const char *name);
 
