@@ -39,6 +39,12 @@ VEC_CLONES void vec_scaled(size_t n, real a, const real *restrict x, real *restr
         y[i] = a * x[i];
 }
 
+VEC_CLONES void vec_affine(size_t n, const real *restrict a, const real *restrict b,
+                           real *restrict y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = a[i] * y[i] + b[i];
+}
+
 VEC_CLONES real vec_sum_squares(size_t n, const real *x) {
     real lane[LANES] = {0}, sum = 0;
     size_t i = 0;

@@ -15,14 +15,15 @@
 #define VEC_CLONES
 #endif
 
-void vec_add(size_t n, const real *x, real *y);                 /* y += x */
-void vec_mul(size_t n, const real *x, real *y);                 /* y *= x */
-void vec_copy(size_t n, const real *x, real *y);                /* y = x */
-void vec_zero(size_t n, real *y);                               /* y = 0 */
-void vec_scale(size_t n, real a, real *y);                      /* y *= a */
-void vec_mix(size_t n, real a, const real *x, real b, real *y); /* y = a*x + b*y */
-void vec_scaled(size_t n, real a, const real *x, real *y);      /* y = a*x */
-real vec_sum_squares(size_t n, const real *x);                  /* sum of x^2 */
+void vec_add(size_t n, const real *x, real *y);                   /* y += x */
+void vec_mul(size_t n, const real *x, real *y);                   /* y *= x */
+void vec_copy(size_t n, const real *x, real *y);                  /* y = x */
+void vec_zero(size_t n, real *y);                                 /* y = 0 */
+void vec_scale(size_t n, real a, real *y);                        /* y *= a */
+void vec_mix(size_t n, real a, const real *x, real b, real *y);   /* y = a*x + b*y */
+void vec_scaled(size_t n, real a, const real *x, real *y);        /* y = a*x */
+void vec_affine(size_t n, const real *a, const real *b, real *y); /* y = a*y + b, by entry */
+real vec_sum_squares(size_t n, const real *x);                    /* sum of x^2 */
 void vec_add_rows(size_t rows, size_t n, const real *b,
                   real *y); /* y(rows,n) += b(n) in each row */
 void vec_sum_rows(size_t rows, size_t n, const real *x, real *y); /* y(n) += sum of x(rows,n) */

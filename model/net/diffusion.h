@@ -16,38 +16,36 @@
 #include "model/base/real.h"
 #include "model/net/config.h"
 #include "model/net/net.h"
-#include "model/net/noise.h"
 #include "model/net/weights.h"
 
-/* What a step's backward pass needs of its forward pass. */
+/* Index of the neighbour `shift` places on from i in a sequence of n, or -1 where there is none. */
+static inline ptrdiff_t diffusion_neighbour(const struct net_config *c, ptrdiff_t i,
+                                            ptrdiff_t shift, ptrdiff_t n) {
+    ptrdiff_t j = i + shift;
+
+    if (j >= 0 && j < n)
+        return j;
+    if (c->boundary == NET_BOUNDARY_ZERO)
+        return -1;
+    j %= n;
+    return j < 0 ? j + n : j;
+}
+
+/* What a step works in; all steps may share it but for x. */
 struct diffusion_acts {
-    real *x;       /* (N,C) the state that came in */
-    real *xhat;    /* (N,C) of the LayerNorm */
-    real *rstd;    /* (N) */
-    real *seen;    /* (N,C) what the neighbours see: x (post), LN(x) (pre) */
-    real *s;       /* (N,C) */
-    real *a;       /* (N,M) before gelu */
-    uint8_t *keep; /* (N,M) dropout mask; NULL outside training */
+    real *x;    /* (N,C) the state that came in */
+    real *xhat; /* (N,C) of the LayerNorm */
+    real *rstd; /* (N) */
+    real *seen; /* (N,C) what the neighbours see: x (post), LN(x) (pre) */
+    real *s;    /* (N,C) */
+    real *a;    /* (N,M) before gelu */
+    real *proj; /* (N,3C) left, right, self of each token */
+    real *g;    /* (N,M) after gelu */
 };
 
-/* Room shared by all steps. */
-struct diffusion_room {
-    real *proj; /* (N,3C) left, right, self of each token; backward: their gradients */
-    real *g;    /* (N,M) after gelu; backward: its gradient */
-    real *g2;   /* (N,M) training only */
-    real *u;    /* (N,C) */
-    real *ds;   /* (N,C) training only */
-};
-
-/* y(N,C) = one step on acts->x, with offset o. noise NULL: inference. y must not be acts->x. */
+/* y(N,C) = one step on acts->x, with offset o; y must not be acts->x. For inference: training has
+ * diffusion_train.h. */
 void diffusion_forward(const struct net_config *c, const struct weights_step *w, uint32_t offset,
-                       const struct net_batch *batch, struct diffusion_acts *acts,
-                       struct diffusion_room *room, struct net_noise *noise, real *y);
-
-/* dx(N,C) from dy(N,C), which is overwritten; dw is added to. dx must not be dy. */
-void diffusion_backward(const struct net_config *c, const struct weights_step *w, uint32_t offset,
-                        const struct net_batch *batch, const struct diffusion_acts *acts,
-                        struct diffusion_room *room, const struct net_noise *noise,
-                        struct weights_step *dw, real *dy, real *dx);
+                       const struct net_batch *batch, struct diffusion_acts *acts, real *y);
 
 #endif

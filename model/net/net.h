@@ -11,6 +11,7 @@
 
 #include "model/base/arena.h"
 #include "model/base/real.h"
+#include "model/base/store.h"
 #include "model/net/config.h"
 #include "model/net/noise.h"
 #include "model/net/weights.h"
@@ -30,11 +31,14 @@ DIFFUSE_MUST_CHECK diffuse_err net_scratch_new(struct arena *arena, const struct
                                                size_t max_tokens, size_t max_seqs,
                                                struct net_scratch **ret_scratch);
 
-/* The same with room for every step's activations, for net_forward_training and net_backward. */
-size_t net_training_scratch_bytes(const struct net_config *c, size_t max_tokens, size_t max_seqs);
+/* For net_forward_training and net_backward, and net_states: keeps what the way back needs, in 16
+ * bits a number when `kept` says so. */
+size_t net_training_scratch_bytes(const struct net_config *c, size_t max_tokens, size_t max_seqs,
+                                  enum store_type kept);
 DIFFUSE_MUST_CHECK diffuse_err net_training_scratch_new(struct arena *arena,
                                                         const struct net_config *c,
                                                         size_t max_tokens, size_t max_seqs,
+                                                        enum store_type kept,
                                                         struct net_scratch **ret_scratch);
 
 /* logits(B,L) of a batch that fits the scratch. Allocates nothing, cannot fail. */
@@ -49,21 +53,22 @@ void net_forward_training(const struct net_config *c, const struct net_weights *
 /* Gradients of the last net_forward_training from dlogits(B,L). dw, pointed without tables, is
  * added to. Returns dh0(N,C), the gradient at each token's embedding, borrowed until the scratch is
  * used again: row v of the tables gets the sum of dh0 over the tokens that looked v up (embed.h).
- */
-const real *net_backward(const struct net_config *c, const struct net_weights *w,
-                         struct net_scratch *s, const struct net_batch *batch,
-                         const struct net_noise *noise, const real *dlogits,
-                         struct net_weights *dw);
+ * With F16, gradients above 65504 become infinite, here and in dw: scaler.h. */
+const struct store *net_backward(const struct net_config *c, const struct net_weights *w,
+                                 struct net_scratch *s, const struct net_batch *batch,
+                                 const struct net_noise *noise, const real *dlogits,
+                                 struct net_weights *dw);
 
 /* The same without pool and head, for objectives on the tokens. net_states gives h(N,C), the last
  * state of each token, borrowed until the scratch is used again; noise NULL: none is drawn, and
- * there is no way back. The way back begins with dh(N,C) written to net_states_gradient. */
+ * there is no way back. The way back begins with dh(N,C) written to net_states_gradient, which is
+ * where h lies when things are kept in 16 bits. */
 const real *net_states(const struct net_config *c, const struct net_weights *w,
                        struct net_scratch *s, const struct net_batch *batch,
                        struct net_noise *noise);
 real *net_states_gradient(struct net_scratch *s);
-const real *net_states_backward(const struct net_config *c, const struct net_weights *w,
-                                struct net_scratch *s, const struct net_batch *batch,
-                                const struct net_noise *noise, struct net_weights *dw);
+const struct store *net_states_backward(const struct net_config *c, const struct net_weights *w,
+                                        struct net_scratch *s, const struct net_batch *batch,
+                                        const struct net_noise *noise, struct net_weights *dw);
 
 #endif

@@ -25,15 +25,92 @@ static real *reals(struct layout *l, size_t count) {
     return room(l, count, sizeof(real));
 }
 
-/* Inference goes back and forth between two states and forgets the rest; training keeps every step.
- */
-static void lay_states(struct layout *l, struct net_scratch *s, const struct net_config *c,
-                       bool training) {
-    size_t N = s->max_tokens;
-
-    for (uint32_t t = 0; t <= c->steps; t++)
-        s->state[t] = training || t < 2 ? reals(l, N * c->width) : s->state[t - 2];
+static struct store store(struct layout *l, enum store_type type, size_t count) {
+    return (struct store){type, room(l, count, store_each(type))};
 }
+
+/* --- without a way back ------------------------------------------------------------------------
+ */
+
+static void lay_use(struct layout *l, struct net_scratch *s, const struct net_config *c) {
+    size_t N = s->max_tokens, C = c->width, M = c->mlp_width;
+    struct net_scratch_use *u = &s->use;
+    struct diffusion_acts *a = &u->step;
+
+    u->state[0] = reals(l, N * C);
+    u->state[1] = c->steps ? reals(l, N * C) : NULL;
+    if (c->steps) {
+        a->s = reals(l, N * C);
+        a->a = reals(l, N * M);
+        a->xhat = reals(l, N * C);
+        a->rstd = reals(l, N);
+        a->seen = c->norm != NET_NORM_POST ? reals(l, N * C) : NULL;
+        a->proj = reals(l, 3 * N * C);
+        a->g = reals(l, N * M);
+    }
+    if (c->norm == NET_NORM_PRE) {
+        u->final_xhat = reals(l, N * C);
+        u->final_rstd = reals(l, N);
+        u->final_out = reals(l, N * C);
+    }
+}
+
+/* --- training ----------------------------------------------------------------------------------
+ */
+
+static size_t most(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static void lay_room(struct layout *l, struct diffusion_train_room *r, const struct net_config *c,
+                     size_t N, enum store_type kept) {
+    size_t tile = diffusion_train_tile(kept), R = N < tile ? N : tile;
+    size_t C = c->width, M = c->mlp_width;
+
+    r->rows = tile;
+    r->keep = room(l, R * most(C, M), 1);
+    r->x = kept != STORE_REAL ? reals(l, R * C) : NULL;
+    if (!c->steps && c->norm != NET_NORM_PRE)
+        return;
+    r->in = reals(l, R * C);
+    if (!c->steps)
+        return;
+    r->u = reals(l, R * C);
+    r->wide = reals(l, R * most(3 * C, 2 * M));
+    r->g = r->wide;
+    r->slope = r->wide ? r->wide + R * M : NULL;
+    r->step = store(l, kept, N * C);
+    if (kept != STORE_REAL) {
+        r->s = reals(l, R * C);
+        r->a = reals(l, R * M);
+    }
+}
+
+static void lay_train(struct layout *l, struct net_scratch *s, const struct net_config *c,
+                      enum store_type kept) {
+    size_t N = s->max_tokens, C = c->width;
+    struct net_scratch_train *t = &s->train;
+
+    for (uint32_t i = 0; i < c->steps; i++) {
+        t->step[i].s = store(l, kept, N * C);
+        t->step[i].a = store(l, kept, N * c->mlp_width);
+        t->step[i].xhat = store(l, kept, N * C);
+        t->step[i].rstd = reals(l, N);
+    }
+    if (c->steps && c->norm == NET_NORM_POST)
+        t->first = store(l, kept, N * C);
+    if (c->norm == NET_NORM_PRE) {
+        t->final_xhat = store(l, kept, N * C);
+        t->final_rstd = reals(l, N);
+    }
+    lay_room(l, &t->room, c, N, kept);
+    t->h = reals(l, N * C);
+    t->dh = store(l, kept, N * C);
+    t->dlast = kept == STORE_REAL ? t->dh.at : t->h;
+}
+
+/* --- both --------------------------------------------------------------------------------------
+ */
 
 static void lay_brackets(struct layout *l, struct bracket_acts *a, const struct net_config *c,
                          size_t N, bool training) {
@@ -65,40 +142,6 @@ static void lay_brackets(struct layout *l, struct bracket_acts *a, const struct 
     }
 }
 
-static void lay_steps(struct layout *l, struct net_scratch *s, const struct net_config *c,
-                      bool training) {
-    size_t N = s->max_tokens, C = c->width, M = c->mlp_width;
-
-    for (uint32_t t = 0; t < c->steps; t++) {
-        struct diffusion_acts *a = &s->step[t];
-
-        if (t > 0 && !training) {
-            *a = s->step[0];
-        } else {
-            a->s = reals(l, N * C);
-            a->a = reals(l, N * M);
-            a->xhat = reals(l, N * C);
-            a->rstd = reals(l, N);
-            a->seen = c->norm != NET_NORM_POST ? reals(l, N * C) : NULL;
-            a->keep = training ? room(l, N * M, 1) : NULL;
-        }
-        a->x = s->state[t];
-        if (c->norm == NET_NORM_POST)
-            a->seen = a->x;
-    }
-    if (c->steps) {
-        s->room.proj = reals(l, 3 * N * C);
-        s->room.g = reals(l, N * M);
-    }
-    if (c->n_open)
-        lay_brackets(l, &s->bracket, c, N, training);
-    if (c->norm == NET_NORM_PRE) {
-        s->final_xhat = reals(l, N * C);
-        s->final_rstd = reals(l, N);
-        s->final_out = reals(l, N * C);
-    }
-}
-
 static void lay_label(struct layout *l, struct net_scratch *s, const struct net_config *c,
                       bool training) {
     size_t B = s->max_seqs, H = c->head_width;
@@ -111,52 +154,38 @@ static void lay_label(struct layout *l, struct net_scratch *s, const struct net_
     if (training) {
         s->label.slope = reals(l, B * H);
         s->label.keep = room(l, B * H, 1);
-        s->dp = reals(l, B * net_config_pool_width(c));
-    }
-}
-
-static void lay_training(struct layout *l, struct net_scratch *s, const struct net_config *c) {
-    size_t N = s->max_tokens, C = c->width;
-
-    s->embed_keep = room(l, N * C, 1);
-    s->dh = reals(l, N * C);
-    s->dh_next = reals(l, N * C);
-    if (c->steps) {
-        s->room.g2 = reals(l, N * c->mlp_width);
-        s->room.u = reals(l, N * C);
-        s->room.ds = reals(l, N * C);
+        s->train.dp = reals(l, B * net_config_pool_width(c));
     }
 }
 
 static void lay_all(struct layout *l, struct net_scratch *s, const struct net_config *c,
-                    bool training) {
-    lay_states(l, s, c, training);
-    lay_steps(l, s, c, training);
-    lay_label(l, s, c, training);
-    if (training)
-        lay_training(l, s, c);
+                    enum store_type kept) {
+    if (s->training)
+        lay_train(l, s, c, kept);
+    else
+        lay_use(l, s, c);
+    if (c->n_open)
+        lay_brackets(l, &s->bracket, c, s->max_tokens, s->training);
+    lay_label(l, s, c, s->training);
 }
 
-static size_t count_bytes(const struct net_config *c, size_t max_tokens, size_t max_seqs,
-                          bool training) {
-    struct net_scratch s = {.max_tokens = max_tokens, .max_seqs = max_seqs};
+static size_t count_bytes(const struct net_config *c, struct net_scratch s, enum store_type kept) {
     struct layout l = {0};
 
-    lay_all(&l, &s, c, training);
+    lay_all(&l, &s, c, kept);
     return l.bytes + arena_block(sizeof s);
 }
 
-static diffuse_err make(struct arena *arena, const struct net_config *c, size_t max_tokens,
-                        size_t max_seqs, bool training, struct net_scratch **ret_scratch) {
+static diffuse_err make(struct arena *arena, const struct net_config *c, struct net_scratch empty,
+                        enum store_type kept, struct net_scratch **ret_scratch) {
     size_t mark = arena_mark(arena);
     struct layout l = {.arena = arena};
     struct net_scratch *s = arena_alloc(arena, sizeof *s);
 
     if (!s)
         return DIFFUSE_NOMEM;
-    s->max_tokens = max_tokens;
-    s->max_seqs = max_seqs;
-    lay_all(&l, s, c, training);
+    *s = empty;
+    lay_all(&l, s, c, kept);
     if (l.failed) {
         arena_rewind(arena, mark);
         return DIFFUSE_NOMEM;
@@ -165,21 +194,27 @@ static diffuse_err make(struct arena *arena, const struct net_config *c, size_t 
     return DIFFUSE_OK;
 }
 
+static struct net_scratch empty(size_t max_tokens, size_t max_seqs, bool training) {
+    return (struct net_scratch){
+        .max_tokens = max_tokens, .max_seqs = max_seqs, .training = training};
+}
+
 size_t net_scratch_bytes(const struct net_config *c, size_t max_tokens, size_t max_seqs) {
-    return count_bytes(c, max_tokens, max_seqs, false);
+    return count_bytes(c, empty(max_tokens, max_seqs, false), STORE_REAL);
 }
 
 diffuse_err net_scratch_new(struct arena *arena, const struct net_config *c, size_t max_tokens,
                             size_t max_seqs, struct net_scratch **ret_scratch) {
-    return make(arena, c, max_tokens, max_seqs, false, ret_scratch);
+    return make(arena, c, empty(max_tokens, max_seqs, false), STORE_REAL, ret_scratch);
 }
 
-size_t net_training_scratch_bytes(const struct net_config *c, size_t max_tokens, size_t max_seqs) {
-    return count_bytes(c, max_tokens, max_seqs, true);
+size_t net_training_scratch_bytes(const struct net_config *c, size_t max_tokens, size_t max_seqs,
+                                  enum store_type kept) {
+    return count_bytes(c, empty(max_tokens, max_seqs, true), kept);
 }
 
 diffuse_err net_training_scratch_new(struct arena *arena, const struct net_config *c,
-                                     size_t max_tokens, size_t max_seqs,
+                                     size_t max_tokens, size_t max_seqs, enum store_type kept,
                                      struct net_scratch **ret_scratch) {
-    return make(arena, c, max_tokens, max_seqs, true, ret_scratch);
+    return make(arena, c, empty(max_tokens, max_seqs, true), kept, ret_scratch);
 }

@@ -4,21 +4,39 @@
 
 #include "model/net/bracket.h"
 #include "model/net/diffusion.h"
+#include "model/net/diffusion_train.h"
 #include "model/net/label.h"
 #include "model/net/net.h"
 
+/* What a forward pass without a way back works in. */
+struct net_scratch_use {
+    real *state[2]; /* (N,C) each: into a step, and out of it */
+    struct diffusion_acts step;
+    real *final_xhat, *final_rstd, *final_out; /* norm pre */
+};
+
+/* What training keeps instead, 16 bits a number where it says store and the scratch was made so. */
+struct net_scratch_train {
+    struct store first; /* (N,C) post: the state at the start, which has no LayerNorm */
+    struct diffusion_train_kept step[LIMIT_STEPS];
+    struct diffusion_train_room room;
+    struct store final_xhat; /* (N,C) norm pre */
+    real *final_rstd;        /* (N) */
+    struct rng embed_drawn;  /* where the dropout mask of the embeddings began */
+    real *h;                 /* (N,C) the running state */
+    struct store dh;         /* (N,C) the running gradient */
+    real *dlast;             /* (N,C) the first one: dh itself, or over h when dh has 16 bits */
+    real *dp;                /* (B,P) */
+};
+
 struct net_scratch {
     size_t max_tokens, max_seqs;
-    real *state[LIMIT_STEPS + 1]; /* (N,C) each: what comes into step t, and out of the last */
-    struct diffusion_acts step[LIMIT_STEPS];
-    struct diffusion_room room;
-    struct bracket_acts bracket;               /* with brackets */
-    real *final_xhat, *final_rstd, *final_out; /* norm pre */
-    uint8_t *embed_keep;                       /* (N,C) dropout mask, training only */
-    uint32_t *best;                            /* (B,C) where each maximum was; pools with one */
+    bool training; /* which of the two there is */
+    struct net_scratch_use use;
+    struct net_scratch_train train;
+    struct bracket_acts bracket; /* with brackets */
+    uint32_t *best;              /* (B,C) where each maximum was; pools with one */
     struct label_acts label;
-    real *dp;           /* (B,P) training only */
-    real *dh, *dh_next; /* (N,C) training only */
 };
 
 #endif

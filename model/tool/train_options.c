@@ -326,9 +326,14 @@ diffuse_err train_options_brackets(const struct train_options *o, const struct t
 
 diffuse_err train_options_step(const struct train_options *o, struct step_options *ret_step,
                                enum sched_decay *ret_decay, struct reason *why) {
+    enum store_type kept;
+
     if (sched_parse(o->decay, ret_decay))
         return reason_set(why, DIFFUSE_INVAL,
                           "--decay is \"%s\", expected linear, cosine or constant", o->decay);
+    if (store_type_parse(o->precision, &kept))
+        return reason_set(why, DIFFUSE_INVAL, "--precision is \"%s\", expected f32, f16 or bf16",
+                          o->precision);
     *ret_step = (struct step_options){
         .lr = o->lr,
         .table_lr = o->table_lr,
@@ -341,6 +346,7 @@ diffuse_err train_options_step(const struct train_options *o, struct step_option
         .label_smoothing = o->label_smoothing,
         .pull = o->pull,
         .seed = o->seed,
+        .kept = kept,
     };
     return DIFFUSE_OK;
 }

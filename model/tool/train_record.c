@@ -108,7 +108,7 @@ void train_record_row(struct train_record *r, const struct fit_epoch *e, double 
 }
 
 void train_record_epoch(struct train_record *r, const struct fit_epoch *e, double seconds) {
-    char valid[64] = "", test[64] = "";
+    char valid[64] = "", test[64] = "", scale[64] = "";
 
     train_record_row(r, e, seconds);
     if (e->valid.rows)
@@ -116,8 +116,11 @@ void train_record_epoch(struct train_record *r, const struct fit_epoch *e, doubl
                        accuracy(&e->valid));
     if (e->test.rows)
         (void)snprintf(test, sizeof test, "  test %.4f %.4f", e->test.loss, accuracy(&e->test));
-    train_record_line(r, "epoch %u: train %.4f %.4f%s%s  %.1f s", e->epoch, e->train_loss,
-                      e->train_accuracy, valid, test, seconds);
+    if (e->skipped || e->loss_scale != 1)
+        (void)snprintf(scale, sizeof scale, "  scale %g skipped %llu", e->loss_scale,
+                       (unsigned long long)e->skipped);
+    train_record_line(r, "epoch %u: train %.4f %.4f%s%s%s  %.1f s", e->epoch, e->train_loss,
+                      e->train_accuracy, valid, test, scale, seconds);
 }
 
 static json_t *machine_json(void) {

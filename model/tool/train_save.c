@@ -107,25 +107,36 @@ static json_t *epochs_json(const struct train_run *r) {
         const struct fit_epoch *e = &r->epochs[i];
 
         json_array_append_new(
-            all, json_pack("{s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:f, s:I, s:I, s:f, s:f}", "loss",
-                           e->train_loss, "accuracy", e->train_accuracy, "norm", e->grad_norm,
-                           "rate", e->rate, "tokens", (json_int_t)e->tokens, "valid_rows",
-                           (json_int_t)e->valid.rows, "valid_hits", (json_int_t)e->valid.hits,
-                           "valid_loss", e->valid.loss, "test_rows", (json_int_t)e->test.rows,
-                           "test_hits", (json_int_t)e->test.hits, "test_loss", e->test.loss,
-                           "seconds", r->seconds[i]));
+            all,
+            json_pack("{s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:f, s:I, s:I, s:f, s:f, s:f, s:I}",
+                      "loss", e->train_loss, "accuracy", e->train_accuracy, "norm", e->grad_norm,
+                      "rate", e->rate, "tokens", (json_int_t)e->tokens, "valid_rows",
+                      (json_int_t)e->valid.rows, "valid_hits", (json_int_t)e->valid.hits,
+                      "valid_loss", e->valid.loss, "test_rows", (json_int_t)e->test.rows,
+                      "test_hits", (json_int_t)e->test.hits, "test_loss", e->test.loss, "seconds",
+                      r->seconds[i], "scale", e->loss_scale, "skipped", (json_int_t)e->skipped));
     }
     return all;
 }
 
+static json_t *place_json(const struct fit_place *p) {
+    return json_pack("{s:I, s:I, s:I, s:I, s:f, s:f, s:I}", "rows", (json_int_t)p->rows, "steps",
+                     (json_int_t)p->steps, "hits", (json_int_t)p->hits, "tokens",
+                     (json_int_t)p->tokens, "loss", p->loss, "norm", p->norm, "skipped",
+                     (json_int_t)p->skipped);
+}
+
+static json_t *scaler_json(const struct scaler *s) {
+    return json_pack("{s:f, s:I, s:I}", "scale", (double)s->scale, "good_steps",
+                     (json_int_t)s->good_steps, "skipped", (json_int_t)s->skipped);
+}
+
 static char *state_text(struct train_run *r, double seconds) {
-    const struct fit_place *p = fit_place(r->fit);
-    json_t *all =
-        json_pack("{s:o, s:o, s:I, s:I, s:f, s:{s:I, s:I, s:I, s:I, s:f, s:f}}", "run", identity(r),
-                  "epochs", epochs_json(r), "best_epoch", (json_int_t)r->best_epoch, "updates",
-                  (json_int_t)*fit_step_state(r->fit).count, "seconds", seconds, "place", "rows",
-                  (json_int_t)p->rows, "steps", (json_int_t)p->steps, "hits", (json_int_t)p->hits,
-                  "tokens", (json_int_t)p->tokens, "loss", p->loss, "norm", p->norm);
+    struct step_state s = fit_step_state(r->fit);
+    json_t *all = json_pack("{s:o, s:o, s:I, s:I, s:f, s:o, s:o}", "run", identity(r), "epochs",
+                            epochs_json(r), "best_epoch", (json_int_t)r->best_epoch, "updates",
+                            (json_int_t)*s.count, "seconds", seconds, "place",
+                            place_json(fit_place(r->fit)), "scaler", scaler_json(s.scaler));
     char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
 
     json_decref(all);
@@ -205,6 +216,8 @@ static void take_epochs(struct train_run *r, const json_t *all) {
             .grad_norm = number(e, "norm"),
             .rate = number(e, "rate"),
             .tokens = whole(e, "tokens"),
+            .loss_scale = number(e, "scale"),
+            .skipped = whole(e, "skipped"),
             .valid = {whole(e, "valid_rows"), whole(e, "valid_hits"), number(e, "valid_loss")},
             .test = {whole(e, "test_rows"), whole(e, "test_hits"), number(e, "test_loss")}};
         r->seconds[i] = number(e, "seconds");
@@ -212,15 +225,17 @@ static void take_epochs(struct train_run *r, const json_t *all) {
 }
 
 static diffuse_err take_text(struct train_run *r, const json_t *all, const char *path) {
-    const json_t *p = json_object_get(all, "place"), *epochs = json_object_get(all, "epochs");
+    const json_t *p = json_object_get(all, "place"), *epochs = json_object_get(all, "epochs"),
+                 *scaler = json_object_get(all, "scaler");
     struct fit_place *place = fit_place(r->fit);
     diffuse_err e = compare(r, json_object_get(all, "run"), path);
 
     if (e)
         return e;
     if (json_array_size(epochs) > r->o.epochs || whole(all, "best_epoch") > r->o.epochs ||
-        whole(p, "rows") > r->train.n)
-        return reason_set(&r->why, DIFFUSE_CORRUPT, "%s: more epochs or rows than the run has",
+        whole(p, "rows") > r->train.n || !(number(scaler, "scale") > 0))
+        return reason_set(&r->why, DIFFUSE_CORRUPT,
+                          "%s: more epochs or rows than the run has, or no scale of the loss",
                           path);
     *place = (struct fit_place){.epoch = (uint32_t)json_array_size(epochs),
                                 .rows = whole(p, "rows"),
@@ -228,7 +243,12 @@ static diffuse_err take_text(struct train_run *r, const json_t *all, const char 
                                 .hits = whole(p, "hits"),
                                 .tokens = whole(p, "tokens"),
                                 .loss = number(p, "loss"),
-                                .norm = number(p, "norm")};
+                                .norm = number(p, "norm"),
+                                .skipped = whole(p, "skipped")};
+    *fit_step_state(r->fit).scaler =
+        (struct scaler){.scale = (float)number(scaler, "scale"),
+                        .good_steps = (uint32_t)whole(scaler, "good_steps"),
+                        .skipped = whole(scaler, "skipped")};
     *fit_step_state(r->fit).count = whole(all, "updates");
     r->best_epoch = (uint32_t)whole(all, "best_epoch");
     r->spent = number(all, "seconds");

@@ -49,7 +49,7 @@ static size_t candidate_vector(const struct denoise_step *s, unsigned member, si
 }
 
 static real *vector(const struct denoise_step *s, size_t i) {
-    return s->update.vector + i * s->c.width;
+    return (real *)s->update.vector.at + i * s->c.width;
 }
 
 static size_t chunk_tokens(size_t max_length) {
@@ -58,7 +58,7 @@ static size_t chunk_tokens(size_t max_length) {
 
 static size_t arena_need(const struct denoise_step *s, size_t chunk) {
     uint32_t S = s->o.task.candidates;
-    size_t each = net_training_scratch_bytes(&s->c, chunk, s->max_rows) +
+    size_t each = net_training_scratch_bytes(&s->c, chunk, s->max_rows, STORE_REAL) +
                   denoise_scratch_bytes(s->c.width, S, chunk) +
                   arena_block(chunk * sizeof(uint32_t)) + arena_block(s->own * sizeof(real));
 
@@ -70,7 +70,8 @@ static size_t arena_need(const struct denoise_step *s, size_t chunk) {
 
 static diffuse_err part_new(struct denoise_step *s, struct part *p, size_t chunk) {
     uint32_t S = s->o.task.candidates;
-    diffuse_err e = net_training_scratch_new(&s->arena, &s->c, chunk, s->max_rows, &p->net);
+    diffuse_err e =
+        net_training_scratch_new(&s->arena, &s->c, chunk, s->max_rows, STORE_REAL, &p->net);
 
     if (e || (e = denoise_scratch_new(&s->arena, s->c.width, S, chunk, &p->task)))
         return e;
@@ -237,9 +238,8 @@ static void learn_chunk(struct denoise_step *s, unsigned member, const struct ne
     vec_zero(N * C, to.h);
     sum = denoise_learn(s->task, s->w, &p->task, h, picked, 1.0 / s->picked.n, &to);
     p->sum.loss += sum.loss;
-    vec_copy(N * C,
-             net_states_backward(&s->c, s->w, p->net, chunk, &p->noise, &s->update.to[member]),
-             out);
+    store_load(net_states_backward(&s->c, s->w, p->net, chunk, &p->noise, &s->update.to[member]), 0,
+               N * C, out);
 }
 
 static void list_rows(struct denoise_step *s) {

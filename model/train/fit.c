@@ -79,6 +79,14 @@ static diffuse_err check_loss(const struct fit *f, const struct step_result *r,
                               struct reason *why) {
     double guess = log((double)f->c->labels) + 1, mean = f->place.loss / (double)f->place.rows;
 
+    if (r->skipped && scaler_lost(step_state(f->step).scaler))
+        return reason_set(
+            why, DIFFUSE_INVAL,
+            "training diverged in epoch %u: no scale of the loss gives gradients that "
+            "are numbers; lower --lr and --table-lr, or take --precision f32",
+            f->place.epoch + 1);
+    if (r->skipped)
+        return DIFFUSE_OK;
     if (!isfinite(r->loss) || !isfinite(r->norm))
         return reason_set(why, DIFFUSE_INVAL,
                           "training diverged in epoch %u: the loss is no longer a number; lower "
@@ -102,12 +110,15 @@ static diffuse_err run_step(struct fit *f, const struct permute *order, struct r
         f->pick[i] = (size_t)permute_at(order, p->rows + i);
     if ((e = step_run(f->step, f->data.train, f->pick, take, rate_now(f), &r, why)))
         return e;
+    if (r.skipped && !isfinite(r.loss)) /* as if it had gone like those before */
+        r.loss = p->rows ? p->loss / (double)p->rows : 0;
     p->rows += take;
     p->steps++;
     p->hits += r.hits;
     p->tokens += r.tokens;
     p->loss += r.loss * (double)take;
-    p->norm += r.norm;
+    p->norm += r.skipped ? 0 : r.norm;
+    p->skipped += r.skipped;
     return check_loss(f, &r, why);
 }
 
@@ -153,7 +164,9 @@ diffuse_err fit_run_epoch(struct fit *f, fit_tick *tick, void *user, struct fit_
         return e;
     epoch.train_loss = p->loss / (double)p->rows;
     epoch.train_accuracy = (double)p->hits / (double)p->rows;
-    epoch.grad_norm = p->norm / (double)p->steps;
+    epoch.grad_norm = p->steps > p->skipped ? p->norm / (double)(p->steps - p->skipped) : 0;
+    epoch.skipped = p->skipped;
+    epoch.loss_scale = (double)step_state(f->step).scaler->scale;
     epoch.tokens = p->tokens;
     p->steps--;
     epoch.rate = rate_now(f); /* of the last step */

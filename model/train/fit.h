@@ -31,6 +31,8 @@ struct fit_epoch {
     double grad_norm;               /* mean, before clipping */
     double rate;                    /* factor of the peak learning rate at the end */
     uint64_t tokens;                /* that were learned from */
+    double loss_scale;              /* at the end (scaler.h) */
+    uint64_t skipped;               /* updates, for a gradient that was not finite */
     struct eval_result valid, test; /* rows 0 where there are none */
 };
 
@@ -39,7 +41,8 @@ struct fit_place {
     uint32_t epoch; /* epochs done */
     uint64_t rows;  /* of the running one, done */
     uint64_t steps, hits, tokens;
-    double loss, norm;
+    double loss, norm; /* norm: of the updates that were not skipped */
+    uint64_t skipped;
 };
 
 struct fit; /* a training run */
@@ -57,8 +60,8 @@ void fit_free(struct fit *f); /* fine with NULL */
 
 /* The next epoch, or the rest of the one that was stopped. *ret_done false: tick stopped it, and
  * *ret_epoch is untouched. Errors: NOMEM; IO when rows cannot be read; INVAL when training has
- * diverged: the loss is no longer finite, or far above what knowing nothing gives. After an error w
- * is spoilt. */
+ * diverged: the loss is no longer finite, or far above what knowing nothing gives, or no gradient
+ * is finite at any scale. After an error w is spoilt. */
 DIFFUSE_MUST_CHECK diffuse_err fit_run_epoch(struct fit *f, fit_tick *tick, void *user,
                                              struct fit_epoch *ret_epoch, bool *ret_done,
                                              struct reason *why);

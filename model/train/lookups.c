@@ -7,19 +7,21 @@
 
 #include "model/base/vec.h"
 #include "model/net/embed.h"
+#include "proto/limits.h"
 
 #define DIGIT_BITS 11
 #define DIGITS     (1u << DIGIT_BITS)
 
-diffuse_err lookups_init(struct lookups *l, const struct net_config *c, size_t max_tokens) {
+diffuse_err lookups_init(struct lookups *l, const struct net_config *c, size_t max_tokens,
+                         enum store_type kept) {
     size_t cap = max_tokens * (c->ngram_order ? c->ngram_order : 1);
 
     *l = (struct lookups){.cap = cap, .width = c->width};
     l->key = calloc(cap, sizeof *l->key);
     l->other = calloc(cap, sizeof *l->other);
     l->from = calloc(cap + 1, sizeof *l->from);
-    l->grad = calloc(cap, c->width * sizeof *l->grad);
-    if (l->key && l->other && l->from && l->grad)
+    l->grad = (struct store){kept, calloc(cap, c->width * store_each(kept))};
+    if (l->key && l->other && l->from && l->grad.at)
         return DIFFUSE_OK;
     lookups_done(l);
     return DIFFUSE_NOMEM;
@@ -29,7 +31,7 @@ void lookups_done(struct lookups *l) {
     free(l->key);
     free(l->other);
     free(l->from);
-    free(l->grad);
+    free(l->grad.at);
     *l = (struct lookups){0};
 }
 
@@ -97,16 +99,19 @@ void lookups_find(struct lookups *l, const struct net_config *c, const struct ne
     lookups_end(l, c);
 }
 
-double lookups_sum(struct lookups *l, size_t from, size_t to, const real *vectors) {
+double lookups_sum(struct lookups *l, size_t from, size_t to, const struct store *vectors) {
+    size_t C = l->width;
+    real sum_room[LIMIT_WIDTH], vector_room[LIMIT_WIDTH];
     double squares = 0;
 
     for (size_t r = from; r < to; r++) {
-        real *g = l->grad + r * l->width;
+        real *g = store_place(&l->grad, r * C, sum_room);
 
-        vec_zero(l->width, g);
+        vec_zero(C, g);
         for (size_t i = l->from[r]; i < l->from[r + 1]; i++)
-            vec_add(l->width, vectors + (size_t)(l->key[i] & UINT32_MAX) * l->width, g);
-        squares += (double)vec_sum_squares(l->width, g);
+            vec_add(C, store_get(vectors, (size_t)(l->key[i] & UINT32_MAX) * C, C, vector_room), g);
+        store_put(&l->grad, r * C, C, g);
+        squares += (double)vec_sum_squares(C, lookups_grad(l, r, sum_room));
     }
     return squares;
 }

@@ -9,21 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/base/store.h"
 #include "model/net/net.h"
 
 struct lookups {
-    uint64_t *key;    /* (cap) row << 32 | vector, sorted */
-    uint64_t *other;  /* (cap) the sort's second half */
-    size_t *from;     /* (rows+1) row r of the batch is key[from[r]] .. key[from[r+1]-1] */
-    real *grad;       /* (rows,C) */
-    size_t rows, cap; /* distinct rows; keys that fit: tokens * order */
+    uint64_t *key;     /* (cap) row << 32 | vector, sorted */
+    uint64_t *other;   /* (cap) the sort's second half */
+    size_t *from;      /* (rows+1) row r of the batch is key[from[r]] .. key[from[r+1]-1] */
+    struct store grad; /* (rows,C) */
+    size_t rows, cap;  /* distinct rows; keys that fit: tokens * order */
     size_t keys;
     size_t width;
 };
 
-/* Room for batches of max_tokens. NOMEM leaves nothing behind. */
+/* Room for batches of max_tokens, gradients kept so. NOMEM leaves nothing behind. */
 DIFFUSE_MUST_CHECK diffuse_err lookups_init(struct lookups *l, const struct net_config *c,
-                                            size_t max_tokens);
+                                            size_t max_tokens, enum store_type kept);
 void lookups_done(struct lookups *l); /* fine with a zeroed one */
 
 /* List the rows of a batch: vector i of lookups_sum is the gradient at token i. */
@@ -37,8 +38,14 @@ void lookups_add_batch(struct lookups *l, const struct net_config *c,
 void lookups_add(struct lookups *l, size_t row, size_t vector);
 void lookups_end(struct lookups *l, const struct net_config *c);
 
-/* grad of rows [from, to): the sum of their vectors(.,C). Returns the sum of squares. */
-double lookups_sum(struct lookups *l, size_t from, size_t to, const real *vectors);
+/* grad of rows [from, to): the sum of their vectors(.,C), in float until it is kept. Returns the
+ * sum of squares of what is kept: not finite when a sum is too large. */
+double lookups_sum(struct lookups *l, size_t from, size_t to, const struct store *vectors);
+
+/* grad of row r: borrowed, in place or in room(C). */
+static inline const real *lookups_grad(const struct lookups *l, size_t r, real *room) {
+    return store_get(&l->grad, r * l->width, l->width, room);
+}
 
 static inline size_t lookups_row(const struct lookups *l, size_t r) {
     return (size_t)(l->key[l->from[r]] >> 32);

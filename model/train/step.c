@@ -32,6 +32,7 @@ struct step {
     const struct soft *soft;
     struct team *team;
     struct update update;
+    struct scaler scaler;
     struct rng_table table;
     struct arena arena;
     struct part *part; /* (team) */
@@ -61,7 +62,7 @@ static size_t part_bytes(const struct net_config *c, const struct step_options *
                          const struct step_plan *plan, size_t max_length) {
     size_t seqs = chunk_seqs(plan), logits = seqs * c->labels * sizeof(real);
 
-    return net_training_scratch_bytes(c, chunk_tokens(o, max_length), seqs) +
+    return net_training_scratch_bytes(c, chunk_tokens(o, max_length), seqs, o->kept) +
            2 * arena_block(logits) + 3 * arena_block(c->labels * sizeof(real));
 }
 
@@ -75,7 +76,8 @@ static size_t fixed_bytes(const struct net_config *c, const struct step_options 
 diffuse_err step_plan_make(const struct net_config *c, const struct step_options *o,
                            unsigned members, size_t max_rows, size_t max_length, uint64_t budget,
                            struct step_plan *ret_plan, struct reason *why) {
-    size_t each = update_bytes_each(c) + batch_bytes_each(), least = copies(o) * max_length, fixed;
+    size_t each = update_bytes_each(c, o->kept) + batch_bytes_each(),
+           least = copies(o) * max_length, fixed;
     struct step_plan plan = {.piece_tokens = copies(o) * max_rows * max_length,
                              .piece_seqs = copies(o) * max_rows};
 
@@ -100,7 +102,7 @@ diffuse_err step_plan_make(const struct net_config *c, const struct step_options
 static diffuse_err part_init(struct step *s, struct part *p, size_t max_length) {
     size_t seqs = chunk_seqs(&s->plan), L = s->c.labels;
     diffuse_err e = net_training_scratch_new(&s->arena, &s->c, chunk_tokens(&s->o, max_length),
-                                             seqs, &p->scratch);
+                                             seqs, s->o.kept, &p->scratch);
 
     if (e)
         return e;
@@ -117,8 +119,8 @@ static diffuse_err part_init(struct step *s, struct part *p, size_t max_length) 
 }
 
 static diffuse_err fill(struct step *s, size_t max_length) {
-    const struct update_options o = {s->o.lr, s->o.table_lr, s->o.weight_decay, s->o.table_decay,
-                                     s->o.clip};
+    const struct update_options o = {s->o.lr,          s->o.table_lr, s->o.weight_decay,
+                                     s->o.table_decay, s->o.clip,     s->o.kept};
     unsigned members = team_size(s->team);
     diffuse_err e;
 
@@ -152,6 +154,7 @@ diffuse_err step_new(const struct net_config *c, struct net_weights *w,
     s->team = team;
     s->plan = *plan;
     rng_table_init(&s->table);
+    scaler_init(&s->scaler, o->kept);
     if ((e = fill(s, max_length))) {
         step_free(s);
         return e;
@@ -170,7 +173,8 @@ void step_free(struct step *s) {
 }
 
 struct step_state step_state(struct step *s) {
-    return (struct step_state){s->update.m, s->update.v, s->update.list.entries, &s->update.count};
+    return (struct step_state){s->update.m, s->update.v, s->update.list.entries, &s->update.count,
+                               &s->scaler};
 }
 
 /* --- one chunk ---------------------------------------------------------------------------------
@@ -217,15 +221,17 @@ static diffuse_err learn_chunk(struct step *s, unsigned member, uint32_t from, u
     struct part *p = &s->part[member];
     const struct net_batch chunk = {s->batch.ids, s->batch.start + from, to - from};
     size_t C = s->c.width, N = chunk.start[chunk.n] - chunk.start[0];
-    const real *dh;
+    const struct store *dh;
     diffuse_err e;
 
     net_forward_training(&s->c, s->w, p->scratch, &chunk, &p->noise, p->logits);
     if ((e = chunk_loss(s, p, from, chunk.n)))
         return e;
+    if (s->scaler.scale != 1)
+        vec_scale(chunk.n * s->c.labels, s->scaler.scale, p->dlogits);
     dh =
         net_backward(&s->c, s->w, p->scratch, &chunk, &p->noise, p->dlogits, &s->update.to[member]);
-    vec_copy(N * C, dh, s->update.vector + (size_t)chunk.start[0] * C);
+    store_copy(dh, N * C, &s->update.vector, (size_t)chunk.start[0] * C);
     return DIFFUSE_OK;
 }
 
@@ -317,7 +323,13 @@ static void finish(struct step *s, double rate, struct step_result *r) {
         r->hits += s->part[i].hits;
         squares += s->part[i].squares;
     }
-    r->norm = sqrt(squares);
+    r->norm = sqrt(squares) / (double)s->scaler.scale;
+    s->update.loss_scale = s->scaler.scale;
+    r->skipped = !scaler_take(&s->scaler, s->o.kept, isfinite(r->norm));
+    if (r->skipped) {
+        update_skip(&s->update);
+        return;
+    }
     update_prepare(&s->update, rate, r->norm);
     team_run(s->team, apply, s);
 }

@@ -13,6 +13,7 @@
 
 #include "model/net/net.h"
 #include "model/train/rows.h"
+#include "model/train/scaler.h"
 #include "model/train/soft.h"
 #include "model/train/team.h"
 
@@ -29,6 +30,8 @@ struct step_options {
     double
         pull; /* weight of the divergence between two passes over each row (R-Drop); 0: one pass */
     uint64_t seed;
+    enum store_type
+        kept; /* how activations and their gradients lie until the way back needs them */
 };
 
 /* How a batch is put through, and what that takes. */
@@ -43,6 +46,8 @@ struct step_result {
     size_t hits;   /* rows whose largest logit was the true label */
     size_t tokens; /* that went through */
     double norm;   /* of the gradient, before clipping */
+    bool skipped;  /* the gradient was not finite, and nothing was learned; norm and loss may not be
+                      either (kept in 16 bits only) */
 };
 
 struct step; /* gradients, moments, scratch */
@@ -68,11 +73,12 @@ DIFFUSE_MUST_CHECK diffuse_err step_run(struct step *s, const struct rows *rows,
                                         struct reason *why);
 
 /* What must survive for training to go on with the same bits: borrowed, n numbers each, and the
- * count of updates, which also decides what is drawn. */
+ * count of updates, which also decides what is drawn, and the loss's scale. */
 struct step_state {
     real *m, *v; /* moments */
     size_t n;
     uint64_t *count;
+    struct scaler *scaler;
 };
 struct step_state step_state(struct step *s);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "model/base/vec.h"
+#include "proto/limits.h"
 
 static size_t table_rows(const struct net_config *c) {
     return (size_t)c->vocab + c->ngram_rows;
@@ -21,20 +22,21 @@ size_t update_bytes(const struct net_config *c, unsigned members, bool accumulat
     return bytes;
 }
 
-size_t update_bytes_each(const struct net_config *c) {
+size_t update_bytes_each(const struct net_config *c, enum store_type kept) {
     size_t order = c->ngram_order ? c->ngram_order : 1;
 
-    return c->width * sizeof(real) + order * (3 * sizeof(uint64_t) + c->width * sizeof(real));
+    return c->width * store_each(kept) +
+           order * (3 * sizeof(uint64_t) + c->width * store_each(kept));
 }
 
 static diffuse_err fill(struct update *u, const struct net_config *c, unsigned members,
                         size_t max_vectors, bool accumulates) {
     size_t entries = u->list.entries * sizeof(real), dense = u->dense * sizeof(real);
-    size_t vectors = max_vectors * c->width * sizeof(real);
+    size_t vectors = max_vectors * c->width * store_each(u->o.kept);
     diffuse_err e =
         arena_init(&u->arena, update_bytes(c, members, accumulates) + arena_block(vectors));
 
-    if (e || (e = lookups_init(&u->lookups, c, max_vectors)))
+    if (e || (e = lookups_init(&u->lookups, c, max_vectors, u->o.kept)))
         return e;
     u->grad = calloc(members, sizeof *u->grad);
     u->to = calloc(members, sizeof *u->to);
@@ -47,8 +49,8 @@ static diffuse_err fill(struct update *u, const struct net_config *c, unsigned m
     }
     u->m = arena_alloc(&u->arena, entries);
     u->v = arena_alloc(&u->arena, entries);
-    u->vector = arena_alloc(&u->arena, vectors);
-    if (!u->m || !u->v || !u->vector)
+    u->vector = (struct store){u->o.kept, arena_alloc(&u->arena, vectors)};
+    if (!u->m || !u->v || !u->vector.at)
         return DIFFUSE_NOMEM;
     if (!accumulates)
         return DIFFUSE_OK;
@@ -62,7 +64,7 @@ diffuse_err update_init(struct update *u, const struct net_config *c, struct net
                         bool accumulates) {
     diffuse_err e;
 
-    *u = (struct update){.o = *o, .w = w};
+    *u = (struct update){.o = *o, .w = w, .loss_scale = 1};
     weights_list_make(c, &u->list);
     u->dense = u->list.entries - u->list.table_entries;
     if ((e = fill(u, c, team_size(team), max_vectors, accumulates)))
@@ -80,13 +82,14 @@ void update_done(struct update *u) {
 
 void update_collect(struct update *u, const struct team *team, unsigned member) {
     size_t from, to, C = u->lookups.width;
+    real room[LIMIT_WIDTH];
 
     team_share(team, member, u->lookups.rows, &from, &to);
-    (void)lookups_sum(&u->lookups, from, to, u->vector);
+    (void)lookups_sum(&u->lookups, from, to, &u->vector);
     for (size_t r = from; r < to; r++) {
         size_t row = lookups_row(&u->lookups, r);
 
-        vec_add(C, u->lookups.grad + r * C, u->table + row * C);
+        vec_add(C, lookups_grad(&u->lookups, r, room), u->table + row * C);
         u->touched[row] = 1;
     }
 }
@@ -107,7 +110,7 @@ double update_reduce(struct update *u, const struct team *team, unsigned member)
     squares = (double)vec_sum_squares(to - from, u->grad[0] + from);
     if (!u->table) {
         team_share(team, member, u->lookups.rows, &from, &to);
-        return squares + lookups_sum(&u->lookups, from, to, u->vector);
+        return squares + lookups_sum(&u->lookups, from, to, &u->vector);
     }
     table_share(u, team, member, &from, &to);
     for (size_t r = from; r < to; r++)
@@ -118,7 +121,7 @@ double update_reduce(struct update *u, const struct team *team, unsigned member)
 
 void update_prepare(struct update *u, double rate, double norm) {
     u->count++;
-    u->scale = u->o.clip > 0 && norm > u->o.clip ? (real)(u->o.clip / norm) : 1;
+    u->scale = (u->o.clip > 0 && norm > u->o.clip ? (real)(u->o.clip / norm) : 1) / u->loss_scale;
     u->for_dense = (struct adamw){
         .lr = u->o.lr * rate, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .step = u->count};
     u->for_tables = u->for_dense;
@@ -166,6 +169,7 @@ static void apply_collected(struct update *u, size_t from, size_t to) {
 }
 
 void update_apply(struct update *u, const struct team *team, unsigned member) {
+    real room[LIMIT_WIDTH];
     size_t from, to;
 
     team_share(team, member, u->dense, &from, &to);
@@ -177,5 +181,17 @@ void update_apply(struct update *u, const struct team *team, unsigned member) {
     }
     team_share(team, member, u->lookups.rows, &from, &to);
     for (size_t r = from; r < to; r++)
-        apply_row(u, lookups_row(&u->lookups, r), u->lookups.grad + r * u->lookups.width);
+        apply_row(u, lookups_row(&u->lookups, r), lookups_grad(&u->lookups, r, room));
+}
+
+void update_skip(struct update *u) {
+    size_t C = u->lookups.width;
+
+    if (!u->table)
+        return;
+    for (size_t r = 0; r < u->list.table_entries / C; r++)
+        if (u->touched[r]) {
+            vec_zero(C, u->table + r * C);
+            u->touched[r] = 0;
+        }
 }

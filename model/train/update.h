@@ -17,11 +17,12 @@
 #include "model/train/team.h"
 
 struct update_options {
-    double lr;           /* peak learning rate of matrices and vectors */
-    double table_lr;     /* peak learning rate of the tables */
-    double weight_decay; /* of matrices */
-    double table_decay;  /* of table rows, when they are looked up */
-    double clip;         /* largest gradient norm; 0: none */
+    double lr;            /* peak learning rate of matrices and vectors */
+    double table_lr;      /* peak learning rate of the tables */
+    double weight_decay;  /* of matrices */
+    double table_decay;   /* of table rows, when they are looked up */
+    double clip;          /* largest gradient norm; 0: none */
+    enum store_type kept; /* how gradients of single rows lie; all else is float */
 };
 
 struct update {
@@ -33,13 +34,14 @@ struct update {
     size_t dense;           /* entries of the matrices and vectors */
     real **grad;            /* (team) of (dense) each */
     struct net_weights *to; /* (team) the same as tensors, the tables left out */
-    real *vector;           /* (max vectors, C) */
+    struct store vector;    /* (max vectors, C) */
     real *table;            /* (table entries) sum over the pieces so far; NULL: one piece only */
     uint8_t *touched;       /* (rows of the tables) looked up by a piece so far */
     real *m, *v;            /* (entries) moments */
     uint64_t count;         /* updates so far */
     struct adamw for_dense, for_tables;
-    real scale; /* clipping */
+    real loss_scale; /* that the gradients are multiplied by; 1 unless the owner says otherwise */
+    real scale;      /* what takes it away again, and clips */
 };
 
 /* For pieces with up to max_vectors row gradients, each of order rows; accumulates: a batch may
@@ -52,7 +54,7 @@ void update_done(struct update *u); /* fine with a zeroed one */
 
 /* What update_init takes: bytes whatever the piece, and bytes a vector. */
 size_t update_bytes(const struct net_config *c, unsigned members, bool accumulates);
-size_t update_bytes_each(const struct net_config *c);
+size_t update_bytes_each(const struct net_config *c, enum store_type kept);
 
 /* Take up the vectors of a piece: member's share of the rows. */
 void update_collect(struct update *u, const struct team *team, unsigned member);
@@ -61,8 +63,12 @@ void update_collect(struct update *u, const struct team *team, unsigned member);
  * Returns the sum of squares of its share. */
 double update_reduce(struct update *u, const struct team *team, unsigned member);
 
-/* The next update, at rate times the peak learning rates, of a gradient of that norm. */
+/* The next update, at rate times the peak learning rates, of a gradient of that norm, loss_scale
+ * taken away. */
 void update_prepare(struct update *u, double rate, double norm);
 void update_apply(struct update *u, const struct team *team, unsigned member); /* its share */
+
+/* Instead of both: forget the gradient. The moments and the count stay as they are. */
+void update_skip(struct update *u);
 
 #endif

@@ -57,7 +57,7 @@ static const real *gradients(struct bench *b, struct net_weights *dw) {
     struct net_noise noise = {.embed_dropout = 0.25, .dropout = 0.25};
 
     (void)loss(b);
-    return net_backward(&b->c, b->w, b->s, &b->batch, &noise, b->dlogits, dw);
+    return net_backward(&b->c, b->w, b->s, &b->batch, &noise, b->dlogits, dw)->at;
 }
 
 /* The tables' gradient, spelled out: every row gets the sum over the tokens that looked it up. */
@@ -107,10 +107,10 @@ static void check_config(const struct net_config *c) {
 
     assert_int_equal(net_config_check(c, &why), DIFFUSE_OK);
     weights_list_make(c, &l);
-    assert_int_equal(arena_init(&b.arena, weights_bytes(c) + net_training_scratch_bytes(c, 11, 3)),
+    assert_int_equal(arena_init(&b.arena, weights_bytes(c) + net_training_scratch_bytes(c, 11, 3, STORE_REAL)),
                      DIFFUSE_OK);
     assert_int_equal(weights_new(&b.arena, c, &b.w), DIFFUSE_OK);
-    assert_int_equal(net_training_scratch_new(&b.arena, c, 11, 3, &b.s), DIFFUSE_OK);
+    assert_int_equal(net_training_scratch_new(&b.arena, c, 11, 3, STORE_REAL, &b.s), DIFFUSE_OK);
     assert_int_equal(b.arena.used, b.arena.cap); /* the byte counts are exact */
     rng_init(&rng, 7, 0);
     rng_table_init(&b.table);

@@ -75,7 +75,7 @@ static void gradients(struct bench *b, struct net_weights *dw, real *grad, real 
 
     denoise_gather(b->d, b->w);
     (void)denoise_learn(b->d, b->w, &b->room, h, &b->picked, SCALE, &to);
-    dh0 = net_states_backward(&b->c, b->w, b->s, &b->batch, &noise, dw);
+    dh0 = net_states_backward(&b->c, b->w, b->s, &b->batch, &noise, dw)->at;
     for (uint32_t q = 0; q < b->batch.n; q++)
         for (uint32_t i = start[q]; i < start[q + 1]; i++) {
             add_row(b, dh0 + i * C, grad, b->ids[i]);
@@ -114,12 +114,12 @@ static void make(struct bench *b, const struct denoise_options *o) {
     const struct net_config *c = &b->c;
     struct rng rng;
 
-    assert_int_equal(arena_init(&b->arena, weights_bytes(c) + net_training_scratch_bytes(c, N, 3) +
+    assert_int_equal(arena_init(&b->arena, weights_bytes(c) + net_training_scratch_bytes(c, N, 3, STORE_REAL) +
                                                denoise_bytes(c->vocab, c->width, o->candidates) +
                                                denoise_scratch_bytes(c->width, o->candidates, N)),
                      DIFFUSE_OK);
     assert_int_equal(weights_new(&b->arena, c, &b->w), DIFFUSE_OK);
-    assert_int_equal(net_training_scratch_new(&b->arena, c, N, 3, &b->s), DIFFUSE_OK);
+    assert_int_equal(net_training_scratch_new(&b->arena, c, N, 3, STORE_REAL, &b->s), DIFFUSE_OK);
     assert_int_equal(denoise_new(&b->arena, c, o, count, &b->d), DIFFUSE_OK);
     assert_int_equal(denoise_scratch_new(&b->arena, c->width, o->candidates, N, &b->room),
                      DIFFUSE_OK);

@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "model/base/narrow.h"
 #include "model/ckpt/ckpt.h"
 #include "model/ckpt/ckpt_meta.h"
-#include "model/ckpt/half.h"
 #include "tests/lib/ckpt_sample.h"
 
 #include "cmocka.h"
@@ -79,8 +79,8 @@ static void assert_same_config(const struct net_config *a, const struct net_conf
 
 static float rounded(float x, enum ckpt_type type) {
     if (type == CKPT_F16)
-        return half_from_f16(half_to_f16(x));
-    return type == CKPT_BF16 ? half_from_bf16(half_to_bf16(x)) : x;
+        return narrow_from_f16(narrow_to_f16(x));
+    return type == CKPT_BF16 ? narrow_from_bf16(narrow_to_bf16(x)) : x;
 }
 
 static void assert_same_model(const struct model *a, const struct model *b, enum ckpt_type type) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "model/base/narrow.h"
 #include "model/base/rng.h"
 #include "model/ckpt/half.h"
 
@@ -51,28 +52,28 @@ static void test_from_every_pattern(void **state) {
     for (uint32_t b = 0; b < F16_COUNT; b++) {
         double f16 = value_of(b, 10, 5), bf16 = value_of(b, 7, 8);
 
-        assert_int_equal(isnan(half_from_f16((uint16_t)b)) != 0, isnan(f16) != 0);
-        assert_int_equal(isnan(half_from_bf16((uint16_t)b)) != 0, isnan(bf16) != 0);
+        assert_int_equal(isnan(narrow_from_f16((uint16_t)b)) != 0, isnan(f16) != 0);
+        assert_int_equal(isnan(narrow_from_bf16((uint16_t)b)) != 0, isnan(bf16) != 0);
         if (!isnan(f16))
-            assert_int_equal(bits_of(half_from_f16((uint16_t)b)), bits_of((float)f16));
+            assert_int_equal(bits_of(narrow_from_f16((uint16_t)b)), bits_of((float)f16));
         if (!isnan(bf16))
-            assert_int_equal(bits_of(half_from_bf16((uint16_t)b)), bits_of((float)bf16));
+            assert_int_equal(bits_of(narrow_from_bf16((uint16_t)b)), bits_of((float)bf16));
     }
 }
 
 static void test_there_and_back_every_pattern(void **state) {
     (void)state;
     for (uint32_t b = 0; b < F16_COUNT; b++) {
-        float f16 = half_from_f16((uint16_t)b), bf16 = half_from_bf16((uint16_t)b);
+        float f16 = narrow_from_f16((uint16_t)b), bf16 = narrow_from_bf16((uint16_t)b);
 
         if (isnan(f16))
-            assert_true(isnan(half_from_f16(half_to_f16(f16))));
+            assert_true(isnan(narrow_from_f16(narrow_to_f16(f16))));
         else
-            assert_int_equal(half_to_f16(f16), b);
+            assert_int_equal(narrow_to_f16(f16), b);
         if (isnan(bf16))
-            assert_true(isnan(half_from_bf16(half_to_bf16(bf16))));
+            assert_true(isnan(narrow_from_bf16(narrow_to_bf16(bf16))));
         else
-            assert_int_equal(half_to_bf16(bf16), b);
+            assert_int_equal(narrow_to_bf16(bf16), b);
     }
 }
 
@@ -104,12 +105,12 @@ static void check_rounding(float x) {
     uint32_t sign = bits_of(x) >> 31;
 
     if (isnan(x)) {
-        assert_true(isnan(half_from_f16(half_to_f16(x))));
-        assert_true(isnan(half_from_bf16(half_to_bf16(x))));
+        assert_true(isnan(narrow_from_f16(narrow_to_f16(x))));
+        assert_true(isnan(narrow_from_bf16(narrow_to_bf16(x))));
         return;
     }
-    assert_int_equal(half_to_f16(x), sign << 15 | nearest(fabs((double)x), 10, 5));
-    assert_int_equal(half_to_bf16(x), sign << 15 | nearest(fabs((double)x), 7, 8));
+    assert_int_equal(narrow_to_f16(x), sign << 15 | nearest(fabs((double)x), 10, 5));
+    assert_int_equal(narrow_to_bf16(x), sign << 15 | nearest(fabs((double)x), 7, 8));
 }
 
 static void test_rounding_of_random_floats(void **state) {

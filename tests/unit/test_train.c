@@ -138,16 +138,16 @@ static void test_team_runs_every_member_once_a_round(void **state) {
 static void test_lookups_sum_by_row(void **state) {
     struct net_config c = {.vocab = 4, .width = 2, .ngram_order = 2, .ngram_rows = 3};
     const uint32_t ids[] = {3, 1, 3, 1}, start[] = {0, 3, 4};
-    const float dh[] = {1, 10, 2, 20, 4, 40, 8, 80};
+    float dh[] = {1, 10, 2, 20, 4, 40, 8, 80}, room[2];
     struct lookups l;
     float table[7 * 2] = {0}, expected[7 * 2] = {0};
 
     (void)state;
-    assert_int_equal(lookups_init(&l, &c, 4), DIFFUSE_OK);
+    assert_int_equal(lookups_init(&l, &c, 4, STORE_REAL), DIFFUSE_OK);
     lookups_find(&l, &c, &(struct net_batch){ids, start, 2});
-    (void)lookups_sum(&l, 0, l.rows, dh);
+    (void)lookups_sum(&l, 0, l.rows, &(struct store){STORE_REAL, dh});
     for (size_t r = 0; r < l.rows; r++)
-        memcpy(table + 2 * lookups_row(&l, r), l.grad + 2 * r, 2 * sizeof *table);
+        memcpy(table + 2 * lookups_row(&l, r), lookups_grad(&l, r, room), 2 * sizeof *table);
     for (size_t i = 0; i < 4; i++)
         for (size_t j = 0; j < 2; j++) {
             expected[2 * ids[i] + j] += dh[2 * i + j];
