@@ -34,8 +34,8 @@ static void run_done(struct train_run *r) {
         close(r->signals);
 }
 
-/* Interrupts become readable on a descriptor, looked at between two steps. Before any thread is
- * started, so that they all have the signals blocked. */
+/* From here on there is something to save: interrupts become readable on a descriptor, looked at
+ * between two steps. Before any thread is started, so that they all have the signals blocked. */
 static diffuse_err catch_signals(struct train_run *r) {
     sigset_t set;
 
@@ -87,7 +87,8 @@ static diffuse_err make_weights(struct train_run *r) {
     return r->epochs && r->seconds && (r->best || !r->valid.n) ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
-static diffuse_err make_model(struct train_run *r) {
+/* Up to the first step. *found: there is a run to go on with, and it was taken up. */
+static diffuse_err make_model(struct train_run *r, bool *found) {
     struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL,
                             NULL};
     struct fit_options fit = {
@@ -96,6 +97,7 @@ static diffuse_err make_model(struct train_run *r) {
 
     if ((e = train_options_config(&r->o, &r->config, &r->why)) ||
         (e = train_options_step(&r->o, &fit.step, &fit.decay, &r->why)) || (e = make_weights(r)) ||
+        (r->o.resume && (e = train_save_look(r, found, &fit.pieces))) ||
         (e = team_new(r->o.threads, &r->team)) || (e = train_data_teach(r)) ||
         (e = train_memory_budget(r, &fit.memory)))
         return e;
@@ -103,17 +105,20 @@ static diffuse_err make_model(struct train_run *r) {
     if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit, &r->why)))
         return e;
     train_memory_say(r, fit_plan(r->fit));
+    if (*found && (e = train_save_resume(r)))
+        return e;
     return train_record_config(&r->record, &r->o, &r->config, &data, &r->why);
 }
 
-/* Take up a run that was stopped, if there is one to take up. */
-static diffuse_err go_on(struct train_run *r) {
-    bool found = false;
-    diffuse_err e = r->o.resume ? train_save_resume(r, &found) : DIFFUSE_OK;
+/* At the beginning, or where the run that was found stands. */
+static diffuse_err begin(struct train_run *r, bool found) {
     uint32_t done = fit_place(r->fit)->epoch;
+    diffuse_err e = train_record_rewind(&r->record, &r->why);
 
     if (e)
         return e;
+    if (!found)
+        train_save_begin(r);
     for (uint32_t i = 0; i < done; i++)
         train_record_row(&r->record, &r->epochs[i], r->seconds[i]);
     if (found)
@@ -213,11 +218,13 @@ static diffuse_err train_epochs(struct train_run *r) {
 }
 
 static diffuse_err run_all(struct train_run *r) {
+    bool found = false;
     diffuse_err e;
 
     if ((e = train_record_open(&r->record, r->o.out, r->o.quiet, r->o.resume, &r->why)) ||
-        (e = catch_signals(r)) || (e = train_init_open(&r->init, &r->o, &r->why)) ||
-        (e = train_data_read(r)) || (e = make_model(r)) || (e = go_on(r)) || (e = train_epochs(r)))
+        (e = train_init_open(&r->init, &r->o, &r->why)) || (e = train_data_read(r)) ||
+        (e = catch_signals(r)) || (e = make_model(r, &found)) || (e = begin(r, found)) ||
+        (e = train_epochs(r)))
         return e;
     return train_finish(r);
 }

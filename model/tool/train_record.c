@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "model/ckpt/atomic_file.h"
 #include "model/train/team.h"
 
 #define PATH_BYTES 4096
@@ -31,14 +34,21 @@ diffuse_err train_record_open_csv(struct train_record *r, const char *dir, bool 
                                   const char *csv, const char *header, struct reason *why) {
     diffuse_err e;
 
-    *r = (struct train_record){.dir = dir, .quiet = quiet};
+    *r = (struct train_record){.dir = dir, .header = header, .quiet = quiet};
     if (mkdir(dir, 0777) != 0 && errno != EEXIST)
         return reason_set(why, DIFFUSE_IO, "%s: the folder cannot be made: %s", dir,
                           strerror(errno));
     if ((e = open_in(r, "training.log", go_on ? "ae" : "we", &r->log, why)) ||
-        (e = open_in(r, csv, "we", &r->csv, why)))
+        (e = open_in(r, csv, "ae", &r->csv, why)))
         return e;
-    fprintf(r->csv, "%s\n", header);
+    return go_on ? DIFFUSE_OK : train_record_rewind(r, why);
+}
+
+diffuse_err train_record_rewind(struct train_record *r, struct reason *why) {
+    if (ftruncate(fileno(r->csv), 0) != 0)
+        return reason_set(why, DIFFUSE_IO, "%s: the CSV file cannot be begun anew: %s", r->dir,
+                          strerror(errno));
+    fprintf(r->csv, "%s\n", r->header);
     return DIFFUSE_OK;
 }
 
@@ -179,16 +189,30 @@ diffuse_err train_record_file(struct train_record *r, const char *name,
     return close_checked(r, name, f, why);
 }
 
+static diffuse_err write_text(const char *path, const char *text, struct reason *why) {
+    struct atomic_file f;
+    diffuse_err e = atomic_file_open(&f, path, why);
+
+    if (e)
+        return e;
+    if ((e = atomic_file_write(&f, text, strlen(text), why)) ||
+        (e = atomic_file_write(&f, "\n", 1, why))) {
+        atomic_file_abort(&f);
+        return e;
+    }
+    return atomic_file_commit(&f, why);
+}
+
 diffuse_err train_record_json(struct train_record *r, const char *name, json_t *value_p,
                               struct reason *why) {
-    FILE *f = NULL;
-    diffuse_err e = open_in(r, name, "we", &f, why);
+    char path[PATH_BYTES], *text = json_dumps(value_p, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
+    struct reason inner = {""};
+    diffuse_err e = DIFFUSE_NOMEM;
 
-    if (!e) {
-        (void)json_dumpf(value_p, f, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
-        (void)fputc('\n', f);
-        e = close_checked(r, name, f, why);
-    }
+    (void)snprintf(path, sizeof path, "%s/%s", r->dir, name);
+    if (text && (e = write_text(path, text, &inner)))
+        (void)reason_set(why, e, "%.200s: %s", path, inner.text);
+    free(text);
     json_decref(value_p);
     return e;
 }

@@ -10,13 +10,13 @@
 #include "model/train/fit.h"
 
 struct train_record {
-    const char *dir; /* borrowed */
+    const char *dir, *header; /* borrowed; of the CSV file */
     FILE *log, *csv;
     bool quiet;
 };
 
-/* Make the folder and open the files; go_on: behind the lines of a log that is there. Errors: IO,
- * naming the file. */
+/* Make the folder and open the files; go_on: behind the lines that are there, until
+ * train_record_rewind. Errors: IO, naming the file. */
 DIFFUSE_MUST_CHECK diffuse_err train_record_open(struct train_record *r, const char *dir,
                                                  bool quiet, bool go_on, struct reason *why);
 
@@ -24,6 +24,9 @@ DIFFUSE_MUST_CHECK diffuse_err train_record_open(struct train_record *r, const c
 DIFFUSE_MUST_CHECK diffuse_err train_record_open_csv(struct train_record *r, const char *dir,
                                                      bool quiet, bool go_on, const char *csv,
                                                      const char *header, struct reason *why);
+
+/* Begin the CSV file anew. Errors: IO, naming the folder. */
+DIFFUSE_MUST_CHECK diffuse_err train_record_rewind(struct train_record *r, struct reason *why);
 void train_record_close(struct train_record *r); /* fine with a zeroed one */
 
 /* A line to training.log and, unless quiet, to stderr. */
@@ -45,7 +48,8 @@ DIFFUSE_MUST_CHECK diffuse_err train_record_config(struct train_record *r,
                                                    const struct net_config *c,
                                                    const struct fit_data *data, struct reason *why);
 
-/* Writes a JSON file into the folder; takes the reference. Errors: IO, naming the file. */
+/* Writes a JSON file into the folder, the old one or the whole new one; takes the reference.
+ * Errors: IO, naming the file. */
 DIFFUSE_MUST_CHECK diffuse_err train_record_json(struct train_record *r, const char *name,
                                                  json_t *value_p, struct reason *why);
 

@@ -10,6 +10,7 @@
 
 #define PATH_BYTES 4096
 #define STATE      "resume.safetensors"
+#define SUMMARY    "summary.json"
 
 static void path_of(const struct train_run *r, const char *name, char ret_path[PATH_BYTES]) {
     (void)snprintf(ret_path, PATH_BYTES, "%s/%s", r->o.out, name);
@@ -94,10 +95,10 @@ static json_t *identity(const struct train_run *r) {
 
     json_object_del(options, "memory");
     json_object_del(options, "save-every");
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "version", DIFFUSE_VERSION,
-                     "parameters", options, "train_rows", (json_int_t)r->train.n, "valid_rows",
-                     (json_int_t)r->valid.n, "numbers", (json_int_t)r->list.entries, "pieces",
-                     (json_int_t)fit_plan(r->fit)->piece_tokens, "labels", (json_int_t)r->labels.n);
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "version", DIFFUSE_VERSION, "parameters",
+                     options, "train_rows", (json_int_t)r->train.n, "valid_rows",
+                     (json_int_t)r->valid.n, "numbers", (json_int_t)r->list.entries, "labels",
+                     (json_int_t)r->labels.n);
 }
 
 static json_t *epochs_json(const struct train_run *r) {
@@ -133,10 +134,12 @@ static json_t *scaler_json(const struct scaler *s) {
 
 static char *state_text(struct train_run *r, double seconds) {
     struct step_state s = fit_step_state(r->fit);
-    json_t *all = json_pack("{s:o, s:o, s:I, s:I, s:f, s:o, s:o}", "run", identity(r), "epochs",
-                            epochs_json(r), "best_epoch", (json_int_t)r->best_epoch, "updates",
-                            (json_int_t)*s.count, "seconds", seconds, "place",
-                            place_json(fit_place(r->fit)), "scaler", scaler_json(s.scaler));
+    json_t *all =
+        json_pack("{s:o, s:o, s:I, s:I, s:I, s:f, s:o, s:o}", "run", identity(r), "epochs",
+                  epochs_json(r), "best_epoch", (json_int_t)r->best_epoch, "updates",
+                  (json_int_t)*s.count, "pieces", (json_int_t)fit_plan(r->fit)->piece_tokens,
+                  "seconds", seconds, "place", place_json(fit_place(r->fit)), "scaler",
+                  scaler_json(s.scaler));
     char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
 
     json_decref(all);
@@ -163,10 +166,18 @@ void train_save_forget(struct train_run *r) {
     (void)unlink(path);
 }
 
+void train_save_begin(struct train_run *r) {
+    char path[PATH_BYTES];
+
+    train_save_forget(r);
+    path_of(r, SUMMARY, path); /* or --resume would take the new run for a finished one */
+    (void)unlink(path);
+}
+
 bool train_save_finished(const struct train_run *r) {
     char path[PATH_BYTES];
 
-    path_of(r, "summary.json", path);
+    path_of(r, SUMMARY, path);
     return access(path, F_OK) == 0;
 }
 
@@ -228,10 +239,7 @@ static diffuse_err take_text(struct train_run *r, const json_t *all, const char 
     const json_t *p = json_object_get(all, "place"), *epochs = json_object_get(all, "epochs"),
                  *scaler = json_object_get(all, "scaler");
     struct fit_place *place = fit_place(r->fit);
-    diffuse_err e = compare(r, json_object_get(all, "run"), path);
 
-    if (e)
-        return e;
     if (json_array_size(epochs) > r->o.epochs || whole(all, "best_epoch") > r->o.epochs ||
         whole(p, "rows") > r->train.n || !(number(scaler, "scale") > 0))
         return reason_set(&r->why, DIFFUSE_CORRUPT,
@@ -256,23 +264,45 @@ static diffuse_err take_text(struct train_run *r, const json_t *all, const char 
     return DIFFUSE_OK;
 }
 
-diffuse_err train_save_resume(struct train_run *r, bool *ret_found) {
-    struct resume_part part[RESUME_PARTS_MAX];
-    char path[PATH_BYTES], *text = NULL;
-    json_t *all;
+/* The JSON of the file; the caller lets go of it. */
+static diffuse_err read_text(struct train_run *r, const char *path, json_t **ret_all) {
+    char *text = NULL;
+    diffuse_err e = resume_peek(path, &text, &r->why);
+
+    if (e)
+        return e;
+    *ret_all = json_loads(text, 0, NULL);
+    free(text);
+    return *ret_all ? DIFFUSE_OK
+                    : reason_set(&r->why, DIFFUSE_CORRUPT,
+                                 "%s: what it says of the run is not JSON", path);
+}
+
+diffuse_err train_save_look(struct train_run *r, bool *ret_found, size_t *ret_pieces) {
+    char path[PATH_BYTES];
+    json_t *all = NULL;
     diffuse_err e;
 
     path_of(r, STATE, path);
-    e = resume_peek(path, &text, &r->why);
+    e = read_text(r, path, &all);
     *ret_found = e != DIFFUSE_NOTFOUND;
     if (e)
         return e == DIFFUSE_NOTFOUND ? DIFFUSE_OK : e;
-    all = json_loads(text, 0, NULL);
-    e = all ? take_text(r, all, path)
-            : reason_set(&r->why, DIFFUSE_CORRUPT, "%s: what it says of the run is not JSON", path);
-    if (!e)
+    e = compare(r, json_object_get(all, "run"), path);
+    *ret_pieces = (size_t)whole(all, "pieces");
+    json_decref(all);
+    return e;
+}
+
+diffuse_err train_save_resume(struct train_run *r) {
+    struct resume_part part[RESUME_PARTS_MAX];
+    char path[PATH_BYTES];
+    json_t *all = NULL;
+    diffuse_err e;
+
+    path_of(r, STATE, path);
+    if (!(e = read_text(r, path, &all)) && !(e = take_text(r, all, path)))
         e = resume_read(path, part, parts(r, part), &r->why);
     json_decref(all);
-    free(text);
     return e;
 }

@@ -16,11 +16,16 @@ DIFFUSE_MUST_CHECK diffuse_err train_save_model(struct train_run *r, const char 
  * resume_write. */
 DIFFUSE_MUST_CHECK diffuse_err train_save_state(struct train_run *r, double seconds);
 
-/* Go on from there. *ret_found false: there is none, and nothing has changed. Errors: as
- * resume_read; INVAL, naming what differs from the run that was saved. */
-DIFFUSE_MUST_CHECK diffuse_err train_save_resume(struct train_run *r, bool *ret_found);
+/* Is there a run to go on with, and is it this one? Before r->fit is made; *ret_pieces is what it
+ * needs to know (fit.h). Errors: as resume_peek; INVAL, naming what differs from the saved run. */
+DIFFUSE_MUST_CHECK diffuse_err train_save_look(struct train_run *r, bool *ret_found,
+                                               size_t *ret_pieces);
 
-void train_save_forget(struct train_run *r);         /* remove the state: the run is finished */
+/* Go on from there. Errors: as resume_read. */
+DIFFUSE_MUST_CHECK diffuse_err train_save_resume(struct train_run *r);
+
+void train_save_forget(struct train_run *r); /* remove the state: the run is finished */
+void train_save_begin(struct train_run *r);  /* remove what an earlier run in the folder left */
 bool train_save_finished(const struct train_run *r); /* is there a summary.json? */
 
 json_t *train_save_epoch_json(const struct fit_epoch *e); /* a new reference */

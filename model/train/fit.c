@@ -21,10 +21,20 @@ struct fit {
     struct fit_place place;
 };
 
+static diffuse_err make_plan(struct fit *f, struct reason *why) {
+    const struct step_options *o = &f->o.step;
+    size_t longest = f->data.train->longest;
+    unsigned members = team_size(f->team);
+
+    if (f->o.pieces)
+        return step_plan_repeat(f->c, o, members, f->o.batch, longest, f->o.memory, f->o.pieces,
+                                &f->plan, why);
+    return step_plan_make(f->c, o, members, f->o.batch, longest, f->o.memory, &f->plan, why);
+}
+
 diffuse_err fit_new(const struct net_config *c, struct net_weights *w, const struct fit_options *o,
                     const struct fit_data *data, struct team *team, struct fit **ret_fit,
                     struct reason *why) {
-    size_t longest = data->train->longest;
     struct fit *f = calloc(1, sizeof *f);
     diffuse_err e;
 
@@ -34,11 +44,9 @@ diffuse_err fit_new(const struct net_config *c, struct net_weights *w, const str
     if (f->o.batch > data->train->n)
         f->o.batch = (uint32_t)data->train->n;
     f->pick = calloc(f->o.batch, sizeof *f->pick);
-    e = f->pick ? step_plan_make(c, &o->step, team_size(team), f->o.batch, longest, o->memory,
-                                 &f->plan, why)
-                : DIFFUSE_NOMEM;
+    e = f->pick ? make_plan(f, why) : DIFFUSE_NOMEM;
     if (!e)
-        e = step_new(c, w, &o->step, data->soft, team, longest, &f->plan, &f->step);
+        e = step_new(c, w, &o->step, data->soft, team, data->train->longest, &f->plan, &f->step);
     if (e) {
         fit_free(f);
         return e;

@@ -17,6 +17,7 @@ struct fit_options {
     uint32_t epochs;
     uint32_t batch;  /* rows a step */
     uint64_t memory; /* bytes that steps may take; 0: any */
+    size_t pieces;   /* tokens of a piece, of a run that goes on; 0: as many as memory holds */
 };
 
 struct fit_data {
@@ -52,7 +53,7 @@ enum fit_order { FIT_GO_ON, FIT_STOP };
 /* Called after each step: rows done and in all of this epoch, mean loss so far. */
 typedef enum fit_order fit_tick(void *user, size_t done, size_t total, double loss);
 
-/* c, w, team and the data are borrowed. Errors: NOMEM; TOOBIG (memory). */
+/* c, w, team and the data are borrowed. Errors: NOMEM; TOOBIG (memory); CORRUPT (pieces). */
 DIFFUSE_MUST_CHECK diffuse_err fit_new(const struct net_config *c, struct net_weights *w,
                                        const struct fit_options *o, const struct fit_data *data,
                                        struct team *team, struct fit **ret_fit, struct reason *why);

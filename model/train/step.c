@@ -73,6 +73,15 @@ static size_t fixed_bytes(const struct net_config *c, const struct step_options 
            update_bytes(c, members, plan->accumulates);
 }
 
+/* Down to a number of four binary digits: a budget a little smaller gives the same, mostly. */
+static size_t round_down(size_t n) {
+    size_t unit = 1;
+
+    while (n / unit >= 16)
+        unit *= 2;
+    return n / unit * unit;
+}
+
 diffuse_err step_plan_make(const struct net_config *c, const struct step_options *o,
                            unsigned members, size_t max_rows, size_t max_length, uint64_t budget,
                            struct step_plan *ret_plan, struct reason *why) {
@@ -92,9 +101,33 @@ diffuse_err step_plan_make(const struct net_config *c, const struct step_options
                               "--memory, or lower --width, --vocab-size, --ngram-rows, "
                               "--max-length or --threads",
                               (fixed + least * each) >> 20, (size_t)(budget >> 20));
-        plan.piece_tokens = (size_t)(budget - fixed) / each;
+        plan.piece_tokens = round_down((size_t)(budget - fixed) / each);
+        if (plan.piece_tokens < least)
+            plan.piece_tokens = least;
         plan.bytes = fixed + plan.piece_tokens * each;
     }
+    *ret_plan = plan;
+    return DIFFUSE_OK;
+}
+
+diffuse_err step_plan_repeat(const struct net_config *c, const struct step_options *o,
+                             unsigned members, size_t max_rows, size_t max_length, uint64_t budget,
+                             size_t piece_tokens, struct step_plan *ret_plan, struct reason *why) {
+    size_t least = copies(o) * max_length, most = least * max_rows;
+    struct step_plan plan = {.piece_tokens = piece_tokens,
+                             .piece_seqs = copies(o) * max_rows,
+                             .accumulates = piece_tokens < most};
+
+    if (piece_tokens < least || piece_tokens > most)
+        return reason_set(why, DIFFUSE_CORRUPT, "pieces of %zu tokens, expected %zu to %zu",
+                          piece_tokens, least, most);
+    plan.bytes = fixed_bytes(c, o, &plan, members, max_length) +
+                 piece_tokens * (update_bytes_each(c, o->kept) + batch_bytes_each());
+    if (budget && plan.bytes > budget + budget / 16)
+        return reason_set(why, DIFFUSE_TOOBIG,
+                          "the run that goes on has pieces of %zu tokens, which take %zu MiB; %zu "
+                          "MiB may be used: raise --memory",
+                          piece_tokens, plan.bytes >> 20, (size_t)(budget >> 20));
     *ret_plan = plan;
     return DIFFUSE_OK;
 }

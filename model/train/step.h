@@ -59,6 +59,15 @@ DIFFUSE_MUST_CHECK diffuse_err step_plan_make(const struct net_config *c,
                                               size_t max_rows, size_t max_length, uint64_t budget,
                                               struct step_plan *ret_plan, struct reason *why);
 
+/* Pieces of piece_tokens, as in the plan of the same run before: what else the process takes varies
+ * a little, so a sixteenth more than budget will do. Errors: TOOBIG; CORRUPT, when no plan of this
+ * run can have such pieces. */
+DIFFUSE_MUST_CHECK diffuse_err step_plan_repeat(const struct net_config *c,
+                                                const struct step_options *o, unsigned members,
+                                                size_t max_rows, size_t max_length, uint64_t budget,
+                                                size_t piece_tokens, struct step_plan *ret_plan,
+                                                struct reason *why);
+
 /* c, w, team and soft are borrowed; soft may be NULL: no teachers. NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err step_new(const struct net_config *c, struct net_weights *w,
                                         const struct step_options *o, const struct soft *soft,
