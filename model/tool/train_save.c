@@ -134,12 +134,11 @@ static json_t *scaler_json(const struct scaler *s) {
 
 static char *state_text(struct train_run *r, double seconds) {
     struct step_state s = fit_step_state(r->fit);
-    json_t *all =
-        json_pack("{s:o, s:o, s:I, s:I, s:I, s:f, s:o, s:o}", "run", identity(r), "epochs",
-                  epochs_json(r), "best_epoch", (json_int_t)r->best_epoch, "updates",
-                  (json_int_t)*s.count, "pieces", (json_int_t)fit_plan(r->fit)->piece_tokens,
-                  "seconds", seconds, "place", place_json(fit_place(r->fit)), "scaler",
-                  scaler_json(s.scaler));
+    json_t *all = json_pack("{s:o, s:o, s:I, s:I, s:I, s:f, s:o, s:o}", "run", identity(r),
+                            "epochs", epochs_json(r), "best_epoch", (json_int_t)r->best_epoch,
+                            "updates", (json_int_t)*s.count, "pieces",
+                            (json_int_t)fit_plan(r->fit)->piece_tokens, "seconds", seconds, "place",
+                            place_json(fit_place(r->fit)), "scaler", scaler_json(s.scaler));
     char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
 
     json_decref(all);
