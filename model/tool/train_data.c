@@ -175,6 +175,38 @@ void train_data_follow_kind(struct train_options *o) {
         o->max_length = d.max_length;
 }
 
+/* A number that the command line leaves open. */
+static void suit(const struct train_options *o, const char *name, double *value, double to) {
+    if (!train_options_given(o, name) && !o->paper)
+        *value = to;
+}
+
+static void suit_count(const struct train_options *o, const char *name, uint64_t *value,
+                       uint64_t to) {
+    if (!train_options_given(o, name) && !o->paper && !o->init)
+        *value = to;
+}
+
+/* What suits the number of rows, where the options leave it open. Measured on sets of 450 to
+ * 48,000 rows: few rows want more passes, smaller steps of training, words kept and every piece;
+ * below some 20,000 a step of diffusion costs more than it brings, a wider table pays. */
+static void follow_rows(struct train_options *o, size_t rows) {
+    uint64_t epochs = 500000 / (rows ? rows : 1);
+    bool few = rows < 20000, very_few = rows < 2000;
+
+    if (o->epochs == 0)
+        o->epochs = epochs < 10 ? 10 : epochs > 40 ? 40 : epochs;
+    if (o->batch == 0)
+        o->batch = very_few ? 16 : few ? 32 : 64;
+    suit(o, "word-dropout", &o->word_dropout, very_few ? 0.2 : few ? 0.3 : 0.6);
+    suit(o, "embed-dropout", &o->embed_dropout, very_few ? 0.3 : few ? 0.5 : 0.7);
+    if (few) {
+        suit_count(o, "steps", &o->steps, 0);
+        suit_count(o, "width", &o->width, very_few ? 64 : 128);
+        suit_count(o, "ngram-rows", &o->ngram_rows, o->ngram_rows ? 32768 : 0);
+    }
+}
+
 diffuse_err train_data_read(struct train_run *r) {
     const struct load train = {.spec = r->o.data, .split = DATASET_TRAIN};
     const struct load test = {.spec = r->o.test, .split = DATASET_TEST};
@@ -189,6 +221,7 @@ diffuse_err train_data_read(struct train_run *r) {
     if ((e = split_valid(r)) || (e = check_labels(r)))
         return e;
     r->labelled = r->train.n;
+    follow_rows(&r->o, r->labelled);
     if (r->o.unlabelled && !r->o.teachers)
         return reason_set(&r->why, DIFFUSE_INVAL,
                           "--unlabelled rows have labels by --teachers only: give some");

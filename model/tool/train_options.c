@@ -74,6 +74,11 @@ static const struct argp_option fixed[] = {
 
 /* The paper's hyper-parameters; what follows on the command line still changes them. */
 static void set_paper(struct train_options *o) {
+    o->paper = true;
+    o->epochs = 5;
+    o->norm = "post";
+    o->pool = "mean";
+    o->label_smoothing = 0;
     o->width = 256;
     o->steps = 4;
     o->boundary = "ring";

@@ -28,7 +28,7 @@ struct train_options {
     uint64_t given; /* bit i: row i of train.def was on the command line */
     enum ckpt_type type;
     unsigned threads;
-    bool quiet;
+    bool quiet, paper;
 };
 
 /* Every row of train.def at its default. */
