@@ -107,8 +107,9 @@ static void check_config(const struct net_config *c) {
 
     assert_int_equal(net_config_check(c, &why), DIFFUSE_OK);
     weights_list_make(c, &l);
-    assert_int_equal(arena_init(&b.arena, weights_bytes(c) + net_training_scratch_bytes(c, 11, 3, STORE_REAL)),
-                     DIFFUSE_OK);
+    assert_int_equal(
+        arena_init(&b.arena, weights_bytes(c) + net_training_scratch_bytes(c, 11, 3, STORE_REAL)),
+        DIFFUSE_OK);
     assert_int_equal(weights_new(&b.arena, c, &b.w), DIFFUSE_OK);
     assert_int_equal(net_training_scratch_new(&b.arena, c, 11, 3, STORE_REAL, &b.s), DIFFUSE_OK);
     assert_int_equal(b.arena.used, b.arena.cap); /* the byte counts are exact */
@@ -186,11 +187,84 @@ static void test_no_steps(void **state) {
     check_config(&c);
 }
 
+#define LONG 2300 /* more than two tiles */
+
+static real long_loss(struct bench *b, real *weight) {
+    struct net_noise noise = {
+        .table = &b->table, .embed_dropout = 0.25, .dropout = 0.25, .noise_std = 0.3};
+    real total = 0;
+
+    rng_init(&noise.rng, 11, 0);
+    net_forward_training(&b->c, b->w, b->s, &b->batch, &noise, b->logits);
+    for (uint32_t i = 0; i < b->batch.n * b->c.labels; i++)
+        total += weight[i] * b->logits[i];
+    return total;
+}
+
+/* Along one random direction of all weights but the tables: what crosses from tile to tile. */
+static void check_long(const struct net_config *c) {
+    static uint32_t many[LONG], ends[] = {0, 600, 603, LONG};
+    struct bench b = {.c = *c, .batch = {many, ends, 3}};
+    struct net_noise noise = {.embed_dropout = 0.25, .dropout = 0.25};
+    real weight[9], *grad, *way, up, down, slope = 0;
+    struct weights_list l;
+    struct net_weights dw;
+    struct rng rng;
+    size_t dense;
+
+    weights_list_make(c, &l);
+    dense = l.entries - l.table_entries;
+    assert_int_equal(
+        arena_init(&b.arena, weights_bytes(c) + net_training_scratch_bytes(c, LONG, 3, STORE_REAL)),
+        DIFFUSE_OK);
+    assert_int_equal(weights_new(&b.arena, c, &b.w), DIFFUSE_OK);
+    assert_int_equal(net_training_scratch_new(&b.arena, c, LONG, 3, STORE_REAL, &b.s), DIFFUSE_OK);
+    rng_init(&rng, 7, 0);
+    rng_table_init(&b.table);
+    weights_init(b.w, c, 1, &rng);
+    for (size_t i = 0; i < LONG; i++)
+        many[i] = rng_below(&rng, c->vocab);
+    for (size_t i = 0; i < 9; i++)
+        weight[i] = rng_normal(&rng);
+    grad = calloc(dense, sizeof *grad);
+    way = calloc(dense, sizeof *way);
+    assert_true(grad && way);
+    weights_point(&dw, c, grad, true);
+    (void)long_loss(&b, weight);
+    (void)net_backward(c, b.w, b.s, &b.batch, &noise, weight, &dw);
+    for (size_t i = 0; i < dense; i++) {
+        way[i] = STEP * rng_normal(&rng);
+        slope += grad[i] * way[i];
+        b.w->block[l.table_entries + i] += way[i];
+    }
+    up = long_loss(&b, weight);
+    for (size_t i = 0; i < dense; i++)
+        b.w->block[l.table_entries + i] -= 2 * way[i];
+    down = long_loss(&b, weight);
+    assert_true(fabs((up - down) / 2 - slope) < 1e-5 * fabs(slope));
+    free(grad);
+    free(way);
+    arena_done(&b.arena);
+}
+
+static void test_long_rows(void **state) {
+    (void)state;
+    for (unsigned bits = 0; bits < 12; bits++) {
+        struct net_config c = small();
+
+        c.boundary = bits & 1 ? NET_BOUNDARY_RING : NET_BOUNDARY_ZERO;
+        c.per_step = bits & 2;
+        c.norm = (enum net_norm)(bits / 4);
+        check_long(&c);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_variant),
         cmocka_unit_test(test_brackets),
         cmocka_unit_test(test_no_steps),
+        cmocka_unit_test(test_long_rows),
     };
 
     gemm_single_thread();

@@ -114,7 +114,8 @@ static void make(struct bench *b, const struct denoise_options *o) {
     const struct net_config *c = &b->c;
     struct rng rng;
 
-    assert_int_equal(arena_init(&b->arena, weights_bytes(c) + net_training_scratch_bytes(c, N, 3, STORE_REAL) +
+    assert_int_equal(arena_init(&b->arena, weights_bytes(c) +
+                                               net_training_scratch_bytes(c, N, 3, STORE_REAL) +
                                                denoise_bytes(c->vocab, c->width, o->candidates) +
                                                denoise_scratch_bytes(c->width, o->candidates, N)),
                      DIFFUSE_OK);
