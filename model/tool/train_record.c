@@ -45,10 +45,11 @@ diffuse_err train_record_open_csv(struct train_record *r, const char *dir, bool 
 }
 
 diffuse_err train_record_rewind(struct train_record *r, struct reason *why) {
-    if (ftruncate(fileno(r->csv), 0) != 0)
+    if (fflush(r->csv) != 0 || ftruncate(fileno(r->csv), 0) != 0)
         return reason_set(why, DIFFUSE_IO, "%s: the CSV file cannot be begun anew: %s", r->dir,
                           strerror(errno));
     fprintf(r->csv, "%s\n", r->header);
+    fflush(r->csv);
     return DIFFUSE_OK;
 }
 
