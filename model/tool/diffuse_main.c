@@ -16,6 +16,7 @@ static const struct verb {
 } verbs[] = {
     {"train", cmd_train, "train a model and write a checkpoint"},
     {"pretrain", cmd_pretrain, "learn from text without labels, for train --init"},
+    {"sweep", cmd_sweep, "train with many settings and seeds, and compare them"},
     {"eval", cmd_eval, "accuracy of a checkpoint on a data set"},
     {"classify", cmd_classify, "label each line of standard input"},
     {"logits", cmd_logits, "the model's raw output for each line of standard input"},
