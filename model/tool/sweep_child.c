@@ -44,11 +44,14 @@ static void become(char **argv, int log, const sigset_t *mask, pid_t parent) {
 static diffuse_err open_log(const struct sweep_plan *p, const struct sweep_run *r, int *ret_log,
                             struct reason *why) {
     char path[PATH_BYTES];
+    diffuse_err e;
 
     path_of(p, r, "", path);
     if (mkdir(path, 0777) != 0 && errno != EEXIST)
         return reason_set(why, DIFFUSE_IO, "%s: the folder cannot be made: %s", path,
                           strerror(errno));
+    if ((e = sweep_result_ask(path, r->wanted, why)))
+        return e;
     path_of(p, r, "/output.log", path);
     *ret_log = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (r->resume ? O_APPEND : O_TRUNC), 0666);
     if (*ret_log < 0)
@@ -142,13 +145,16 @@ bool sweep_child_ended(const struct sweep_plan *p, struct sweep_run *r, bool sto
     return true;
 }
 
-double sweep_child_share(const struct sweep_plan *p, const struct sweep_run *r) {
+double sweep_child_share(const struct sweep_plan *p, struct sweep_run *r) {
     char path[PATH_BYTES];
     uint64_t lines = 0;
     FILE *f;
 
+    path_of(p, r, "", path);
+    if (r->epochs == 0)
+        r->epochs = sweep_result_epochs(path);
     path_of(p, r, "/epoch_results.csv", path);
-    f = fopen(path, "re");
+    f = r->epochs ? fopen(path, "re") : NULL;
     if (!f)
         return 0;
     for (int c; (c = getc(f)) != EOF;)

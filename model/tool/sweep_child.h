@@ -15,7 +15,7 @@ DIFFUSE_MUST_CHECK diffuse_err sweep_child_start(const struct sweep_plan *p, str
 bool sweep_child_ended(const struct sweep_plan *p, struct sweep_run *r, bool stopping);
 
 /* How far it is, from 0 to 1: epochs that it recorded. */
-double sweep_child_share(const struct sweep_plan *p, const struct sweep_run *r);
+double sweep_child_share(const struct sweep_plan *p, struct sweep_run *r);
 
 /* The last line of n bytes of a log that says something, without "diffuse: ". */
 void sweep_child_last_line(const char *log, size_t n, char *ret_line, size_t size);

@@ -9,7 +9,6 @@
 
 #include "model/data/dataset.h"
 #include "model/text/tokenize.h"
-#include "model/tool/train_data.h"
 #include "model/tool/train_options.h"
 #include "model/train/team.h"
 
@@ -188,34 +187,38 @@ static diffuse_err check_choices(const struct train_options *o, struct reason *w
     return DIFFUSE_OK;
 }
 
-/* The options of a run, and what config.json will hold of them: a new reference. */
-static diffuse_err expect(const struct sweep_plan *p, struct sweep_run *r, bool *ret_valid,
-                          json_t **ret_wanted, struct reason *why) {
+/* All that a run is asked for: a new reference. */
+static json_t *wanted_json(const struct train_options *o) {
+    json_t *all = train_options_json(o);
+
+    json_object_set_new(all, "vocab", o->vocab ? json_string(o->vocab) : json_null());
+    json_object_set_new(all, "type", json_integer((json_int_t)o->type));
+    return all;
+}
+
+static diffuse_err check_run(struct sweep_plan *p, struct sweep_run *r, bool *ret_valid,
+                             struct reason *why) {
     char **argv = sweep_plan_argv(p, r);
     struct train_options o;
     diffuse_err e = parse(argv, &o);
 
     if (!e) {
-        train_data_follow_kind(&o);
         r->epochs = o.epochs;
+        r->wanted = wanted_json(&o);
         *ret_valid = o.valid > 0 || o.valid_data;
-        *ret_wanted = train_options_json(&o);
         e = check_choices(&o, why);
     }
     sweep_plan_argv_free(argv);
     return e;
 }
 
-/* Every point's names, and whether all of them have validation rows. */
+/* Every run's options, and whether all have validation rows. */
 static diffuse_err check_runs(struct sweep_plan *p, struct reason *why) {
-    bool all = true, valid;
+    bool all = true, valid = false;
     diffuse_err e = DIFFUSE_OK;
 
-    for (size_t i = 0; !e && i < p->runs; i += p->grid.seeds) {
-        json_t *wanted = NULL;
-
-        e = expect(p, &p->run[i], &valid, &wanted, why);
-        json_decref(wanted);
+    for (size_t i = 0; !e && i < p->runs; i++) {
+        e = check_run(p, &p->run[i], &valid, why);
         all = all && valid;
     }
     if (!e && !all && !p->test)
@@ -247,6 +250,8 @@ diffuse_err sweep_plan_make(struct sweep_plan *p, struct reason *why) {
 }
 
 void sweep_plan_done(struct sweep_plan *p) {
+    for (size_t i = 0; i < p->runs; i++)
+        json_decref(p->run[i].wanted);
     free(p->run);
     sweep_grid_done(&p->grid);
     *p = (struct sweep_plan){0};
@@ -264,25 +269,17 @@ static bool state_there(const char *dir) {
 
 static diffuse_err look(const struct sweep_plan *p, struct sweep_run *r, struct reason *why) {
     char dir[PATH_BYTES];
-    json_t *wanted = NULL;
     struct reason no;
-    bool valid;
-    diffuse_err e = expect(p, r, &valid, &wanted, why), there;
 
-    if (e)
-        return e;
     if ((size_t)snprintf(dir, sizeof dir, "%s/%s", p->out, r->name) >= sizeof dir)
-        e = reason_set(why, DIFFUSE_TOOBIG, "%.200s: the path is too long", p->out);
-    there = e ? e : sweep_result_read(dir, &r->result, &no);
-    if (!e && !there) {
-        e = sweep_result_same(dir, wanted, false, why);
+        return reason_set(why, DIFFUSE_TOOBIG, "%.200s: the path is too long", p->out);
+    if (!sweep_result_read(dir, &r->result, &no)) {
         r->state = SWEEP_DONE;
         r->before = true;
-    } else if (!e) {
-        r->resume = state_there(dir) && !sweep_result_same(dir, wanted, true, &no);
+        return sweep_result_same(dir, r->wanted, false, why);
     }
-    json_decref(wanted);
-    return e;
+    r->resume = state_there(dir) && !sweep_result_same(dir, r->wanted, true, &no);
+    return DIFFUSE_OK;
 }
 
 diffuse_err sweep_plan_look(struct sweep_plan *p, struct reason *why) {

@@ -20,13 +20,14 @@ struct sweep_run {
     size_t point, seed; /* the seed's index */
     char name[SWEEP_NAME];
     enum sweep_state state;
-    bool before; /* done by an earlier call */
-    bool resume; /* a state to go on from is there */
-    uint64_t epochs;
+    bool before;                /* done by an earlier call */
+    bool resume;                /* a state to go on from is there */
+    uint64_t epochs;            /* 0: the trainer will find out */
     struct sweep_result result; /* when done */
     struct reason why;
     pid_t pid; /* when running */
     double began, seconds;
+    json_t *wanted; /* its options, for sweep.json; owned */
 };
 
 /* What is given, borrowed; the rest is made of it. */

@@ -121,20 +121,39 @@ static diffuse_err differs(const char *dir, const char *key, const json_t *there
 
 diffuse_err sweep_result_same(const char *dir, const json_t *wanted, bool strict,
                               struct reason *why) {
-    json_t *config = NULL, *there;
-    diffuse_err e = load(dir, "config.json", &config, why);
+    json_t *asked = NULL, *there;
+    diffuse_err e = load(dir, "sweep.json", &asked, why);
     const char *key;
     const json_t *value;
 
     if (e)
         return e;
-    json_object_foreach(json_object_get(config, "parameters"), key, there) {
+    json_object_foreach(asked, key, there) {
         value = json_object_get(wanted, key);
         if (!e && value && counts(key, strict) && !equal(there, value))
             e = differs(dir, key, there, value, why);
     }
-    if (!e && !json_is_object(json_object_get(config, "parameters")))
-        e = reason_set(why, DIFFUSE_CORRUPT, "%.200s/config.json: no parameters in it", dir);
-    json_decref(config);
+    json_decref(asked);
     return e;
+}
+
+diffuse_err sweep_result_ask(const char *dir, const json_t *wanted, struct reason *why) {
+    char path[PATH_BYTES];
+
+    if ((size_t)snprintf(path, sizeof path, "%s/sweep.json", dir) >= sizeof path)
+        return reason_set(why, DIFFUSE_TOOBIG, "%.200s: the path is too long", dir);
+    if (json_dump_file(wanted, path, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(8)))
+        return reason_set(why, DIFFUSE_IO, "%s: cannot be written", path);
+    return DIFFUSE_OK;
+}
+
+uint64_t sweep_result_epochs(const char *dir) {
+    json_t *config = NULL;
+    struct reason why;
+    json_int_t n = 0;
+
+    if (!load(dir, "config.json", &config, &why))
+        n = json_integer_value(behind(config, "parameters.epochs"));
+    json_decref(config);
+    return n > 0 ? (uint64_t)n : 0;
 }

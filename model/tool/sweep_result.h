@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
@@ -40,10 +41,18 @@ void sweep_result_clear(struct sweep_result *ret_result);
 DIFFUSE_MUST_CHECK diffuse_err sweep_result_read(const char *dir, struct sweep_result *ret_result,
                                                  struct reason *why);
 
-/* Was the run in DIR made with these options? wanted: as train_options_json gives them; strict: how
- * it ran counts as well (threads). Options that config.json does not name do not count. Errors:
- * NOTFOUND (no config.json), CORRUPT, INVAL (another run; the reason says what differs). */
+/* Was the run in DIR asked for with these options? It is sweep.json that says so: config.json has
+ * what the trainer made of options that were left open. strict: how it runs counts as well
+ * (threads). Errors: NOTFOUND (no sweep.json), CORRUPT, INVAL (another run; the reason says what
+ * differs). */
 DIFFUSE_MUST_CHECK diffuse_err sweep_result_same(const char *dir, const json_t *wanted, bool strict,
                                                  struct reason *why);
+
+/* Put the options that a run is asked for with into DIR/sweep.json. Errors: IO. */
+DIFFUSE_MUST_CHECK diffuse_err sweep_result_ask(const char *dir, const json_t *wanted,
+                                                struct reason *why);
+
+/* Epochs that the run in DIR means to make, by its config.json; 0: it does not say yet. */
+uint64_t sweep_result_epochs(const char *dir);
 
 #endif

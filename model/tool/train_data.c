@@ -166,7 +166,8 @@ static diffuse_err add_unlabelled(struct train_run *r) {
     return DIFFUSE_OK;
 }
 
-void train_data_follow_kind(struct train_options *o) {
+/* What suits the kind of data set, where the options leave it open. */
+static void follow_kind(struct train_options *o) {
     struct dataset_defaults d = dataset_defaults(o->data);
 
     if (!train_options_given(o, "tokenizer") && !o->init && !o->vocab)
@@ -212,7 +213,7 @@ diffuse_err train_data_read(struct train_run *r) {
     const struct load test = {.spec = r->o.test, .split = DATASET_TEST};
     diffuse_err e;
 
-    train_data_follow_kind(&r->o);
+    follow_kind(&r->o);
     if ((e = make_tokenizer(r)) ||
         (e = read_rows(r, &train, "training", r->tokenizer, r->o.max_length, &r->all)))
         return e;

@@ -4,9 +4,6 @@
 
 #include "model/tool/train_run.h"
 
-/* What suits the kind of data set, where the options leave it open. */
-void train_data_follow_kind(struct train_options *o);
-
 /* Labels, tokenizer and rows, as the options say. Errors: as load.h; BADDATA (too few rows, or of
  * one label only); the reason in r->why. */
 DIFFUSE_MUST_CHECK diffuse_err train_data_read(struct train_run *r);
