@@ -43,6 +43,14 @@ def write(path, data):
     return path
 
 
+def nowhere(args):
+    """What is printed does not arrive."""
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([DIFFUSE, *args], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    one_line(done.stderr, "standard output", "No space left")
+
+
 class Place:
     def __init__(self, top):
         self.top = top
@@ -123,6 +131,10 @@ def check_full_disk(at):
     assert not [name for name in os.listdir(at.path("plain")) if "tmp" in name]
     one_line(diffuse("corpus", "-n", "100000", "-o", at.path("much.tsv"), status=1, preexec_fn=limit), "much.tsv")
 
+    model = at.path("plain", "model.safetensors")
+    nowhere(["eval", "--model", model, "--data", f"tsv:{at.test}"])
+    nowhere(["inspect", "--model", model])
+
     # A file system of its own, where that is allowed: room for the checkpoint, but not for the state.
     os.mkdir(at.path("disk"))
     inside = f"mount -t tmpfs -o size={len(before) * 5 // 2} none {at.path('disk')} && exec \"$@\""
@@ -167,11 +179,7 @@ def check_listops(at):
     for bad, word in ((["--depth", "0"], "depth"), (["--args", "1"], "arguments"),
                       (["--longer-than", "9", "--shorter-than", "5"], "length")):
         one_line(diffuse("listops", *bad, status=1), word)
-    with open("/dev/full", "w", encoding="ascii") as full:
-        done = subprocess.run([DIFFUSE, *LISTOPS, "--count", "700"], stdout=full, stderr=subprocess.PIPE, text=True,
-                              check=False)
-    assert done.returncode == 1, done.stderr
-    one_line(done.stderr, "standard output", "No space left")
+    nowhere([*LISTOPS, "--count", "700"])
     write(at.path("few.tsv"), "".join("\t".join(row) + "\n" for row in rows).encode())
 
 
