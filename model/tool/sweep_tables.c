@@ -34,7 +34,7 @@ static void csv_run(FILE *f, const struct sweep_plan *p, const struct sweep_run 
     for (size_t i = 0; i < SWEEP_FIELDS; i++) {
         (void)putc(',', f);
         if (r->state == SWEEP_DONE && isfinite(r->result.value[i]))
-            fprintf(f, "%.10g", r->result.value[i]);
+            fprintf(f, "%.12g", r->result.value[i]);
     }
     (void)putc(',', f);
     csv_text(f, r->why.text);
