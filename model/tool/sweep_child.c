@@ -124,6 +124,8 @@ static void judge(const struct sweep_plan *p, struct sweep_run *r, int status, b
         return;
     }
     r->state = stopping ? SWEEP_STOPPED : SWEEP_FAILED;
+    if (stopping)
+        return;
     if (WIFSIGNALED(status))
         (void)reason_set(&r->why, DIFFUSE_IO, "killed by signal %d (%s)", WTERMSIG(status),
                          strsignal(WTERMSIG(status)));

@@ -71,7 +71,8 @@ static void draw_value(FILE *f, const struct map *m, double x, double y, const s
     svg_text_fit(f, x + CELL_W / 2, y + (s->n > 1 ? 19 : 26), &value, CELL_W - 4, text);
     if (s->n < 2)
         return;
-    (void)snprintf(text, sizeof text, "\u00b1 %.*f", m->q->decimals, m->q->scale * s->sd);
+    (void)snprintf(text, sizeof text, "\u00b1 %.*f", sweep_part_digits(m->q, m->q->scale * s->mean),
+                   m->q->scale * s->sd);
     svg_text_fit(f, x + CELL_W / 2, y + 34, &spread, CELL_W - 4, text);
 }
 
@@ -122,9 +123,9 @@ static void draw_legend(FILE *f, const struct map *m) {
         shade(m->q, (double)i / (STEPS - 1), colour);
         svg_rect(f, m->x + 1 + wide * i / STEPS, y, wide - wide * i / STEPS, 8, colour, 1);
     }
-    (void)snprintf(text, sizeof text, "%.*f", m->q->decimals, m->low);
+    (void)snprintf(text, sizeof text, "%.*f", sweep_part_digits(m->q, m->low), m->low);
     svg_text(f, m->x + 1, y + 22, &low, text);
-    (void)snprintf(text, sizeof text, "%.*f", m->q->decimals, m->high);
+    (void)snprintf(text, sizeof text, "%.*f", sweep_part_digits(m->q, m->high), m->high);
     svg_text(f, m->x + 1 + wide, y + 22, &high, text);
 }
 

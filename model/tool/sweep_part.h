@@ -12,7 +12,7 @@ struct sweep_shown {
     enum sweep_field field;
     const char *title, *colour;
     double scale;
-    int decimals;
+    int decimals; /* see sweep_part_digits */
 };
 
 /* SWEEP_VALID, SWEEP_TEST, SWEEP_SECONDS or SWEEP_PEAK_MB; static. */
@@ -30,6 +30,9 @@ struct sweep_axis sweep_part_axis(double low, double high);
 /* Least and largest value of any run, scaled; false: there is none. */
 bool sweep_part_range(const struct sweep_plan *p, const struct sweep_shown *q, double *ret_low,
                       double *ret_high);
+
+/* Decimals worth showing of a value that is scaled already. */
+int sweep_part_digits(const struct sweep_shown *q, double shown);
 
 /* "91.20", with " ± 0.12" where spread is asked for and there are several; "" for none. */
 void sweep_part_value(const struct sweep_shown *q, const struct sweep_stat *s, bool spread,

@@ -66,9 +66,15 @@ bool sweep_part_range(const struct sweep_plan *p, const struct sweep_shown *q, d
     return true;
 }
 
+int sweep_part_digits(const struct sweep_shown *q, double shown) {
+    if (q->field != SWEEP_SECONDS)
+        return q->decimals;
+    return shown >= 100 ? 0 : shown >= 10 ? 1 : 2;
+}
+
 void sweep_part_value(const struct sweep_shown *q, const struct sweep_stat *s, bool spread,
                       char *ret_text, size_t size) {
-    int digits = q->scale * s->mean >= 100 && q->field == SWEEP_SECONDS ? 0 : q->decimals;
+    int digits = sweep_part_digits(q, q->scale * s->mean);
 
     ret_text[0] = '\0';
     if (s->n > 1 && spread)

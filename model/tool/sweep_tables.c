@@ -67,7 +67,7 @@ static const struct column {
     {SWEEP_TEST, "test accuracy, %", 100, 2, true},
     {SWEEP_VALID_F1, "valid macro-F1, %", 100, 2, true},
     {SWEEP_TEST_F1, "test macro-F1, %", 100, 2, true},
-    {SWEEP_SECONDS, "training, s", 1, 1, true},
+    {SWEEP_SECONDS, "training, s", 1, 2, true},
     {SWEEP_SPEED, "tokens/s", 1, 0, false},
     {SWEEP_PEAK_MB, "peak, MB", 1, 0, false},
     {SWEEP_BYTES, "file, MB", 1e-6, 2, false},
