@@ -108,7 +108,7 @@ static void seeds_text(const struct sweep_plan *p, char *ret_text, size_t size) 
     size_t points = sweep_grid_points(&p->grid), seeds = p->grid.seeds;
 
     if (seeds == 1)
-        (void)snprintf(ret_text, size, "%zu settings, 1 seed", points);
+        (void)snprintf(ret_text, size, "%zu setting%s, 1 seed", points, points == 1 ? "" : "s");
     else if (p->grid.keys == 2)
         (void)snprintf(ret_text, size, "%zu settings, %zu seeds: mean \u00b1 standard deviation",
                        points, seeds);
