@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "model/net/label.h"
-
-#define CHUNK_TOKENS 1024
+#include "model/train/eval.h"
 
 void soft_init(struct soft *s) {
     *s = (struct soft){0};
@@ -18,76 +17,35 @@ void soft_done(struct soft *s) {
     soft_init(s);
 }
 
-/* A teacher at work on one member's share of a round. */
-struct part {
-    struct arena arena;
-    struct net_scratch *scratch;
-    struct rows_window window;
-    real *logits; /* (ROWS_WINDOW,L) */
-    diffuse_err e;
-    struct reason why;
-};
-
-struct job {
-    const struct net_config *c;
-    const struct net_weights *w;
-    struct team *team;
-    const struct rows *rows;
-    struct part *part; /* (team) */
-    float *out;        /* (to - from, L) */
-    size_t from, to;
-};
-
 #define ROUND 8192u /* rows of one round: what is held in memory */
 
-static diffuse_err part_init(struct part *p, const struct net_config *c, size_t longest) {
-    size_t tokens = longest > CHUNK_TOKENS ? longest : CHUNK_TOKENS;
-    size_t logits = ROWS_WINDOW * c->labels * sizeof(real), ids = tokens * sizeof(uint32_t);
-    diffuse_err e = arena_init(&p->arena, net_scratch_bytes(c, tokens, ROWS_WINDOW) +
-                                              arena_block(logits) + arena_block(ids));
+/* A teacher's probabilities for the rows of a round. */
+struct round {
+    float *out; /* (ROUND,L) */
+    uint32_t labels;
+    size_t n;
+};
 
-    if (e || (e = net_scratch_new(&p->arena, c, tokens, ROWS_WINDOW, &p->scratch)))
-        return e;
-    p->logits = arena_alloc(&p->arena, logits);
-    p->window.ids = arena_alloc(&p->arena, ids);
-    p->window.tokens = tokens;
-    return p->logits && p->window.ids ? DIFFUSE_OK : DIFFUSE_NOMEM;
-}
+static diffuse_err teach(void *user, unsigned member, size_t row, const real *logits,
+                         uint32_t label) {
+    const struct round *r = user;
+    float *out = r->out + row * r->labels;
 
-static void teach(void *arg, unsigned member) {
-    struct job *j = arg;
-    struct part *p = &j->part[member];
-    uint32_t L = j->c->labels;
-    size_t from, to;
-
-    team_share(j->team, member, j->to - j->from, &from, &to);
-    for (from += j->from, to += j->from; from < to; from += p->window.n) {
-        struct net_batch batch;
-
-        if ((p->e = rows_fill(j->rows, from, to, &p->window, &p->why)))
-            return;
-        batch = (struct net_batch){p->window.ids, p->window.start, p->window.n};
-        net_forward(j->c, j->w, p->scratch, &batch, p->logits);
-        for (uint32_t i = 0; i < batch.n; i++) {
-            real *row = p->logits + i * L;
-            float *out = j->out + (from - j->from + i) * L;
-
-            (void)label_softmax(row, L, 1, row);
-            for (uint32_t k = 0; k < L; k++)
-                out[k] = (float)row[k];
-        }
-    }
+    (void)member;
+    (void)label;
+    (void)label_softmax(logits, r->labels, 1, out);
+    return DIFFUSE_OK;
 }
 
 /* The round's probabilities joined with those of the teachers before, onto the end of next. */
-static diffuse_err join(struct soft *s, struct spool *next, const struct job *j,
+static diffuse_err join(struct soft *s, struct spool *next, const struct round *r,
                         struct reason *why) {
     uint32_t L = s->labels;
     float *before = s->teachers ? malloc(L * sizeof *before) : NULL;
     diffuse_err e = s->teachers && !before ? DIFFUSE_NOMEM : DIFFUSE_OK;
 
-    for (size_t i = 0; !e && i < j->to - j->from; i++) {
-        float *row = j->out + i * L;
+    for (size_t i = 0; !e && i < r->n; i++) {
+        float *row = r->out + i * L;
 
         if (s->teachers) {
             uint64_t at = spool_size(next);
@@ -103,17 +61,20 @@ static diffuse_err join(struct soft *s, struct spool *next, const struct job *j,
     return e;
 }
 
-static diffuse_err add_rows(struct soft *s, struct spool *next, struct job *j, struct reason *why) {
+static diffuse_err add_rows(struct soft *s, struct spool *next, const struct net_config *c,
+                            const struct net_weights *w, struct team *team, const struct rows *rows,
+                            struct round *r, struct reason *why) {
     diffuse_err e = DIFFUSE_OK;
 
-    for (j->from = 0; !e && j->from < j->rows->n; j->from = j->to) {
-        j->to = j->rows->n - j->from < ROUND ? j->rows->n : j->from + ROUND;
-        team_run(j->team, teach, j);
-        for (unsigned i = 0; !e && i < team_size(j->team); i++)
-            if (j->part[i].e)
-                e = reason_set(why, j->part[i].e, "%s", j->part[i].why.text);
+    for (size_t from = 0; !e && from < rows->n; from += r->n) {
+        struct rows slice;
+
+        r->n = rows->n - from < ROUND ? rows->n - from : ROUND;
+        rows_slice(rows, from, r->n, &slice);
+        e = eval_each(c, w, team, &slice, teach, r, why);
+        rows_done(&slice);
         if (!e)
-            e = join(s, next, j, why);
+            e = join(s, next, r, why);
     }
     return e;
 }
@@ -131,37 +92,16 @@ static diffuse_err check(const struct soft *s, const struct net_config *c, size_
     return DIFFUSE_OK;
 }
 
-static void job_done(struct job *j) {
-    for (unsigned i = 0; j->part && i < team_size(j->team); i++)
-        arena_done(&j->part[i].arena);
-    free(j->part);
-    free(j->out);
-}
-
-static diffuse_err job_init(struct job *j, size_t longest) {
-    diffuse_err e = DIFFUSE_OK;
-
-    j->part = calloc(team_size(j->team), sizeof *j->part);
-    j->out = calloc(ROUND, j->c->labels * sizeof *j->out);
-    if (!j->part || !j->out)
-        return DIFFUSE_NOMEM;
-    for (unsigned i = 0; !e && i < team_size(j->team); i++)
-        e = part_init(&j->part[i], j->c, longest);
-    return e;
-}
-
 diffuse_err soft_add(struct soft *s, const struct net_config *c, const struct net_weights *w,
                      struct team *team, const struct rows *const *rows, size_t n,
                      struct reason *why) {
-    struct job job = {.c = c, .w = w, .team = team};
+    struct round round = {.labels = c->labels};
     struct spool next;
-    size_t total = 0, longest = 0;
+    size_t total = 0;
     diffuse_err e;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         total += rows[i]->n;
-        longest = rows[i]->longest > longest ? rows[i]->longest : longest;
-    }
     if ((e = check(s, c, total, why)))
         return e;
     s->n = total;
@@ -169,13 +109,11 @@ diffuse_err soft_add(struct soft *s, const struct net_config *c, const struct ne
     spool_init(&next);
     if (total * c->labels * sizeof(float) > ROWS_MEMORY)
         e = spool_to_file(&next, why);
-    if (!e)
-        e = job_init(&job, longest);
-    for (size_t i = 0; !e && i < n; i++) {
-        job.rows = rows[i];
-        e = add_rows(s, &next, &job, why);
-    }
-    job_done(&job);
+    if (!e && !(round.out = calloc(ROUND, c->labels * sizeof *round.out)))
+        e = DIFFUSE_NOMEM;
+    for (size_t i = 0; !e && i < n; i++)
+        e = add_rows(s, &next, c, w, team, rows[i], &round, why);
+    free(round.out);
     if (e) {
         spool_done(&next);
         return e;
