@@ -41,7 +41,7 @@ CTL_LIBS    := $(CLIENT_LIBS) -ljansson
 
 objects = $(patsubst %.c,$B/%.o,$(wildcard $(1)))
 PROTO  := $(call objects,proto/*.c) $B/gen/diffused.pb-c.o
-MODEL  := $(call objects,$(foreach d,base text net ckpt data train,model/$d/*.c))
+MODEL  := $(call objects,$(foreach d,base text net ckpt data train tune,model/$d/*.c))
 TOOL   := $(call objects,model/tool/*.c)
 DAEMON := $(filter-out $B/daemon/main.o,$(call objects,daemon/*.c))
 CLIENT := $(call objects,client/*.c)

@@ -7,6 +7,7 @@
 #define MODEL_CKPT_MODEL_H
 
 #include "model/base/digest.h"
+#include "model/ckpt/rehearsal.h"
 #include "model/net/config.h"
 #include "model/net/weights.h"
 #include "model/text/tokenize.h"
@@ -24,8 +25,9 @@ struct model {
     float temperature;         /* divides the logits before the softmax; 1: not calibrated */
     uint32_t max_length;       /* tokens a sample was cut at in training; 0: not known */
     char id[DIGEST_HEX_BYTES]; /* of the content */
-    char parent[DIGEST_HEX_BYTES]; /* tuned from; "" */
-    const char *provenance;        /* JSON object as text: how it was trained, metrics; "{}" */
+    char parent[DIGEST_HEX_BYTES];     /* tuned from; "" */
+    const char *provenance;            /* JSON object as text: how it was trained, metrics; "{}" */
+    const struct rehearsal *rehearsal; /* rows of what it was trained on; NULL: none are kept */
 };
 
 #endif

@@ -13,15 +13,16 @@ may() {
     model/ckpt) echo "$(may model/net) model/text/ model/net/" ;;
     model/data) echo "$(may model/text) model/text/" ;;
     model/train) echo "$(may model/ckpt) model/ckpt/ model/data/" ;;
+    model/tune) echo "$(may model/train) model/train/" ;;
     model/tool) echo "$(may model/train) model/train/" ;;
-    daemon) echo "proto/ diffused.pb-c.h model/base/ model/text/ model/net/ model/ckpt/" ;;
+    daemon) echo "proto/ diffused.pb-c.h model/base/ model/text/ model/net/ model/ckpt/ model/tune/" ;;
     client) echo "proto/ diffused.pb-c.h" ;;
     client/ctl | client/demo) echo "client/diffuse.h proto/diffuse_err.h" ;;
     *) echo "" ;;
     esac
 }
 
-for folder in proto model/base model/text model/net model/ckpt model/data model/train model/tool daemon client client/ctl client/demo; do
+for folder in proto model/base model/text model/net model/ckpt model/data model/train model/tune model/tool daemon client client/ctl client/demo; do
     for file in "$folder"/*.[ch] "$folder"/*.def; do
         [ -e "$file" ] || continue
         while read -r include; do

@@ -1,0 +1,73 @@
+/* journal.h - feedback that was accepted, in an append-only file, so that it survives a crash.
+ *
+ * A header names the checkpoint that the rows' token ids belong to; then records, each with its
+ * length and a checksum. A torn tail (a crash in the middle of a write) is cut off when the file is
+ * opened, and what was cut is said. The file is bounded: when it is full the oldest half of what
+ * was trained on makes room, by an atomic rewrite. JOURNAL.md says every byte.
+ *
+ * Threads: one at a time. kill -9 loses nothing that journal_append returned OK for; a power cut
+ * loses at most what came since the last journal_sync.
+ */
+#ifndef MODEL_TUNE_JOURNAL_H
+#define MODEL_TUNE_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/diffuse_err.h"
+#include "proto/limits.h"
+#include "proto/reason.h"
+
+struct journal; /* an open file */
+
+/* One row as it is kept. Strings and ids are borrowed. */
+struct journal_row {
+    const char *stream; /* 1..LIMIT_STREAM_BYTES bytes, no NUL needed */
+    size_t stream_len;
+    uint64_t seq;
+    const char *label; /* its name: ids of labels may change between models */
+    size_t label_len;  /* 1..LIMIT_LABEL_BYTES */
+    const uint32_t *ids;
+    uint32_t n; /* 1..LIMIT_TOKENS */
+    uint32_t predicted;
+    float confidence;
+    bool judged;
+};
+
+struct journal_found {
+    size_t rows;      /* good records */
+    size_t untrained; /* of them after the last mark */
+    uint64_t cut;     /* bytes of a torn or damaged tail that were cut off */
+    bool set_aside;   /* the file belonged to another checkpoint (or was no journal): it was renamed
+                         to PATH.aside, and an empty one begun */
+};
+
+/* Called for each good record, oldest first; trained: a mark follows it. */
+typedef void journal_replay(void *user, const struct journal_row *row, bool trained);
+
+/* Open or create PATH for checkpoint root_id, replay what is there. max_bytes bounds the file.
+ * replay may be NULL. Errors: IO (why names file, what the system said, what to do), NOMEM. */
+DIFFUSE_MUST_CHECK diffuse_err journal_open(const char *path, const char *root_id,
+                                            uint64_t max_bytes, journal_replay *replay, void *user,
+                                            struct journal **ret_journal,
+                                            struct journal_found *ret_found, struct reason *why);
+void journal_close(struct journal *j); /* syncs; fine with NULL */
+
+/* Write one record: it survives a crash of the process from now on. Errors: IO (full disk: the file
+ * is cut back to its last good record, and a later append may succeed), INVAL. */
+DIFFUSE_MUST_CHECK diffuse_err journal_append(struct journal *j, const struct journal_row *row,
+                                              struct reason *why);
+
+/* Everything appended so far is in a promoted checkpoint: its rows are trained. */
+DIFFUSE_MUST_CHECK diffuse_err journal_mark(struct journal *j, struct reason *why);
+
+/* To the disk (fdatasync). Costs nothing when nothing was appended. */
+DIFFUSE_MUST_CHECK diffuse_err journal_sync(struct journal *j, struct reason *why);
+
+/* Forget all rows, durably. */
+DIFFUSE_MUST_CHECK diffuse_err journal_clear(struct journal *j, struct reason *why);
+
+uint64_t journal_bytes(const struct journal *j); /* of the file */
+
+#endif
