@@ -39,9 +39,15 @@ struct tune_options {
     uint32_t batch;      /* rows of a step */
     double lr;           /* of head, norms and body */
     double table_lr;
-    double pull; /* weight of the distance to the parent's weights (L2-SP, Li et al. 2018) */
+    double pull;    /* weight of the distance to the parent's weights (L2-SP, Li et al. 2018) */
+    uint32_t every; /* new rows that a candidate waits for; 1 or more */
+    double visits;  /* rows of training that each new row pays for, replay included */
+    double replay;  /* share of them that is rehearsal, 0..1 */
     uint64_t seed;
 };
+
+/* What measured best (docs/results/tuning/choices.md). */
+void tune_options_init(struct tune_options *ret_options);
 
 struct tune; /* all of it */
 
@@ -93,8 +99,14 @@ struct tune_note {
 struct tune_note tune_hear(struct tune *t, const struct tune_row *row);
 
 /* One training step of the candidate: tens of milliseconds at most. False: there is nothing to
- * learn from yet, or the candidate has seen what there is often enough. */
+ * learn from yet, or the candidate has seen what there is often enough.
+ *
+ * A candidate's life: it begins from what serves when `every` new rows are there, and its learning
+ * rate falls to nothing as it has seen them; then it is ripe, until it is judged. It may be judged
+ * before, but is best then. One that is ripe and does not pass is given up: the next begins anew,
+ * when there are as many new rows again. */
 bool tune_step(struct tune *t);
+bool tune_ripe(const struct tune *t);
 
 struct tune_judgement {
     size_t rows;      /* held back, of feedback and rehearsal */
