@@ -7,7 +7,7 @@
 #include "proto/peek.h"
 
 diffuse_err ask_send(diffuse_client *c, Diffused__V1__Request *request, int64_t deadline) {
-    unsigned char frame[LIMIT_STREAM_BYTES + 64];
+    unsigned char frame[LIMIT_PATH_BYTES + 64]; /* the longest thing that a request holds */
     size_t len;
     void *socket;
     diffuse_err e;

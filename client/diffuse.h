@@ -281,7 +281,10 @@ struct diffuse_status {
     uint64_t latency_p99_ns;
     uint64_t latency_max_ns;
     uint32_t workers;
-    uint32_t queued; /* accepted and not yet answered */
+    uint32_t queued;            /* accepted and not yet answered */
+    const char *model_parent;   /* id of the checkpoint that this one was tuned from, or "" */
+    const char *model_previous; /* id of the model that rollback returns to, or "" */
+    const char *tuning;         /* "off", "on", "paused: ..." */
 };
 
 /* Errors: NOMEM, UNREACH, BADMSG, UNSUPPORTED. */
@@ -289,6 +292,88 @@ DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_status_get(diffuse_client *cl
                                                               int timeout_ms,
                                                               struct diffuse_status **ret_status);
 DIFFUSE_API void diffuse_status_free(struct diffuse_status *status);
+
+/* --- the model --- */
+
+/* The model that answers after a reload or a rollback. Strings are never NULL; all memory belongs
+ * to the struct. Grows at its end. */
+struct diffuse_model {
+    const char *id;
+    const char *parent; /* id of the checkpoint that it was tuned from, or "" */
+    const char *path;
+    const char *previous; /* id of the one before, which rollback returns to, or "" */
+    const char *note;     /* what one should know, such as "no self-test in this file", or "" */
+    uint32_t labels;
+    uint64_t load_ns; /* from the request until it answered */
+};
+
+/* Have the daemon load a checkpoint aside, check it, and answer with it from then on. path is a
+ * file of the daemon's machine; NULL or "": the configured one. What is in flight is answered by
+ * the model that took it. Waits until the new model answers. Errors: what the daemon refuses with,
+ * and then the old model serves on (NOTFOUND, IO, CORRUPT, UNSUPPORTED, BUDGET, BUSY: another
+ * reload is under way); TIMEOUT, NOMEM, BADMSG, INVAL. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_reload(diffuse_client *client, const char *path,
+                                                          int timeout_ms,
+                                                          struct diffuse_model **ret_model);
+
+/* Let the model before this one answer again. Errors: NOTFOUND (there is none), BUSY, and as above.
+ */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_rollback(diffuse_client *client, int timeout_ms,
+                                                            struct diffuse_model **ret_model);
+DIFFUSE_API void diffuse_model_free(struct diffuse_model *model);
+
+/* --- tuning --- */
+
+enum diffuse_tune_action {
+    DIFFUSE_TUNE_STATUS = 0,
+    DIFFUSE_TUNE_ON = 1,
+    DIFFUSE_TUNE_OFF = 2,
+    DIFFUSE_TUNE_RESET = 3, /* back to the checkpoint that tuning began with */
+    DIFFUSE_TUNE_SAVE = 4   /* judge what was learned now, and promote it if it passes */
+};
+
+/* How far the feedback of a stream is believed. Never grows. */
+struct diffuse_trust {
+    const char *stream;
+    uint64_t feedback;
+    uint64_t agreed;    /* of those where the model was sure */
+    uint64_t contested; /* and the others of them */
+    double trust;       /* 0 to 1 */
+    int distrusted;     /* 1: its feedback is counted, and not learned from */
+};
+
+/* Accuracies are shares. Strings are never NULL; all memory belongs to the struct. Grows at its
+ * end. */
+struct diffuse_tune_status {
+    int on;
+    const char *root_id; /* checkpoint that tuning began with */
+    const char *serving_id;
+    const char *state_dir; /* where promotions and the journal of feedback are kept */
+    const char *verdict;   /* of the last judgement, in words */
+    uint64_t promotions;   /* generations between root and serving */
+    uint64_t rows_train;   /* rows held for training, */
+    uint64_t rows_held;    /* and for the gate, never trained on */
+    uint64_t rows_rehearsal;
+    uint64_t rows_new; /* accepted since the last promotion */
+    uint64_t steps;
+    double recent; /* accuracy of what served on the latest feedback, before learning from it */
+    uint64_t recent_rows;
+    double held_serving; /* of the last judgement: accuracies on the rows held, */
+    double held_candidate;
+    uint64_t held_rows; /* how many they were, */
+    double p_worse;     /* and the p-value of its test */
+    uint64_t journal_bytes;
+    const struct diffuse_trust *streams; /* the least trusted first */
+    size_t n_streams;
+};
+
+/* Errors: what the daemon refuses with (UNSUPPORTED: tuning is not configured; BUDGET; IO: the
+ * state folder), TIMEOUT, NOMEM, BADMSG. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_tune(diffuse_client *client,
+                                                        enum diffuse_tune_action action,
+                                                        int timeout_ms,
+                                                        struct diffuse_tune_status **ret_status);
+DIFFUSE_API void diffuse_tune_free(struct diffuse_tune_status *status);
 
 #ifdef __cplusplus
 }

@@ -116,6 +116,21 @@ static diffuse_err check_sync(const Diffused__V1__SyncRequest *s, struct reason 
                       "SyncRequest.topic: must be a name that begins with " DECODE_SYNC_PREFIX);
 }
 
+static diffuse_err check_reload(const Diffused__V1__ReloadRequest *r, struct reason *why) {
+    if (r->path.len > 0 && memchr(r->path.data, 0, r->path.len))
+        return reason_set(why, DIFFUSE_BADMSG, "ReloadRequest.path: holds a NUL");
+    return check_size("ReloadRequest.path bytes", r->path.len, LIMIT_PATH_BYTES, why);
+}
+
+static diffuse_err check_tune(const Diffused__V1__TuneRequest *t, struct reason *why) {
+    if (t->action >= DIFFUSED__V1__TUNE_REQUEST__ACTION__STATUS &&
+        t->action <= DIFFUSED__V1__TUNE_REQUEST__ACTION__SAVE)
+        return DIFFUSE_OK;
+    return reason_set(why, DIFFUSE_UNSUPPORTED,
+                      "TuneRequest.action: %d is none of STATUS 0, ON 1, OFF 2, RESET 3, SAVE 4",
+                      (int)t->action);
+}
+
 diffuse_err decode_request(const void *bytes, size_t len, struct msgmem *mem,
                            Diffused__V1__Request **ret_request, struct reason *why) {
     ProtobufCMessage *m = NULL;
@@ -127,9 +142,16 @@ diffuse_err decode_request(const void *bytes, size_t len, struct msgmem *mem,
     request = (Diffused__V1__Request *)m;
     switch (request->verb_case) {
     case DIFFUSED__V1__REQUEST__VERB_STATUS:
+    case DIFFUSED__V1__REQUEST__VERB_ROLLBACK:
         break;
     case DIFFUSED__V1__REQUEST__VERB_SYNC:
         e = check_sync(request->sync, why);
+        break;
+    case DIFFUSED__V1__REQUEST__VERB_RELOAD:
+        e = check_reload(request->reload, why);
+        break;
+    case DIFFUSED__V1__REQUEST__VERB_TUNE:
+        e = check_tune(request->tune, why);
         break;
     default:
         e = reason_set(why, DIFFUSE_UNSUPPORTED, "Request.verb: none that this version knows");

@@ -125,8 +125,48 @@ int ctl_json_status(const struct diffuse_status *s) {
                   number(s->latency_p99_ns), "max_ns", number(s->latency_max_ns));
 
     return print(json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "version", string(s->version),
-        "model_id", string(s->model_id), "model_path", string(s->model_path), "labels", labels(s),
-        "uptime_ns", number(s->uptime_ns), "workers", (json_int_t)s->workers, "queued",
-        (json_int_t)s->queued, "memory", memory, "latency", latency, "counters", counters(s)));
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "version",
+        string(s->version), "model_id", string(s->model_id), "model_path", string(s->model_path),
+        "model_parent", string(s->model_parent), "model_previous", string(s->model_previous),
+        "tuning", string(s->tuning), "labels", labels(s), "uptime_ns", number(s->uptime_ns),
+        "workers", (json_int_t)s->workers, "queued", (json_int_t)s->queued, "memory", memory,
+        "latency", latency, "counters", counters(s)));
+}
+
+int ctl_json_model(const struct diffuse_model *m) {
+    return print(json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "id", string(m->id), "parent",
+                           string(m->parent), "path", string(m->path), "previous",
+                           string(m->previous), "labels", (json_int_t)m->labels, "load_ns",
+                           number(m->load_ns), "note", string(m->note)));
+}
+
+static json_t *streams(const struct diffuse_tune_status *s) {
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < s->n_streams; i++) {
+        const struct diffuse_trust *t = &s->streams[i];
+
+        (void)json_array_append_new(
+            array,
+            json_pack("{s:o, s:o, s:o, s:o, s:f, s:b}", "stream", string(t->stream), "feedback",
+                      number(t->feedback), "agreed", number(t->agreed), "contested",
+                      number(t->contested), "trust", t->trust, "distrusted", t->distrusted));
+    }
+    return array;
+}
+
+int ctl_json_tune(const struct diffuse_tune_status *s) {
+    json_t *rows = json_pack("{s:o, s:o, s:o, s:o}", "train", number(s->rows_train), "held",
+                             number(s->rows_held), "rehearsal", number(s->rows_rehearsal), "new",
+                             number(s->rows_new));
+    json_t *gate = json_pack("{s:o, s:f, s:f, s:o, s:f}", "verdict", string(s->verdict), "serving",
+                             s->held_serving, "candidate", s->held_candidate, "rows",
+                             number(s->held_rows), "p_worse", s->p_worse);
+
+    return print(json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o}", "on",
+                           s->on, "root_id", string(s->root_id), "serving_id",
+                           string(s->serving_id), "state_dir", string(s->state_dir), "promotions",
+                           number(s->promotions), "rows", rows, "steps", number(s->steps), "recent",
+                           s->recent, "recent_rows", number(s->recent_rows), "gate", gate,
+                           "journal_bytes", number(s->journal_bytes), "streams", streams(s)));
 }

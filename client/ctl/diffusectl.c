@@ -1,6 +1,8 @@
 /* diffusectl.c - talk to a running diffused(8): options and the choice of the verb. */
 #include <argp.h>
 #include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,24 +18,51 @@ static void on_signal(int number) {
 static const struct verb {
     const char *name;
     int (*run)(struct verb_env *env, int argc, char **argv);
+    const char *help;
 } verbs[] = {
-    {"send", ctl_send},
-    {"watch", ctl_watch},
-    {"classify", ctl_classify},
-    {"status", ctl_status},
+    {"send", ctl_send, "samples from standard input, one a line"},
+    {"watch", ctl_watch, "labels and events as they come"},
+    {"classify", ctl_classify, "one text, or a line each from standard input"},
+    {"feedback", ctl_feedback, "true labels of samples, or of texts"},
+    {"status", ctl_status, "model, memory plan, counters, latency"},
+    {"reload", ctl_reload, "load a checkpoint, and answer with it from then on"},
+    {"rollback", ctl_rollback, "let the model before this one answer again"},
+    {"tune", ctl_tune, "online fine-tuning: on, off, status, reset, save"},
 };
 
-static const char doc[] =
-    "Talk to a running diffused."
-    "\v"
-    "Verbs (each has its own --help):\n"
-    "  send       samples from standard input, one a line\n"
-    "  watch      labels and events as they come\n"
-    "  classify   one text, or a line each from standard input\n"
-    "  status     model, memory plan, counters, latency\n"
-    "\n"
-    "Without --endpoint: $DIFFUSE_ENDPOINT, else $XDG_RUNTIME_DIR/diffused or /run/diffused.\n"
-    "Exit status: 0 done, 1 failed, 2 usage.";
+static const char doc[] = "Talk to a running diffused.\v";
+
+/* The text behind the options: made from the table. argp frees what is not its own. */
+static char *help_filter(int key, const char *text, void *input) {
+    char *all = NULL;
+    size_t size;
+    FILE *f;
+
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC || !(f = open_memstream(&all, &size)))
+        return (char *)(uintptr_t)text;
+    fprintf(f, "Verbs (each has its own --help):\n");
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        fprintf(f, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+    fprintf(f, "\nWithout --endpoint: $DIFFUSE_ENDPOINT, else $XDG_RUNTIME_DIR/diffused or "
+               "/run/diffused.\n"
+               "Exit status: 0 done, 1 failed, 2 usage.");
+    return fclose(f) == 0 ? all : (char *)(uintptr_t)text;
+}
+
+/* "send, watch, ... or tune" */
+static const char *verb_names(void) {
+    static char text[128];
+    size_t n = sizeof verbs / sizeof *verbs, used = 0;
+
+    for (size_t i = 0; i < n && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s",
+                                 i == 0       ? ""
+                                 : i + 1 == n ? " or "
+                                              : ", ",
+                                 verbs[i].name);
+    return text;
+}
 
 static const struct argp_option options[] = {
     {"endpoint", 'e', "DIR|URL", 0, "where the daemon listens: a directory, or tcp://HOST:PORT", 0},
@@ -61,7 +90,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         state->next = state->argc;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "no verb: expected send, watch, classify or status");
+        argp_error(state, "no verb: expected %s", verb_names());
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -78,13 +107,13 @@ static int run_verb(struct input *in, int argc, char **argv) {
             argv[in->verb] = title;
             return verbs[i].run(&in->env, argc - in->verb, argv + in->verb);
         }
-    fprintf(stderr, "diffusectl: unknown verb '%s': expected send, watch, classify or status\n",
-            name);
+    fprintf(stderr, "diffusectl: unknown verb '%s': expected %s\n", name, verb_names());
     return VERB_USAGE;
 }
 
 int main(int argc, char **argv) {
-    static const struct argp argp = {options, parse, "VERB [ARGUMENT...]", doc, NULL, NULL, NULL};
+    static const struct argp argp = {options,     parse, "VERB [ARGUMENT...]", doc, NULL,
+                                     help_filter, NULL};
     static char version[64];
     struct input in = {.env = {.timeout_ms = 5000, .stop = &stop}};
     struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: waits must end */

@@ -22,6 +22,10 @@ int ctl_send(struct verb_env *env, int argc, char **argv);
 int ctl_watch(struct verb_env *env, int argc, char **argv);
 int ctl_classify(struct verb_env *env, int argc, char **argv);
 int ctl_status(struct verb_env *env, int argc, char **argv);
+int ctl_feedback(struct verb_env *env, int argc, char **argv);
+int ctl_reload(struct verb_env *env, int argc, char **argv);
+int ctl_rollback(struct verb_env *env, int argc, char **argv);
+int ctl_tune(struct verb_env *env, int argc, char **argv);
 
 /* A client, or NULL after saying why not. */
 diffuse_client *verb_open(const struct verb_env *env);

@@ -188,21 +188,40 @@ size_t wire_random_request(struct wire_random *r, unsigned char *buffer, size_t 
     char topic[LIMIT_STREAM_BYTES];
     Diffused__V1__StatusRequest status;
     Diffused__V1__SyncRequest sync;
+    Diffused__V1__ReloadRequest reload;
+    Diffused__V1__RollbackRequest rollback;
+    Diffused__V1__TuneRequest tune;
     Diffused__V1__Request m;
-    size_t len = 0;
+    size_t len = 0, verb = wire_random_below(r, 5);
 
     diffused__v1__request__init(&m);
     diffused__v1__status_request__init(&status);
     diffused__v1__sync_request__init(&sync);
+    diffused__v1__reload_request__init(&reload);
+    diffused__v1__rollback_request__init(&rollback);
+    diffused__v1__tune_request__init(&tune);
     m.id = number(r);
-    m.verb_case = DIFFUSED__V1__REQUEST__VERB_STATUS;
-    m.status = &status;
-    if (wire_random_below(r, 2)) {
-        int n = snprintf(topic, sizeof topic, "$sys/sync/%llx", (unsigned long long)number(r));
-
-        sync.topic = (ProtobufCBinaryData){(size_t)n, (uint8_t *)topic};
-        m.verb_case = DIFFUSED__V1__REQUEST__VERB_SYNC;
+    m.verb_case = (Diffused__V1__Request__VerbCase)(DIFFUSED__V1__REQUEST__VERB_STATUS + verb);
+    int n = snprintf(topic, sizeof topic, "$sys/sync/%llx", (unsigned long long)number(r));
+    ProtobufCBinaryData text = {(size_t)n, (uint8_t *)topic};
+    switch (m.verb_case) {
+    case DIFFUSED__V1__REQUEST__VERB_SYNC:
+        sync.topic = text;
         m.sync = &sync;
+        break;
+    case DIFFUSED__V1__REQUEST__VERB_RELOAD:
+        reload.path = text;
+        m.reload = &reload;
+        break;
+    case DIFFUSED__V1__REQUEST__VERB_ROLLBACK:
+        m.rollback = &rollback;
+        break;
+    case DIFFUSED__V1__REQUEST__VERB_TUNE:
+        tune.action = (Diffused__V1__TuneRequest__Action)wire_random_below(r, 5);
+        m.tune = &tune;
+        break;
+    default:
+        m.status = &status;
     }
     must(encode_request(&m, buffer, cap, &len));
     return len;

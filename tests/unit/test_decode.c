@@ -195,6 +195,12 @@ static void values_out_of_range(void **state) {
                      DIFFUSE_BADMSG);
     assert_int_equal(decode_request("\x1a\x0d\x0a\x0b$sys/sync/\x01", 15, &mem, &request, &why),
                      DIFFUSE_BADMSG);
+    assert_int_equal(decode_request("\x22\x03\x0a\x01\x00", 5, &mem, &request, &why),
+                     DIFFUSE_BADMSG);
+    assert_non_null(strstr(why.text, "ReloadRequest.path"));
+    assert_int_equal(decode_request("\x32\x02\x08\x09", 4, &mem, &request, &why),
+                     DIFFUSE_UNSUPPORTED);
+    assert_non_null(strstr(why.text, "action: 9"));
     assert_int_equal(decode_label("\x18\x01\x32\x04\0\0\0\0", 8, &mem, &l, &why), DIFFUSE_BADMSG);
     assert_non_null(strstr(why.text, "label_id: 1 of 1"));
 }
