@@ -2,13 +2,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "model/ckpt/ckpt.h"
 #include "model/tool/commands.h"
-#include "model/tool/pretrain_options.h"
+#include "model/tool/interrupt.h"
+#include "model/tool/pretrain_save.h"
 #include "model/tool/say.h"
+#include "model/tool/state_file.h"
 #include "model/tool/textfile.h"
-#include "model/tool/train_record.h"
 #include "model/train/load.h"
 
 #define PATH_BYTES 4096
@@ -17,35 +19,21 @@
     "pass,train_loss,held_loss,held_acc,tokens,pass_time,tokens_per_second,peak_resident_mb,"      \
     "grad_norm"
 
-/* Everything a run owns; run_done frees it in one place. */
-struct run {
-    struct pretrain_options o;
-    struct label_set labels;
-    struct arena text_arena, net_arena;
-    struct tokenizer *tokenizer;
-    uint64_t *count; /* (vocabulary) how often each piece occurs */
-    struct rows all, train, held;
-    struct net_config config;
-    struct net_weights *weights;
-    struct team *team;
-    struct denoise_fit *fit;
-    struct train_record record;
-    struct denoise_pass last;
-    double seconds; /* of training */
-    struct reason why;
-};
-
-static void run_done(struct run *r) {
+static void run_done(struct pretrain_run *r) {
     train_record_close(&r->record);
     denoise_fit_free(r->fit);
     team_free(r->team);
     free(r->count);
+    free(r->passes);
+    free(r->seconds);
     rows_done(&r->all);
     rows_done(&r->train);
     rows_done(&r->held);
     label_set_done(&r->labels);
     arena_done(&r->net_arena);
     arena_done(&r->text_arena);
+    if (r->signals >= 0)
+        close(r->signals);
 }
 
 static void tick_bytes(void *user, uint64_t done, uint64_t total) {
@@ -53,7 +41,7 @@ static void tick_bytes(void *user, uint64_t done, uint64_t total) {
 }
 
 /* Label names and vocabulary, by a first pass over the rows. */
-static diffuse_err survey(struct run *r, enum tokenizer_kind kind, char **ret_vocab,
+static diffuse_err survey(struct pretrain_run *r, enum tokenizer_kind kind, char **ret_vocab,
                           size_t *ret_len) {
     const struct train_options *m = &r->o.model;
     struct say_progress progress;
@@ -76,7 +64,7 @@ static diffuse_err survey(struct run *r, enum tokenizer_kind kind, char **ret_vo
     return e;
 }
 
-static diffuse_err make_tokenizer(struct run *r) {
+static diffuse_err make_tokenizer(struct pretrain_run *r) {
     enum tokenizer_kind kind;
     char *vocab = NULL;
     size_t len = 0;
@@ -95,7 +83,7 @@ static diffuse_err make_tokenizer(struct run *r) {
     return e;
 }
 
-static diffuse_err read_split(struct run *r, enum dataset_split split, const char *what) {
+static diffuse_err read_split(struct pretrain_run *r, enum dataset_split split, const char *what) {
     struct say_progress progress;
     struct load load = {r->o.model.data, split, tick_bytes, &progress};
     struct dataset_stats stats;
@@ -116,7 +104,7 @@ static diffuse_err read_split(struct run *r, enum dataset_split split, const cha
     return DIFFUSE_OK;
 }
 
-static diffuse_err set_aside(struct run *r) {
+static diffuse_err set_aside(struct pretrain_run *r) {
     if (r->o.held > 0)
         return rows_split(&r->all, r->o.held, r->o.model.seed, &r->train, &r->held, &r->why);
     r->train = r->all;
@@ -124,7 +112,7 @@ static diffuse_err set_aside(struct run *r) {
     return DIFFUSE_OK;
 }
 
-static diffuse_err read_data(struct run *r) {
+static diffuse_err read_data(struct pretrain_run *r) {
     diffuse_err e = make_tokenizer(r);
 
     if (e)
@@ -142,7 +130,7 @@ static diffuse_err read_data(struct run *r) {
     return DIFFUSE_OK;
 }
 
-static diffuse_err make_model(struct run *r) {
+static diffuse_err make_model(struct pretrain_run *r) {
     struct denoise_fit_options fit;
     struct rng rng;
     diffuse_err e;
@@ -160,69 +148,141 @@ static diffuse_err make_model(struct run *r) {
         return e;
     rng_init(&rng, r->o.model.seed, 0x1217);
     weights_init(r->weights, &r->config, r->o.model.init_std, &rng);
+    r->passes = calloc(r->o.passes, sizeof *r->passes);
+    r->seconds = calloc(r->o.passes, sizeof *r->seconds);
+    if (!r->passes || !r->seconds)
+        return DIFFUSE_NOMEM;
     return denoise_fit_new(&r->config, r->weights, &fit, &r->train, r->held.n ? &r->held : NULL,
                            r->count, r->team, &r->fit);
-}
-
-/* A pass in progress, for the bar. */
-struct tick {
-    struct say_progress progress;
-    double began;
-};
-
-static void tick_rows(void *user, size_t done, size_t total, double loss, uint64_t tokens) {
-    struct tick *t = user;
-    char extra[64];
-
-    (void)snprintf(extra, sizeof extra, "loss %.4f  %.0f tokens/s", loss,
-                   (double)tokens / (say_now() - t->began + 1e-9));
-    say_progress_tick(&t->progress, done, total, extra);
 }
 
 static double accuracy(const struct denoise_result *r) {
     return r->picked ? (double)r->hits / (double)r->picked : 0;
 }
 
-static void record_pass(struct run *r, double seconds) {
-    const struct denoise_pass *p = &r->last;
-    double speed = (double)p->tokens / (seconds > 0 ? seconds : 1);
-    FILE *csv = r->record.csv;
-    char held[64] = "";
-
-    fprintf(csv, "%u,%.6f,", p->pass, p->train_loss);
-    if (p->held.picked) {
-        fprintf(csv, "%.6f,%.6f,", p->held.loss, accuracy(&p->held));
-        (void)snprintf(held, sizeof held, "  held out %.4f %.4f", p->held.loss, accuracy(&p->held));
-    } else {
-        fputs(",,", csv);
-    }
-    fprintf(csv, "%llu,%.2f,%.0f,%.1f,%.4f\n", (unsigned long long)p->tokens, seconds, speed,
-            train_record_resident_mb(), p->grad_norm);
-    fflush(csv);
-    train_record_line(&r->record, "pass %u: train %.4f%s  %llu tokens  %.1f s  %.0f tokens/s",
-                      p->pass, p->train_loss, held, (unsigned long long)p->tokens, seconds, speed);
+static double speed(const struct denoise_pass *p, double seconds) {
+    return (double)p->tokens / (seconds > 0 ? seconds : 1);
 }
 
-static diffuse_err run_passes(struct run *r) {
-    for (uint32_t pass = 1; pass <= r->o.passes; pass++) {
-        struct tick t = {.began = say_now()};
-        char what[32];
-        diffuse_err e;
+static void write_row(struct pretrain_run *r, uint32_t i) {
+    const struct denoise_pass *p = &r->passes[i];
+    FILE *csv = r->record.csv;
 
-        (void)snprintf(what, sizeof what, "pass %u", pass);
-        say_progress_start(&t.progress, what, r->o.model.quiet);
-        e = denoise_fit_run(r->fit, tick_rows, &t, &r->last, &r->why);
-        say_progress_end(&t.progress);
-        if (e)
-            return e;
-        r->seconds += say_now() - t.began;
-        record_pass(r, say_now() - t.began);
-    }
+    fprintf(csv, "%u,%.6f,", p->pass, p->train_loss);
+    if (p->held.picked)
+        fprintf(csv, "%.6f,%.6f,", p->held.loss, accuracy(&p->held));
+    else
+        fputs(",,", csv);
+    fprintf(csv, "%llu,%.2f,%.0f,%.1f,%.4f\n", (unsigned long long)p->tokens, r->seconds[i],
+            speed(p, r->seconds[i]), train_record_resident_mb(), p->grad_norm);
+    fflush(csv);
+}
+
+static void record_pass(struct pretrain_run *r, uint32_t i) {
+    const struct denoise_pass *p = &r->passes[i];
+    char held[64] = "";
+
+    write_row(r, i);
+    if (p->held.picked)
+        (void)snprintf(held, sizeof held, "  held out %.4f %.4f", p->held.loss, accuracy(&p->held));
+    train_record_line(&r->record, "pass %u: train %.4f%s  %llu tokens  %.1f s  %.0f tokens/s",
+                      p->pass, p->train_loss, held, (unsigned long long)p->tokens, r->seconds[i],
+                      speed(p, r->seconds[i]));
+}
+
+/* At the beginning, or where the run that --resume found stands. */
+static diffuse_err begin(struct pretrain_run *r) {
+    bool found = false;
+    diffuse_err e;
+
+    if ((r->o.model.resume && (e = pretrain_save_resume(r, &found))) ||
+        (e = train_record_rewind(&r->record, &r->why)))
+        return e;
+    if (!found)
+        state_file_begin(r->o.model.out);
+    for (uint32_t i = 0; i < denoise_fit_place(r->fit)->pass; i++)
+        write_row(r, i);
+    if (found)
+        train_record_line(&r->record, "goes on in pass %u, at window %llu",
+                          denoise_fit_place(r->fit)->pass + 1,
+                          (unsigned long long)denoise_fit_place(r->fit)->rows);
+    else if (r->o.model.resume)
+        train_record_line(&r->record, "nothing to go on with: starts at pass 1");
     return DIFFUSE_OK;
 }
 
+/* One pass as the ticks see it. */
+struct running {
+    struct pretrain_run *r;
+    struct say_progress progress;
+    double began, saved; /* monotonic seconds */
+    diffuse_err e;       /* of a save */
+};
+
+static double running_seconds(const struct running *u) {
+    return u->r->spent + say_now() - u->began;
+}
+
+static bool tick_rows(void *user, size_t done, size_t total, double loss, uint64_t tokens) {
+    struct running *u = user;
+    char extra[64];
+
+    (void)snprintf(extra, sizeof extra, "loss %.4f  %.0f tokens/s", loss,
+                   (double)tokens / (running_seconds(u) + 1e-9));
+    say_progress_tick(&u->progress, done, total, extra);
+    if (interrupt_came(u->r->signals))
+        return false;
+    if (say_now() - u->saved >= (double)u->r->o.model.save_every) {
+        u->e = pretrain_save_state(u->r, running_seconds(u));
+        u->saved = say_now();
+    }
+    return !u->e;
+}
+
+static diffuse_err stop(struct pretrain_run *r, double seconds) {
+    const struct denoise_place *p = denoise_fit_place(r->fit);
+    diffuse_err e = pretrain_save_state(r, seconds);
+
+    return e ? e
+             : reason_set(&r->why, DIFFUSE_STOPPING,
+                          "stopped in pass %u at window %llu of %zu; the same command with "
+                          "--resume goes on from there",
+                          p->pass + 1, (unsigned long long)p->rows, r->train.n);
+}
+
+static diffuse_err run_pass(struct pretrain_run *r, double *saved) {
+    struct running u = {.r = r, .began = say_now(), .saved = *saved};
+    uint32_t pass = denoise_fit_place(r->fit)->pass;
+    char what[32];
+    bool done = false;
+    diffuse_err e;
+
+    (void)snprintf(what, sizeof what, "pass %u", pass + 1);
+    say_progress_start(&u.progress, what, r->o.model.quiet);
+    e = denoise_fit_run(r->fit, tick_rows, &u, &r->passes[pass], &done, &r->why);
+    say_progress_end(&u.progress);
+    *saved = u.saved;
+    if (e || u.e)
+        return e ? e : u.e;
+    if (!done)
+        return stop(r, running_seconds(&u));
+    r->seconds[pass] = running_seconds(&u);
+    r->spent = 0;
+    record_pass(r, pass);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err run_passes(struct pretrain_run *r) {
+    double saved = say_now();
+    diffuse_err e = DIFFUSE_OK;
+
+    while (!e && denoise_fit_place(r->fit)->pass < r->o.passes)
+        e = run_pass(r, &saved);
+    return e;
+}
+
 /* The classifier learned nothing, but its matrices shrank: it starts anew. */
-static void renew_classifier(struct run *r) {
+static void renew_classifier(struct pretrain_run *r) {
     struct weights_list l;
     struct rng rng;
 
@@ -233,8 +293,8 @@ static void renew_classifier(struct run *r) {
             weights_init_tensor(r->weights, &l.tensor[i], 0, &rng);
 }
 
-static json_t *result_json(const struct run *r) {
-    const struct denoise_pass *p = &r->last;
+static json_t *result_json(const struct pretrain_run *r) {
+    const struct denoise_pass *p = &r->passes[r->o.passes - 1];
     json_t *held = json_null();
 
     if (p->held.picked)
@@ -245,12 +305,13 @@ static json_t *result_json(const struct run *r) {
 }
 
 /* What the checkpoint says of its own making: no path of the machine it was made on. */
-static char *provenance(const struct run *r) {
+static char *provenance(const struct pretrain_run *r) {
     json_t *options = pretrain_options_json(&r->o), *all;
     char *text;
 
     json_object_set_new(options, "data",
                         json_sprintf("%.*s", (int)strcspn(r->o.model.data, ":"), r->o.model.data));
+    json_object_del(options, "save-every");
     all = json_pack("{s:s, s:o, s:I, s:o}", "version", DIFFUSE_VERSION, "parameters", options,
                     "train_windows", (json_int_t)r->train.n, "result", result_json(r));
     text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(8));
@@ -258,7 +319,7 @@ static char *provenance(const struct run *r) {
     return text;
 }
 
-static diffuse_err write_checkpoint(struct run *r) {
+static diffuse_err write_checkpoint(struct pretrain_run *r) {
     char path[PATH_BYTES], *made = provenance(r);
     struct model m = {.config = r->config,
                       .weights = r->weights,
@@ -277,9 +338,12 @@ static diffuse_err write_checkpoint(struct run *r) {
     return e;
 }
 
-static diffuse_err finish(struct run *r) {
+static diffuse_err finish(struct pretrain_run *r) {
+    double seconds = 0;
     diffuse_err e;
 
+    for (uint32_t i = 0; i < r->o.passes; i++)
+        seconds += r->seconds[i];
     renew_classifier(r);
     if ((e = write_checkpoint(r)))
         return e;
@@ -288,22 +352,35 @@ static diffuse_err finish(struct run *r) {
         json_pack("{s:s, s:o, s:o, s:I, s:I, s:f, s:f}", "version", DIFFUSE_VERSION, "parameters",
                   pretrain_options_json(&r->o), "result", result_json(r), "train_windows",
                   (json_int_t)r->train.n, "held_windows", (json_int_t)r->held.n, "training_seconds",
-                  r->seconds, "peak_resident_mb", train_record_resident_mb()),
+                  seconds, "peak_resident_mb", train_record_resident_mb()),
         &r->why);
 }
 
-int cmd_pretrain(int argc, char **argv) {
-    struct run r = {0};
+static diffuse_err run_all(struct pretrain_run *r) {
     diffuse_err e;
-    int status;
+
+    if ((e = train_record_open_csv(&r->record, r->o.model.out, r->o.model.quiet, r->o.model.resume,
+                                   "pretrain_results.csv", CSV_HEADER, &r->why)) ||
+        (e = read_data(r)) || (e = interrupt_catch(&r->signals, &r->why)) || (e = make_model(r)) ||
+        (e = begin(r)) || (e = run_passes(r)) || (e = finish(r)))
+        return e;
+    state_file_forget(r->o.model.out);
+    return DIFFUSE_OK;
+}
+
+int cmd_pretrain(int argc, char **argv) {
+    struct pretrain_run r = {.signals = -1};
+    diffuse_err e;
 
     pretrain_options_parse(argc, argv, &r.o);
-    if ((e = train_record_open_csv(&r.record, r.o.model.out, r.o.model.quiet, false,
-                                   "pretrain_results.csv", CSV_HEADER, &r.why)) ||
-        (e = read_data(&r)) || (e = make_model(&r)) || (e = run_passes(&r)) || (e = finish(&r)))
-        status = say_error(e, &r.why);
-    else
-        status = 0;
+    if (r.o.model.resume && state_file_finished(r.o.model.out)) {
+        fprintf(stderr, "%s: finished already (there is a summary.json)\n", r.o.model.out);
+        return 0;
+    }
+    e = run_all(&r);
+    if (e && r.record.log)
+        train_record_line(&r.record, "failed: %s",
+                          r.why.text[0] ? r.why.text : diffuse_strerror(e));
     run_done(&r);
-    return status;
+    return e ? say_error(e, &r.why) : 0;
 }

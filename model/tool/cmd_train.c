@@ -1,14 +1,13 @@
 /* cmd_train.c - diffuse train: rows in, checkpoint and records out. */
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "model/tool/commands.h"
+#include "model/tool/interrupt.h"
 #include "model/tool/say.h"
+#include "model/tool/state_file.h"
 #include "model/tool/train_data.h"
 #include "model/tool/train_finish.h"
 #include "model/tool/train_memory.h"
@@ -32,26 +31,6 @@ static void run_done(struct train_run *r) {
     arena_done(&r->text_arena);
     if (r->signals >= 0)
         close(r->signals);
-}
-
-/* From here on there is something to save: interrupts become readable on a descriptor, looked at
- * between two steps. Before any thread is started, so that they all have the signals blocked. */
-static diffuse_err catch_signals(struct train_run *r) {
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
-        r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return r->signals >= 0 ? DIFFUSE_OK
-                           : reason_set(&r->why, DIFFUSE_IO, "signals cannot be caught");
-}
-
-static bool interrupted(const struct train_run *r) {
-    struct pollfd p = {.fd = r->signals, .events = POLLIN};
-
-    return poll(&p, 1, 0) == 1;
 }
 
 /* The weights of --init over the random ones. */
@@ -118,7 +97,7 @@ static diffuse_err begin(struct train_run *r, bool found) {
     if (e)
         return e;
     if (!found)
-        train_save_begin(r);
+        state_file_begin(r->o.out);
     for (uint32_t i = 0; i < done; i++)
         train_record_row(&r->record, &r->epochs[i], r->seconds[i]);
     if (found)
@@ -164,7 +143,7 @@ static enum fit_order tick_rows(void *user, size_t done, size_t total, double lo
 
     (void)snprintf(extra, sizeof extra, "loss %.4f", loss);
     say_progress_tick(&u->progress, done, total, extra);
-    if (interrupted(u->r))
+    if (interrupt_came(u->r->signals))
         return FIT_STOP;
     if (say_now() - u->saved >= (double)u->r->o.save_every) {
         u->e = train_save_state(u->r, running_seconds(u));
@@ -223,8 +202,8 @@ static diffuse_err run_all(struct train_run *r) {
 
     if ((e = train_record_open(&r->record, r->o.out, r->o.quiet, r->o.resume, &r->why)) ||
         (e = train_init_open(&r->init, &r->o, &r->why)) || (e = train_data_read(r)) ||
-        (e = catch_signals(r)) || (e = make_model(r, &found)) || (e = begin(r, found)) ||
-        (e = train_epochs(r)))
+        (e = interrupt_catch(&r->signals, &r->why)) || (e = make_model(r, &found)) ||
+        (e = begin(r, found)) || (e = train_epochs(r)))
         return e;
     return train_finish(r);
 }
@@ -235,7 +214,7 @@ int cmd_train(int argc, char **argv) {
 
     soft_init(&r.soft);
     train_options_parse(argc, argv, &r.o);
-    if (r.o.resume && train_save_finished(&r)) {
+    if (r.o.resume && state_file_finished(r.o.out)) {
         fprintf(stderr, "%s: finished already (there is a summary.json)\n", r.o.out);
         return 0;
     }

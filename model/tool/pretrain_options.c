@@ -23,13 +23,15 @@ static const struct option_row rows[] = {
 
 static const struct option_table table = {rows, ROWS};
 
-enum { KEY_FIRST_ROW = 0x400, KEY_ALSO = 0x300, KEY_ONLY, KEY_VOCAB, KEY_THREADS };
+enum { KEY_FIRST_ROW = 0x400, KEY_ALSO = 0x300, KEY_ONLY, KEY_VOCAB, KEY_THREADS, KEY_RESUME };
 
 static const struct argp_option fixed[] = {
     {"data", 'd', "KIND:PATH", 0, "Rows to learn from (required)", -2},
     {"also-unlabelled", KEY_ALSO, 0, 0, "Its rows without labels as well", -2},
     {"only-unlabelled", KEY_ONLY, 0, 0, "Its rows without labels alone", -2},
     {"out", 'o', "DIR", 0, "Folder for the checkpoint and the records (required)", -2},
+    {"resume", KEY_RESUME, 0, 0,
+     "Go on with the run in --out, if it was stopped; the result has the same bits", -2},
     {"vocab", KEY_VOCAB, "FILE", 0, "vocab.txt to use instead of training one", -2},
     {"threads", KEY_THREADS, "N", 0, "Threads (one a core)", -2},
     {"quiet", 'q', 0, 0, "No progress", -2},
@@ -65,6 +67,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         o->model.threads = (unsigned)strtoul(arg, NULL, 10);
         if (o->model.threads < 1 || o->model.threads > LIMIT_WORKERS)
             argp_error(state, "--threads is \"%s\", expected 1 to %u", arg, LIMIT_WORKERS);
+        return 0;
+    case KEY_RESUME:
+        o->model.resume = true;
         return 0;
     case 'q':
         o->model.quiet = true;

@@ -4,13 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "model/ckpt/resume.h"
+#include "model/tool/state_file.h"
 
 #define PATH_BYTES 4096
-#define STATE      "resume.safetensors"
-#define SUMMARY    "summary.json"
 
 static void path_of(const struct train_run *r, const char *name, char ret_path[PATH_BYTES]) {
     (void)snprintf(ret_path, PATH_BYTES, "%s/%s", r->o.out, name);
@@ -132,88 +129,25 @@ static json_t *scaler_json(const struct scaler *s) {
                      (json_int_t)s->good_steps, "skipped", (json_int_t)s->skipped);
 }
 
-static char *state_text(struct train_run *r, double seconds) {
+static json_t *state_json(struct train_run *r, double seconds) {
     struct step_state s = fit_step_state(r->fit);
-    json_t *all = json_pack("{s:o, s:o, s:I, s:I, s:I, s:f, s:o, s:o}", "run", identity(r),
-                            "epochs", epochs_json(r), "best_epoch", (json_int_t)r->best_epoch,
-                            "updates", (json_int_t)*s.count, "pieces",
-                            (json_int_t)fit_plan(r->fit)->piece_tokens, "seconds", seconds, "place",
-                            place_json(fit_place(r->fit)), "scaler", scaler_json(s.scaler));
-    char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
 
-    json_decref(all);
-    return text;
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:f, s:o, s:o}", "run", identity(r), "epochs",
+                     epochs_json(r), "best_epoch", (json_int_t)r->best_epoch, "updates",
+                     (json_int_t)*s.count, "pieces", (json_int_t)fit_plan(r->fit)->piece_tokens,
+                     "seconds", seconds, "place", place_json(fit_place(r->fit)), "scaler",
+                     scaler_json(s.scaler));
 }
 
 diffuse_err train_save_state(struct train_run *r, double seconds) {
     struct resume_part part[RESUME_PARTS_MAX];
     size_t n = parts(r, part);
-    char path[PATH_BYTES], *text = state_text(r, seconds);
-    diffuse_err e = DIFFUSE_NOMEM;
 
-    path_of(r, STATE, path);
-    if (text)
-        e = resume_write(path, text, part, n, &r->why);
-    free(text);
-    return e;
-}
-
-void train_save_forget(struct train_run *r) {
-    char path[PATH_BYTES];
-
-    path_of(r, STATE, path);
-    (void)unlink(path);
-}
-
-void train_save_begin(struct train_run *r) {
-    char path[PATH_BYTES];
-
-    train_save_forget(r);
-    path_of(r, SUMMARY, path); /* or --resume would take the new run for a finished one */
-    (void)unlink(path);
-}
-
-bool train_save_finished(const struct train_run *r) {
-    char path[PATH_BYTES];
-
-    path_of(r, SUMMARY, path);
-    return access(path, F_OK) == 0;
+    return state_file_write(r->o.out, state_json(r, seconds), part, n, &r->why);
 }
 
 /* --- the state: back in ------------------------------------------------------------------------
  */
-
-/* Names the first option, or other trait, in which the saved run is another one. */
-static diffuse_err compare(struct train_run *r, const json_t *saved, const char *path) {
-    json_t *ours = identity(r), *value;
-    const json_t *options = json_object_get(saved, "parameters");
-    const char *key, *differs = NULL;
-
-    json_object_foreach(json_object_get(ours, "parameters"), key, value) {
-        if (!differs && !json_equal(value, json_object_get(options, key)))
-            differs = key;
-    }
-    json_object_foreach(ours, key, value) {
-        if (!differs && strcmp(key, "parameters") != 0 &&
-            !json_equal(value, json_object_get(saved, key)))
-            differs = key;
-    }
-    if (differs)
-        (void)reason_set(&r->why, DIFFUSE_INVAL,
-                         "%s: it is the state of another run: %.40s differs; give the options and "
-                         "data of that run, or another --out",
-                         path, differs);
-    json_decref(ours);
-    return differs ? DIFFUSE_INVAL : DIFFUSE_OK;
-}
-
-static uint64_t whole(const json_t *o, const char *key) {
-    return (uint64_t)json_integer_value(json_object_get(o, key));
-}
-
-static double number(const json_t *o, const char *key) {
-    return json_number_value(json_object_get(o, key));
-}
 
 static void take_epochs(struct train_run *r, const json_t *all) {
     for (uint32_t i = 0; i < fit_place(r->fit)->epoch; i++) {
@@ -221,87 +155,73 @@ static void take_epochs(struct train_run *r, const json_t *all) {
 
         r->epochs[i] = (struct fit_epoch){
             .epoch = i + 1,
-            .train_loss = number(e, "loss"),
-            .train_accuracy = number(e, "accuracy"),
-            .grad_norm = number(e, "norm"),
-            .rate = number(e, "rate"),
-            .tokens = whole(e, "tokens"),
-            .loss_scale = number(e, "scale"),
-            .skipped = whole(e, "skipped"),
-            .valid = {whole(e, "valid_rows"), whole(e, "valid_hits"), number(e, "valid_loss")},
-            .test = {whole(e, "test_rows"), whole(e, "test_hits"), number(e, "test_loss")}};
-        r->seconds[i] = number(e, "seconds");
+            .train_loss = state_file_number(e, "loss"),
+            .train_accuracy = state_file_number(e, "accuracy"),
+            .grad_norm = state_file_number(e, "norm"),
+            .rate = state_file_number(e, "rate"),
+            .tokens = state_file_whole(e, "tokens"),
+            .loss_scale = state_file_number(e, "scale"),
+            .skipped = state_file_whole(e, "skipped"),
+            .valid = {state_file_whole(e, "valid_rows"), state_file_whole(e, "valid_hits"),
+                      state_file_number(e, "valid_loss")},
+            .test = {state_file_whole(e, "test_rows"), state_file_whole(e, "test_hits"),
+                     state_file_number(e, "test_loss")}};
+        r->seconds[i] = state_file_number(e, "seconds");
     }
 }
 
-static diffuse_err take_text(struct train_run *r, const json_t *all, const char *path) {
+static diffuse_err take_text(struct train_run *r, const json_t *all) {
     const json_t *p = json_object_get(all, "place"), *epochs = json_object_get(all, "epochs"),
                  *scaler = json_object_get(all, "scaler");
     struct fit_place *place = fit_place(r->fit);
 
-    if (json_array_size(epochs) > r->o.epochs || whole(all, "best_epoch") > r->o.epochs ||
-        whole(p, "rows") > r->train.n || !(number(scaler, "scale") > 0))
-        return reason_set(&r->why, DIFFUSE_CORRUPT,
-                          "%s: more epochs or rows than the run has, or no scale of the loss",
-                          path);
+    if (json_array_size(epochs) > r->o.epochs ||
+        state_file_whole(all, "best_epoch") > r->o.epochs ||
+        state_file_whole(p, "rows") > r->train.n || !(state_file_number(scaler, "scale") > 0))
+        return reason_set(
+            &r->why, DIFFUSE_CORRUPT,
+            "%s: more epochs or rows in the state than the run has, or no scale of the loss",
+            r->o.out);
     *place = (struct fit_place){.epoch = (uint32_t)json_array_size(epochs),
-                                .rows = whole(p, "rows"),
-                                .steps = whole(p, "steps"),
-                                .hits = whole(p, "hits"),
-                                .tokens = whole(p, "tokens"),
-                                .loss = number(p, "loss"),
-                                .norm = number(p, "norm"),
-                                .skipped = whole(p, "skipped")};
+                                .rows = state_file_whole(p, "rows"),
+                                .steps = state_file_whole(p, "steps"),
+                                .hits = state_file_whole(p, "hits"),
+                                .tokens = state_file_whole(p, "tokens"),
+                                .loss = state_file_number(p, "loss"),
+                                .norm = state_file_number(p, "norm"),
+                                .skipped = state_file_whole(p, "skipped")};
     *fit_step_state(r->fit).scaler =
-        (struct scaler){.scale = (float)number(scaler, "scale"),
-                        .good_steps = (uint32_t)whole(scaler, "good_steps"),
-                        .skipped = whole(scaler, "skipped")};
-    *fit_step_state(r->fit).count = whole(all, "updates");
-    r->best_epoch = (uint32_t)whole(all, "best_epoch");
-    r->spent = number(all, "seconds");
+        (struct scaler){.scale = (float)state_file_number(scaler, "scale"),
+                        .good_steps = (uint32_t)state_file_whole(scaler, "good_steps"),
+                        .skipped = state_file_whole(scaler, "skipped")};
+    *fit_step_state(r->fit).count = state_file_whole(all, "updates");
+    r->best_epoch = (uint32_t)state_file_whole(all, "best_epoch");
+    r->spent = state_file_number(all, "seconds");
     take_epochs(r, epochs);
     return DIFFUSE_OK;
 }
 
-/* The JSON of the file; the caller lets go of it. */
-static diffuse_err read_text(struct train_run *r, const char *path, json_t **ret_all) {
-    char *text = NULL;
-    diffuse_err e = resume_peek(path, &text, &r->why);
-
-    if (e)
-        return e;
-    *ret_all = json_loads(text, 0, NULL);
-    free(text);
-    return *ret_all ? DIFFUSE_OK
-                    : reason_set(&r->why, DIFFUSE_CORRUPT,
-                                 "%s: what it says of the run is not JSON", path);
-}
-
 diffuse_err train_save_look(struct train_run *r, bool *ret_found, size_t *ret_pieces) {
-    char path[PATH_BYTES];
     json_t *all = NULL;
     diffuse_err e;
 
-    path_of(r, STATE, path);
-    e = read_text(r, path, &all);
+    e = state_file_read(r->o.out, &all, &r->why);
     *ret_found = e != DIFFUSE_NOTFOUND;
     if (e)
         return e == DIFFUSE_NOTFOUND ? DIFFUSE_OK : e;
-    e = compare(r, json_object_get(all, "run"), path);
-    *ret_pieces = (size_t)whole(all, "pieces");
+    e = state_file_compare(r->o.out, identity(r), json_object_get(all, "run"), &r->why);
+    *ret_pieces = (size_t)state_file_whole(all, "pieces");
     json_decref(all);
     return e;
 }
 
 diffuse_err train_save_resume(struct train_run *r) {
     struct resume_part part[RESUME_PARTS_MAX];
-    char path[PATH_BYTES];
     json_t *all = NULL;
     diffuse_err e;
 
-    path_of(r, STATE, path);
-    if (!(e = read_text(r, path, &all)) && !(e = take_text(r, all, path)))
-        e = resume_read(path, part, parts(r, part), &r->why);
+    if (!(e = state_file_read(r->o.out, &all, &r->why)) && !(e = take_text(r, all)))
+        e = state_file_numbers(r->o.out, part, parts(r, part), &r->why);
     json_decref(all);
     return e;
 }

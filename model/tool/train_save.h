@@ -24,10 +24,6 @@ DIFFUSE_MUST_CHECK diffuse_err train_save_look(struct train_run *r, bool *ret_fo
 /* Go on from there. Errors: as resume_read. */
 DIFFUSE_MUST_CHECK diffuse_err train_save_resume(struct train_run *r);
 
-void train_save_forget(struct train_run *r); /* remove the state: the run is finished */
-void train_save_begin(struct train_run *r);  /* remove what an earlier run in the folder left */
-bool train_save_finished(const struct train_run *r); /* is there a summary.json? */
-
 json_t *train_save_epoch_json(const struct fit_epoch *e); /* a new reference */
 
 #endif

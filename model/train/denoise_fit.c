@@ -11,8 +11,8 @@ struct denoise_fit {
     struct denoise_fit_options o;
     const struct rows *train, *held;
     struct denoise_step *step;
-    size_t *pick;  /* (batch) rows of one step */
-    uint32_t pass; /* done */
+    size_t *pick; /* (batch) rows of one step */
+    struct denoise_place place;
 };
 
 diffuse_err denoise_fit_new(const struct net_config *c, struct net_weights *w,
@@ -45,58 +45,81 @@ void denoise_fit_free(struct denoise_fit *f) {
     free(f);
 }
 
-static double rate_at(const struct denoise_fit *f, uint64_t step_of_pass) {
+struct denoise_place *denoise_fit_place(struct denoise_fit *f) {
+    return &f->place;
+}
+
+struct denoise_step_state denoise_fit_state(struct denoise_fit *f) {
+    return denoise_step_state(f->step);
+}
+
+static double rate_now(const struct denoise_fit *f) {
     uint64_t each = (f->train->n + f->o.batch - 1) / f->o.batch, total = each * f->o.passes;
 
-    return sched_factor(f->o.decay, each * f->pass + step_of_pass,
+    return sched_factor(f->o.decay, each * f->place.pass + f->place.steps,
                         (uint64_t)(f->o.warmup * (double)total), total);
 }
 
-static diffuse_err run_steps(struct denoise_fit *f, denoise_tick *tick, void *user,
-                             struct denoise_pass *pass, struct reason *why) {
-    size_t n = f->train->n, steps = 0, picked = 0;
-    double loss = 0, shown = 0;
+static diffuse_err run_step(struct denoise_fit *f, const struct permute *order,
+                            struct reason *why) {
+    struct denoise_place *p = &f->place;
+    size_t left = f->train->n - p->rows, take = left < f->o.batch ? left : f->o.batch;
+    struct denoise_result r;
+    diffuse_err e;
+
+    for (size_t i = 0; i < take; i++)
+        f->pick[i] = (size_t)permute_at(order, p->rows + i);
+    if ((e = denoise_step_run(f->step, f->train, f->pick, take, rate_now(f), &r, why)))
+        return e;
+    if (!isfinite(r.loss) || !isfinite(r.norm))
+        return reason_set(why, DIFFUSE_INVAL,
+                          "training diverged in pass %u: the loss is no longer a number; "
+                          "lower --lr and --table-lr, or --clip",
+                          p->pass + 1);
+    p->rows += take;
+    p->steps++;
+    p->picked += r.picked;
+    p->tokens += r.tokens;
+    p->loss += r.loss * (double)r.picked;
+    p->norm += r.norm;
+    p->shown += (r.loss - p->shown) / (double)(p->steps < SHOWN_STEPS ? p->steps : SHOWN_STEPS);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err run_steps(struct denoise_fit *f, denoise_tick *tick, void *user, bool *ret_done,
+                             struct reason *why) {
+    struct denoise_place *p = &f->place;
+    size_t n = f->train->n;
     struct permute order;
 
-    permute_init(&order, n, f->o.step.seed, STREAM_ORDER + (uint64_t)f->pass);
-    for (size_t at = 0; at < n; at += f->o.batch, steps++) {
-        size_t take = n - at < f->o.batch ? n - at : f->o.batch;
-        struct denoise_result r;
-        diffuse_err e;
+    permute_init(&order, n, f->o.step.seed, STREAM_ORDER + (uint64_t)p->pass);
+    *ret_done = false;
+    while (p->rows < n) {
+        diffuse_err e = run_step(f, &order, why);
 
-        for (size_t i = 0; i < take; i++)
-            f->pick[i] = (size_t)permute_at(&order, at + i);
-        e = denoise_step_run(f->step, f->train, f->pick, take, rate_at(f, steps), &r, why);
         if (e)
             return e;
-        if (!isfinite(r.loss) || !isfinite(r.norm))
-            return reason_set(why, DIFFUSE_INVAL,
-                              "training diverged in pass %u: the loss is no longer a number; "
-                              "lower --lr and --table-lr, or --clip",
-                              f->pass + 1);
-        loss += r.loss * (double)r.picked;
-        picked += r.picked;
-        pass->tokens += r.tokens;
-        pass->grad_norm += r.norm;
-        shown += (r.loss - shown) / (double)(steps < SHOWN_STEPS ? steps + 1 : SHOWN_STEPS);
-        if (tick)
-            tick(user, at + take, n, shown, pass->tokens);
+        if (tick && !tick(user, p->rows, n, p->shown, p->tokens))
+            return DIFFUSE_OK;
     }
-    pass->train_loss = picked ? loss / (double)picked : 0;
-    pass->grad_norm /= (double)(steps ? steps : 1);
+    *ret_done = true;
     return DIFFUSE_OK;
 }
 
 diffuse_err denoise_fit_run(struct denoise_fit *f, denoise_tick *tick, void *user,
-                            struct denoise_pass *ret_pass, struct reason *why) {
-    struct denoise_pass pass = {.pass = f->pass + 1};
-    diffuse_err e = run_steps(f, tick, user, &pass, why);
+                            struct denoise_pass *ret_pass, bool *ret_done, struct reason *why) {
+    struct denoise_place *p = &f->place;
+    struct denoise_pass pass = {.pass = p->pass + 1};
+    diffuse_err e = run_steps(f, tick, user, ret_done, why);
 
-    if (!e && f->held)
-        e = denoise_step_score(f->step, f->held, &pass.held, why);
-    if (e)
+    if (e || !*ret_done)
         return e;
-    f->pass++;
+    if (f->held && (e = denoise_step_score(f->step, f->held, &pass.held, why)))
+        return e;
+    pass.train_loss = p->picked ? p->loss / (double)p->picked : 0;
+    pass.tokens = p->tokens;
+    pass.grad_norm = p->norm / (double)(p->steps ? p->steps : 1);
+    *p = (struct denoise_place){.pass = p->pass + 1};
     *ret_pass = pass;
     return DIFFUSE_OK;
 }

@@ -1,4 +1,6 @@
-/* denoise_fit.h - learning to denoise over passes: shuffles the rows, feeds the steps, scores. */
+/* denoise_fit.h - learning to denoise over passes: shuffles the rows, feeds the steps, scores.
+ *
+ * As in fit.h, a run can stop after any step and go on in another process, with the same bits. */
 #ifndef MODEL_TRAIN_DENOISE_FIT_H
 #define MODEL_TRAIN_DENOISE_FIT_H
 
@@ -21,9 +23,18 @@ struct denoise_pass {
     struct denoise_result held; /* against the whole vocabulary; rows 0 where none are held out */
 };
 
+/* How far a run has come. Sums are over the steps of the running pass. */
+struct denoise_place {
+    uint32_t pass; /* passes done */
+    uint64_t rows; /* of the running one, done */
+    uint64_t steps, picked, tokens;
+    double loss, norm;
+    double shown; /* mean loss of the last steps */
+};
+
 /* Called after each step: rows done and in all of this pass, mean loss of the last steps, tokens of
- * this pass so far. */
-typedef void denoise_tick(void *user, size_t done, size_t total, double loss, uint64_t tokens);
+ * this pass so far. Returns whether to go on. */
+typedef bool denoise_tick(void *user, size_t done, size_t total, double loss, uint64_t tokens);
 
 struct denoise_fit; /* a run */
 
@@ -37,9 +48,14 @@ DIFFUSE_MUST_CHECK diffuse_err denoise_fit_new(const struct net_config *c, struc
                                                struct denoise_fit **ret_fit);
 void denoise_fit_free(struct denoise_fit *f); /* fine with NULL */
 
-/* The next pass. Errors: IO; INVAL when the loss is no longer finite: w is then spoilt. */
+/* The next pass, or the rest of the one that was stopped. *ret_done false: tick stopped it, and
+ * *ret_pass is untouched. Errors: IO; INVAL when the loss is no longer finite: w is then spoilt. */
 DIFFUSE_MUST_CHECK diffuse_err denoise_fit_run(struct denoise_fit *f, denoise_tick *tick,
                                                void *user, struct denoise_pass *ret_pass,
-                                               struct reason *why);
+                                               bool *ret_done, struct reason *why);
+
+/* For keeping and bringing back a run between two calls of denoise_fit_run: borrowed, writable. */
+struct denoise_place *denoise_fit_place(struct denoise_fit *f);
+struct denoise_step_state denoise_fit_state(struct denoise_fit *f);
 
 #endif

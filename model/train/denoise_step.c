@@ -145,6 +145,17 @@ void denoise_step_free(struct denoise_step *s) {
     free(s);
 }
 
+struct denoise_step_state denoise_step_state(struct denoise_step *s) {
+    return (struct denoise_step_state){.m = s->update.m,
+                                       .v = s->update.v,
+                                       .n = s->update.list.entries,
+                                       .own = s->task->block,
+                                       .own_m = s->m,
+                                       .own_v = s->v,
+                                       .n_own = s->own,
+                                       .count = &s->update.count};
+}
+
 /* Rows pick[0..n), or from .. from+n-1 where pick is NULL, end to end and corrupted. */
 static diffuse_err make_batch(struct denoise_step *s, const struct rows *rows, const size_t *pick,
                               size_t from, size_t n, struct rng *rng, struct reason *why) {

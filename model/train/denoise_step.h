@@ -47,4 +47,14 @@ DIFFUSE_MUST_CHECK diffuse_err denoise_step_score(struct denoise_step *s, const 
                                                   struct denoise_result *ret_result,
                                                   struct reason *why);
 
+/* What must survive for learning to go on with the same bits: borrowed. */
+struct denoise_step_state {
+    real *m, *v; /* (n) moments of the weights */
+    size_t n;
+    real *own, *own_m, *own_v; /* (n_own) the objective's parameters, and their moments */
+    size_t n_own;
+    uint64_t *count; /* of updates, which also decides what is drawn */
+};
+struct denoise_step_state denoise_step_state(struct denoise_step *s);
+
 #endif

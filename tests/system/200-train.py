@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""A training run that is killed, interrupted and gone on with gives the bits of one that was left alone; a state that
-is another run's, or damaged, is refused and nothing is overwritten; memory stays below its limit.
+"""A training run, or one of pre-training, that is killed, interrupted and gone on with gives the bits of one that was
+left alone; a state that is another run's, or damaged, is refused and nothing is overwritten; memory stays below its
+limit.
 """
 import csv
 import glob
@@ -17,7 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
 DIFFUSE = os.path.join(BUILD, "diffuse")
 DEADLINE = float(os.environ.get("TEST_DEADLINE", "60"))
-TIMES = {"epoch_time", "peak_resident_mb", "tokens_per_second"}
+TIMES = {"epoch_time", "pass_time", "peak_resident_mb", "tokens_per_second"}
 
 
 def sanitized():
@@ -35,6 +36,7 @@ def wait_until(what, condition):
 
 class Runs:
     """Folders of runs on the same rows."""
+    VERB, TABLE, MODELS, GOES_ON = "train", "epoch_results.csv", ("model", "last"), "goes on in epoch"
 
     def __init__(self, top):
         self.top = top
@@ -49,10 +51,10 @@ class Runs:
         return os.path.join(self.top, name)
 
     def file(self, name, file):
-        return os.path.join(self.top, name, file)
+        return os.path.join(self.folder(name), file)
 
     def command(self, name, *more):
-        return [DIFFUSE, "train", "--out", self.folder(name), *self.options, *more]
+        return [DIFFUSE, self.VERB, "--out", self.folder(name), *self.options, *more]
 
     def start(self, name, *more):
         return subprocess.Popen(self.command(name, *more), stderr=subprocess.PIPE, text=True)
@@ -65,7 +67,7 @@ class Runs:
     def rows(self, name):
         """Lines of the table so far, the header among them."""
         try:
-            with open(self.file(name, "epoch_results.csv"), encoding="utf-8") as f:
+            with open(self.file(name, self.TABLE), encoding="utf-8") as f:
                 return f.read().count("\n")
         except FileNotFoundError:
             return 0
@@ -75,7 +77,7 @@ class Runs:
             return f.read()
 
     def results(self, name):
-        with open(self.file(name, "epoch_results.csv"), encoding="utf-8") as f:
+        with open(self.file(name, self.TABLE), encoding="utf-8") as f:
             return [{key: value for key, value in row.items() if key not in TIMES} for row in csv.DictReader(f)]
 
     def log(self, name):
@@ -88,6 +90,19 @@ class Runs:
             return found.st_ino, found.st_mtime_ns
         except FileNotFoundError:
             return None
+
+
+class Pretraining(Runs):
+    VERB, TABLE, MODELS, GOES_ON = "pretrain", "pretrain_results.csv", ("model",), "goes on in pass"
+
+    def __init__(self, top):
+        super().__init__(top)
+        self.options = ["--data", f"tsv:{self.data}", "--held", "0.1", "--vocab-size", "400", "--width", "16",
+                        "--steps", "1", "--ngram-rows", "1024", "--batch", "16", "--candidates", "64",
+                        "--passes", "24", "--save-every", "1", "--threads", "2", "--quiet"]
+
+    def folder(self, name):
+        return os.path.join(self.top, f"pretrain-{name}")
 
 
 def stop_by_kill(runs, name, rng, first):
@@ -112,8 +127,9 @@ def check_kills(runs):
     for k in range(3):
         stop_by_kill(runs, "killed", rng, first=k == 0)
     runs.run("killed", "--resume")
-    assert runs.log("killed").count("goes on in epoch") == 3, runs.log("killed")
-    for file in ("model.safetensors", "last.safetensors"):
+    assert runs.log("killed").count(runs.GOES_ON) == 3, runs.log("killed")
+    for model in runs.MODELS:
+        file = f"{model}.safetensors"
         assert runs.bytes("killed", file) == runs.bytes("whole", file), file
     assert runs.results("killed") == runs.results("whole"), (runs.results("killed"), runs.results("whole"))
     assert not os.path.exists(runs.file("killed", "resume.safetensors"))
@@ -129,7 +145,7 @@ def interrupt(runs, name, number, *more):
     if os.path.exists(log):
         os.unlink(log)
     p = runs.start(name, *more)
-    wait_until("epoch", lambda: os.path.exists(log) and re.search("epoch [0-9]+: |goes on", runs.log(name))
+    wait_until("epoch", lambda: os.path.exists(log) and re.search("(epoch|pass) [0-9]+: |goes on", runs.log(name))
                or p.poll() is not None)
     p.send_signal(number)
     said = p.communicate(timeout=DEADLINE)[1]
@@ -182,6 +198,17 @@ def check_refusals(runs):
     assert runs.bytes("asked", "model.safetensors") == runs.bytes("killed", "model.safetensors")
 
 
+def check_pretraining_refusals(runs):
+    interrupt(runs, "asked", signal.SIGINT)
+    before = contents(runs, "asked")
+    for option, value in (("width", "32"), ("batch", "8"), ("candidates", "32"), ("passes", "25"), ("threads", "1")):
+        said = runs.run("asked", "--resume", f"--{option}", value, status=1)
+        assert f"{option} differs" in said and "resume.safetensors" in said and said.count("\n") == 1, said
+        assert contents(runs, "asked") == before, option
+    runs.run("asked", "--resume")
+    assert runs.bytes("asked", "model.safetensors") == runs.bytes("killed", "model.safetensors")
+
+
 def check_memory(runs):
     big = ["--batch", "750", "--width", "32", "--epochs", "2"]
     for limit, how in ((1024, "at once, in one piece"), (48, "in pieces")):
@@ -205,6 +232,9 @@ def main():
         check_kills(runs)
         check_interrupts(runs)
         check_refusals(runs)
+        pretraining = Pretraining(top)
+        check_kills(pretraining)
+        check_pretraining_refusals(pretraining)
         if not sanitized():
             check_memory(runs)
 

@@ -230,6 +230,7 @@ static struct outcome learn(struct net_config c, unsigned threads, uint64_t seed
     struct arena arena;
     struct team *team;
     struct rng rng;
+    bool done = false;
 
     make_rows(&rows, 1000, 1, count);
     make_rows(&held, 300, 2, count);
@@ -241,7 +242,8 @@ static struct outcome learn(struct net_config c, unsigned threads, uint64_t seed
     assert_int_equal(team_new(threads, &team), DIFFUSE_OK);
     assert_int_equal(denoise_fit_new(&c, w, &o, &rows, &held, count, team, &fit), DIFFUSE_OK);
     for (uint32_t i = 0; i < passes; i++)
-        assert_int_equal(denoise_fit_run(fit, NULL, NULL, &pass, &why), DIFFUSE_OK);
+        assert_int_equal(denoise_fit_run(fit, NULL, NULL, &pass, &done, &why), DIFFUSE_OK);
+    assert_true(done);
     assert_int_equal(pass.pass, passes);
     weights_list_make(&c, &l);
     for (size_t i = 0; i < l.entries; i++) {

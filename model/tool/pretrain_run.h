@@ -1,0 +1,29 @@
+/* pretrain_run.h - everything that a run of `diffuse pretrain` owns. Made by cmd_pretrain.c, which
+ * also frees it. */
+#ifndef MODEL_TOOL_PRETRAIN_RUN_H
+#define MODEL_TOOL_PRETRAIN_RUN_H
+
+#include "model/tool/pretrain_options.h"
+#include "model/tool/train_record.h"
+#include "model/train/label_set.h"
+
+struct pretrain_run {
+    struct pretrain_options o;
+    struct label_set labels;
+    struct arena text_arena, net_arena;
+    struct tokenizer *tokenizer;
+    uint64_t *count; /* (vocabulary) how often each piece occurs */
+    struct rows all, train, held;
+    struct net_config config;
+    struct net_weights *weights;
+    struct team *team;
+    struct denoise_fit *fit;
+    struct train_record record;
+    int signals;                 /* a descriptor that is readable once the run should stop */
+    struct denoise_pass *passes; /* (o.passes) those done */
+    double *seconds;             /* (o.passes) what each took */
+    double spent;                /* of the running pass, before this process */
+    struct reason why;
+};
+
+#endif
