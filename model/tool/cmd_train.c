@@ -70,8 +70,10 @@ static diffuse_err make_weights(struct train_run *r) {
 static diffuse_err make_model(struct train_run *r, bool *found) {
     struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL,
                             NULL};
-    struct fit_options fit = {
-        .warmup = r->o.warmup, .epochs = (uint32_t)r->o.epochs, .batch = (uint32_t)r->o.batch};
+    struct fit_options fit = {.warmup = r->o.warmup,
+                              .epochs = (uint32_t)r->o.epochs,
+                              .batch = (uint32_t)r->o.batch,
+                              .average = r->o.ema};
     diffuse_err e;
 
     if ((e = train_options_config(&r->o, &r->config, &r->why)) ||
@@ -121,8 +123,8 @@ static diffuse_err keep_best(struct train_run *r) {
         return DIFFUSE_OK;
     r->best_epoch = epoch;
     if (r->best)
-        memcpy(r->best, r->weights->block, r->list.entries * sizeof *r->best);
-    return train_save_model(r, "model.safetensors", r->best ? r->best : r->weights->block);
+        memcpy(r->best, fit_scored(r->fit), r->list.entries * sizeof *r->best);
+    return train_save_model(r, "model.safetensors", r->best ? r->best : fit_scored(r->fit));
 }
 
 /* One epoch as the ticks see it. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "model/tool/state_file.h"
 #include "model/tool/train_report.h"
 #include "model/tool/train_save.h"
 #include "model/tool/train_tables.h"
@@ -197,15 +198,16 @@ static diffuse_err write_summary(struct train_run *r, const struct judged *valid
 
 /* The checkpoints, with the temperature; then r->weights are the best. */
 static diffuse_err write_models(struct train_run *r) {
+    real *best = r->best ? r->best : fit_scored(r->fit);
     diffuse_err e;
 
-    if (r->best && (e = train_save_model(r, "last.safetensors", r->weights->block)))
+    if (r->best && (e = train_save_model(r, "last.safetensors", fit_scored(r->fit))))
         return e;
-    if (r->best)
-        memcpy(r->weights->block, r->best, r->list.entries * sizeof *r->best);
+    if (best != r->weights->block)
+        memcpy(r->weights->block, best, r->list.entries * sizeof *best);
     if ((e = calibrate_rows(&r->config, r->weights, r->team, &r->valid, &r->temperature,
                             &r->why)) ||
-        (e = train_save_model(r, "model.safetensors", r->best ? r->best : r->weights->block)))
+        (e = train_save_model(r, "model.safetensors", best)))
         return e;
     train_record_line(&r->record, "wrote %s/model.safetensors: epoch %u, %zu numbers, %llu bytes",
                       r->o.out, r->best_epoch, r->list.entries, (unsigned long long)file_bytes(r));
@@ -223,6 +225,6 @@ diffuse_err train_finish(struct train_run *r) {
     judged_done(&valid);
     judged_done(&test);
     if (!e)
-        train_save_forget(r);
+        state_file_forget(r->o.out);
     return e;
 }

@@ -52,6 +52,8 @@ diffuse_err train_memory_budget(struct train_run *r, uint64_t *ret_bytes) {
 
     if (r->best) /* not touched yet */
         others += r->list.entries * sizeof *r->best;
+    if (r->o.ema > 0)
+        others += r->list.entries * sizeof(real);
     r->memory_limit = r->o.memory ? r->o.memory : now + available() / 5 * 4;
     if (now + others >= r->memory_limit)
         return reason_set(&r->why, DIFFUSE_TOOBIG,

@@ -81,6 +81,8 @@ static size_t parts(struct train_run *r, struct resume_part *part) {
     part[n++] = (struct resume_part){"weights", r->weights->block, r->list.entries};
     part[n++] = (struct resume_part){"first_moments", s.m, s.n};
     part[n++] = (struct resume_part){"second_moments", s.v, s.n};
+    if (fit_average(r->fit))
+        part[n++] = (struct resume_part){"average", fit_average(r->fit), r->list.entries};
     if (r->best)
         part[n++] = (struct resume_part){"best", r->best, r->list.entries};
     return n;
