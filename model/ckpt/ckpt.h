@@ -34,7 +34,15 @@ DIFFUSE_MUST_CHECK diffuse_err ckpt_open(const char *path, const struct ckpt_hin
 void ckpt_close(struct ckpt *ckpt); /* fine with NULL */
 
 const struct net_config *ckpt_config(const struct ckpt *ckpt);
-size_t ckpt_model_bytes(const struct ckpt *ckpt); /* arena bytes of ckpt_load */
+size_t ckpt_model_bytes(const struct ckpt *ckpt);  /* arena bytes of ckpt_load */
+size_t ckpt_label_bytes(const struct ckpt *ckpt);  /* of all label names, with their NULs */
+uint32_t ckpt_max_length(const struct ckpt *ckpt); /* as model.max_length */
+
+/* All that ckpt_load finds wrong with the numbers, without keeping them: one pass over the file in
+ * fixed memory. Fills the id of the content. Errors: CORRUPT (the id does not fit, a value is not
+ * finite), IO, NOMEM. */
+DIFFUSE_MUST_CHECK diffuse_err ckpt_verify(struct ckpt *ckpt, char ret_id[DIGEST_HEX_BYTES],
+                                           struct reason *why);
 
 /* Read everything, refuse values that are not finite, and check the id. On failure the arena is as
  * it was. */

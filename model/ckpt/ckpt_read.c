@@ -8,10 +8,10 @@
 #include "model/ckpt/ckpt_id.h"
 #include "model/ckpt/half.h"
 
-/* One pass over the tensors: read, hash, convert. */
+/* One pass over the tensors: read, hash, convert, and keep unless it is only to be verified. */
 struct load {
     struct ckpt *ckpt;
-    struct model *model;
+    real *block; /* where the numbers go, in the order of the list; NULL: they are not kept */
     struct digest digest;
     uint8_t *bytes; /* (CKPT_FILE_CHUNK) as stored */
     float *numbers; /* (CKPT_FILE_CHUNK / 2) */
@@ -23,6 +23,14 @@ static size_t labels_bytes(const struct ckpt *k) {
     for (size_t i = 0; i < k->meta.config.labels; i++)
         bytes += json_string_length(json_array_get(k->meta.labels, i)) + 1;
     return bytes;
+}
+
+size_t ckpt_label_bytes(const struct ckpt *k) {
+    return labels_bytes(k);
+}
+
+uint32_t ckpt_max_length(const struct ckpt *k) {
+    return k->meta.max_length;
 }
 
 size_t ckpt_model_bytes(const struct ckpt *k) {
@@ -108,6 +116,7 @@ static void convert(enum st_type type, float *y, const uint8_t *bytes, size_t n)
         half_load_bf16(y, bytes, n);
 }
 
+/* y NULL: the numbers are looked at, and not kept. */
 static diffuse_err load_tensor(struct load *l, const struct st_tensor *t, real *y,
                                struct reason *why) {
     size_t size = t->type == ST_F32 ? 4 : 2, done = 0;
@@ -126,19 +135,20 @@ static diffuse_err load_tensor(struct load *l, const struct st_tensor *t, real *
             if (!isfinite(l->numbers[i]))
                 return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: entry %zu is not finite",
                                   t->name, done);
-            y[done] = (real)l->numbers[i];
+            if (y)
+                y[done] = (real)l->numbers[i];
         }
         at += bytes;
     }
     return DIFFUSE_OK;
 }
 
-/* Where a tensor's numbers go; NULL for the vocabulary. ckpt_open has seen to it that all are
- * known. */
-static real *place(const struct load *l, const char *name) {
-    for (size_t i = 0; i < l->ckpt->list.n; i++)
-        if (strcmp(l->ckpt->list.tensor[i].name, name) == 0)
-            return l->model->weights->block + l->ckpt->list.tensor[i].offset;
+/* The tensor of the configuration with this name; NULL for the vocabulary. ckpt_open has seen to it
+ * that all are known. */
+static const struct weights_tensor *weight_named(const struct ckpt *k, const char *name) {
+    for (size_t i = 0; i < k->list.n; i++)
+        if (strcmp(k->list.tensor[i].name, name) == 0)
+            return &k->list.tensor[i];
     return NULL;
 }
 
@@ -155,47 +165,65 @@ static void hash_vocab(struct load *l) {
     digest_add(&l->digest, l->ckpt->vocab, l->ckpt->vocab_len);
 }
 
-static diffuse_err load_numbers(struct load *l, struct reason *why) {
+static diffuse_err load_numbers(struct load *l, char ret_id[DIGEST_HEX_BYTES], struct reason *why) {
     struct ckpt *k = l->ckpt;
     diffuse_err e = ckpt_id_begin(&l->digest, k->strings);
 
     for (size_t i = 0; i < k->header.n && !e; i++) {
-        real *y = place(l, k->header.tensor[i].name);
+        const struct weights_tensor *w = weight_named(k, k->header.tensor[i].name);
 
-        if (y)
-            e = load_tensor(l, &k->header.tensor[i], y, why);
+        if (w)
+            e = load_tensor(l, &k->header.tensor[i], l->block ? l->block + w->offset : NULL, why);
     }
     if (e)
         return e;
     if (k->vocab)
         hash_vocab(l);
-    digest_hex(&l->digest, l->model->id);
-    if (!k->bare && strcmp(l->model->id, k->meta.id) != 0)
+    digest_hex(&l->digest, ret_id);
+    if (!k->bare && strcmp(ret_id, k->meta.id) != 0)
         return reason_set(
             why, DIFFUSE_CORRUPT,
-            "the content gives id %.16s..., the metadata key id says %.16s...: damaged",
-            l->model->id, k->meta.id);
+            "the content gives id %.16s..., the metadata key id says %.16s...: damaged", ret_id,
+            k->meta.id);
     return DIFFUSE_OK;
+}
+
+/* One pass over the file, with the memory that it takes. */
+static diffuse_err read_numbers(struct ckpt *k, real *block, char ret_id[DIGEST_HEX_BYTES],
+                                struct reason *why) {
+    struct load l = {.ckpt = k, .block = block};
+    diffuse_err e = DIFFUSE_NOMEM;
+
+    l.bytes = malloc(CKPT_FILE_CHUNK);
+    l.numbers = malloc(CKPT_FILE_CHUNK / 2 * sizeof *l.numbers);
+    if (l.bytes && l.numbers)
+        e = load_numbers(&l, ret_id, why);
+    free(l.bytes);
+    free(l.numbers);
+    return e;
+}
+
+diffuse_err ckpt_verify(struct ckpt *k, char ret_id[DIGEST_HEX_BYTES], struct reason *why) {
+    struct reason inner = {""};
+    diffuse_err e = read_numbers(k, NULL, ret_id, &inner);
+
+    return e ? ckpt_file_fail(k->path, e, &inner, why) : DIFFUSE_OK;
 }
 
 diffuse_err ckpt_load(struct ckpt *k, struct arena *arena, struct model **ret_model,
                       struct reason *why) {
-    struct load l = {.ckpt = k};
     struct reason inner = {""};
+    struct model *m = NULL;
     size_t mark = arena_mark(arena);
-    diffuse_err e = load_frame(k, arena, &l.model, &inner);
+    diffuse_err e = load_frame(k, arena, &m, &inner);
 
-    l.bytes = malloc(CKPT_FILE_CHUNK);
-    l.numbers = malloc(CKPT_FILE_CHUNK / 2 * sizeof *l.numbers);
     if (!e)
-        e = l.bytes && l.numbers ? load_numbers(&l, &inner) : DIFFUSE_NOMEM;
-    free(l.bytes);
-    free(l.numbers);
+        e = read_numbers(k, m->weights->block, m->id, &inner);
     if (e) {
         arena_rewind(arena, mark);
         return ckpt_file_fail(k->path, e, &inner, why);
     }
-    *ret_model = l.model;
+    *ret_model = m;
     return DIFFUSE_OK;
 }
 

@@ -29,6 +29,22 @@ static int tear_down(void **state) {
     return 0;
 }
 
+/* Verifying finds nothing that loading does not, and the same id. */
+static void assert_verify_agrees(const char *path, diffuse_err loaded, const char *id) {
+    char verified[DIGEST_HEX_BYTES] = "";
+    struct ckpt *k = NULL;
+    struct reason why = {""};
+    diffuse_err e = ckpt_open(path, NULL, &k, &why);
+
+    if (!e)
+        e = ckpt_verify(k, verified, &why);
+    ckpt_close(k);
+    if (e && !loaded)
+        fail_msg("verify refuses what can be loaded: %s", why.text);
+    if (!loaded)
+        assert_string_equal(verified, id);
+}
+
 /* Open and load these bytes. *ret_id is the model's, when it loads. */
 static diffuse_err load(const uint8_t *bytes, size_t n, char ret_id[DIGEST_HEX_BYTES],
                         struct reason *why) {
@@ -42,6 +58,7 @@ static diffuse_err load(const uint8_t *bytes, size_t n, char ret_id[DIGEST_HEX_B
         memcpy(ret_id, m->id, DIGEST_HEX_BYTES);
     else
         assert_true(m == NULL && arena.base == NULL);
+    assert_verify_agrees(path, e, ret_id);
     arena_done(&arena);
     (void)close(fd);
     return e;
@@ -362,6 +379,19 @@ static void test_vocabulary_lies(void **state) {
     golden[at + 9] = was;
 }
 
+static void assert_verify_refuses(const char *text) {
+    char path[CKPT_SAMPLE_PATH], id[DIGEST_HEX_BYTES];
+    int fd = ckpt_sample_file(golden, golden_len, path);
+    struct reason why = {""};
+    struct ckpt *k = NULL;
+
+    assert_int_equal(ckpt_open(path, NULL, &k, &why), DIFFUSE_OK);
+    assert_int_equal(ckpt_verify(k, id, &why), DIFFUSE_CORRUPT);
+    assert_non_null(strstr(why.text, text));
+    ckpt_close(k);
+    (void)close(fd);
+}
+
 static void test_numbers_not_finite(void **state) {
     uint8_t *data = golden + 8 + golden_header(), was = data[7];
 
@@ -370,6 +400,7 @@ static void test_numbers_not_finite(void **state) {
     data[7] = 0x7f; /* the second F32 of embedding.weight */
     data[6] |= 0x80;
     assert_refused(golden, golden_len, DIFFUSE_CORRUPT, "embedding.weight: entry 1 is not finite");
+    assert_verify_refuses("embedding.weight: entry 1 is not finite");
     free(golden);
     golden = ckpt_sample_slurp(GOLDEN, &golden_len);
     data = golden + 8 + golden_header();
