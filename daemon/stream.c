@@ -122,6 +122,14 @@ struct stream_note stream_hear(struct stream_table *t, const char *name, size_t 
     return note;
 }
 
+bool stream_last(struct stream_table *t, const char *name, size_t len, uint64_t *ret_seq) {
+    uint32_t i = find(t, name, len, hash_name(name, len));
+    if (i == NONE)
+        return false;
+    *ret_seq = t->entry[i].last_seq;
+    return true;
+}
+
 size_t stream_count(const struct stream_table *t) {
     return t->n;
 }

@@ -29,6 +29,9 @@ DIFFUSE_MUST_CHECK diffuse_err stream_new(struct arena *arena, size_t cap,
  * a sender that began anew: nothing is missing. */
 struct stream_note stream_hear(struct stream_table *t, const char *name, size_t len, uint64_t seq);
 
+/* The number of its latest sample; false: not heard, or forgotten. Does not count as use. */
+bool stream_last(struct stream_table *t, const char *name, size_t len, uint64_t *ret_seq);
+
 size_t stream_count(const struct stream_table *t);
 
 #endif

@@ -65,6 +65,11 @@ static void test_like_a_plain_list(void **state) {
         assert_int_equal(note.missing, missing);
         assert_int_equal(note.forgot, forgot);
         assert_int_equal(stream_count(t), count_here(known));
+        i = rng_below(&rng, NAMES); /* looking is no use: the order of forgetting stays */
+        len = snprintf(name, sizeof name, "stream%u", i);
+        assert_int_equal(stream_last(t, name, (size_t)len, &seq), known[i].here);
+        if (known[i].here)
+            assert_int_equal(seq, known[i].last_seq);
     }
     arena_done(&a);
 }
