@@ -10,6 +10,7 @@
 struct param {
     const char *name;
     uint32_t rows, cols;
+    enum weights_part part;
     enum weights_init_kind init;
     bool per_step, decays, present;
     size_t member;
@@ -19,8 +20,16 @@ struct param {
 #define PER_STEP_STEP       true
 #define MEMBER_MODEL(field) offsetof(struct net_weights, field)
 #define MEMBER_STEP(field)  offsetof(struct weights_step, field)
-#define PARAM(field, name, rows, cols, scope, init, decay, when)                                   \
-    {name, rows, cols, WEIGHTS_INIT_##init, PER_STEP_##scope, decay, when, MEMBER_##scope(field)},
+#define PARAM(field, name, rows, cols, scope, part, init, decay, when)                             \
+    {name,                                                                                         \
+     rows,                                                                                         \
+     cols,                                                                                         \
+     WEIGHTS_PART_##part,                                                                          \
+     WEIGHTS_INIT_##init,                                                                          \
+     PER_STEP_##scope,                                                                             \
+     decay,                                                                                        \
+     when,                                                                                         \
+     MEMBER_##scope(field)},
 
 static void list_add(struct weights_list *l, const struct param *p, const char *prefix,
                      uint32_t step) {
@@ -33,8 +42,9 @@ static void list_add(struct weights_list *l, const struct param *p, const char *
     t->count = (size_t)p->rows * (p->cols ? p->cols : 1);
     t->offset = l->entries;
     t->init = p->init;
+    t->part = p->part;
     t->decays = p->decays;
-    t->table = p->init == WEIGHTS_INIT_TABLE;
+    t->table = p->part == WEIGHTS_PART_TABLE;
     t->per_step = p->per_step;
     t->step = step;
     t->member = p->member;

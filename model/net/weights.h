@@ -25,6 +25,14 @@ enum weights_init_kind {
     WEIGHTS_INIT_ZERO
 };
 
+/* What a tensor is for, from the inside out: training may leave the inner parts as they are. */
+enum weights_part {
+    WEIGHTS_PART_TABLE, /* looked up by row */
+    WEIGHTS_PART_BODY,  /* matrices and biases of the steps */
+    WEIGHTS_PART_NORM,  /* LayerNorms */
+    WEIGHTS_PART_HEAD   /* the classifier */
+};
+
 /* One tensor. A vector has cols 0 and rows entries; a matrix is rows x cols, row-major. */
 struct weights_tensor {
     char name[WEIGHTS_NAME_BYTES];
@@ -32,6 +40,7 @@ struct weights_tensor {
     size_t count;  /* entries */
     size_t offset; /* entries from the start of the block */
     enum weights_init_kind init;
+    enum weights_part part;
     bool table;    /* looked up by row: gradients are sparse */
     bool decays;   /* weight decay applies */
     bool per_step; /* belongs to struct weights_step of step (of all steps, when shared) */

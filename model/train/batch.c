@@ -1,6 +1,7 @@
 /* batch.c - see batch.h. */
 #include "model/train/batch.h"
 
+#include <assert.h>
 #include <string.h>
 
 size_t batch_bytes(size_t max_seqs) {
@@ -68,4 +69,24 @@ diffuse_err batch_lay(struct batch *b, const struct rows *rows, const size_t *pi
     b->net = (struct net_batch){b->ids, b->start, q};
     *ret_taken = taken;
     return DIFFUSE_OK;
+}
+
+void batch_begin(struct batch *b) {
+    b->start[0] = 0;
+    b->net = (struct net_batch){b->ids, b->start, 0};
+}
+
+void batch_lay_row(struct batch *b, const uint32_t *ids, uint32_t length, uint32_t label,
+                   double word_dropout, struct rng *rng) {
+    size_t row = b->net.n / b->copies;
+
+    for (unsigned k = 0; k < b->copies; k++) {
+        uint32_t q = b->net.n++, at = b->start[q];
+
+        assert(q < b->max_seqs && at + (size_t)length <= b->max_tokens);
+        memcpy(b->ids + at, ids, length * sizeof *ids);
+        b->truth[q] = label;
+        b->row[q] = row;
+        b->start[q + 1] = end_sequence(b, q, at, length, word_dropout, rng);
+    }
 }

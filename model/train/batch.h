@@ -36,4 +36,9 @@ DIFFUSE_MUST_CHECK diffuse_err batch_lay(struct batch *b, const struct rows *row
                                          const size_t *pick, size_t n, double word_dropout,
                                          struct rng *rng, size_t *ret_taken, struct reason *why);
 
+/* The same from memory: begin, then row by row; row i of the piece is row i. They must fit. */
+void batch_begin(struct batch *b);
+void batch_lay_row(struct batch *b, const uint32_t *ids, uint32_t length, uint32_t label,
+                   double word_dropout, struct rng *rng);
+
 #endif

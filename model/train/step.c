@@ -1,6 +1,7 @@
 /* step.c - see step.h. */
 #include "model/train/step.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -66,11 +67,32 @@ static size_t part_bytes(const struct net_config *c, const struct step_options *
            2 * arena_block(logits) + 3 * arena_block(c->labels * sizeof(real));
 }
 
+static struct update_options update_of(const struct step_options *o) {
+    return (struct update_options){.lr = o->lr,
+                                   .table_lr = o->table_lr,
+                                   .weight_decay = o->weight_decay,
+                                   .table_decay = o->table_decay,
+                                   .clip = o->clip,
+                                   .kept = o->kept,
+                                   .from = o->from,
+                                   .anchor_pull = o->anchor_pull,
+                                   .anchor = o->anchor,
+                                   .anchored = o->anchored};
+}
+
 /* Bytes whatever the piece's tokens. */
 static size_t fixed_bytes(const struct net_config *c, const struct step_options *o,
                           const struct step_plan *plan, unsigned members, size_t max_length) {
+    const struct update_options u = update_of(o);
+
     return members * part_bytes(c, o, plan, max_length) + batch_bytes(plan->piece_seqs) +
-           update_bytes(c, members, plan->accumulates);
+           update_bytes(c, &u, members, plan->accumulates);
+}
+
+static size_t bytes_each(const struct net_config *c, const struct step_options *o) {
+    const struct update_options u = update_of(o);
+
+    return update_bytes_each(c, &u) + batch_bytes_each();
 }
 
 /* Down to a number of four binary digits: a budget a little smaller gives the same, mostly. */
@@ -85,8 +107,7 @@ static size_t round_down(size_t n) {
 diffuse_err step_plan_make(const struct net_config *c, const struct step_options *o,
                            unsigned members, size_t max_rows, size_t max_length, uint64_t budget,
                            struct step_plan *ret_plan, struct reason *why) {
-    size_t each = update_bytes_each(c, o->kept) + batch_bytes_each(),
-           least = copies(o) * max_length, fixed;
+    size_t each = bytes_each(c, o), least = copies(o) * max_length, fixed;
     struct step_plan plan = {.piece_tokens = copies(o) * max_rows * max_length,
                              .piece_seqs = copies(o) * max_rows};
 
@@ -121,8 +142,7 @@ diffuse_err step_plan_repeat(const struct net_config *c, const struct step_optio
     if (piece_tokens < least || piece_tokens > most)
         return reason_set(why, DIFFUSE_CORRUPT, "pieces of %zu tokens, expected %zu to %zu",
                           piece_tokens, least, most);
-    plan.bytes = fixed_bytes(c, o, &plan, members, max_length) +
-                 piece_tokens * (update_bytes_each(c, o->kept) + batch_bytes_each());
+    plan.bytes = fixed_bytes(c, o, &plan, members, max_length) + piece_tokens * bytes_each(c, o);
     if (budget && plan.bytes > budget + budget / 16)
         return reason_set(why, DIFFUSE_TOOBIG,
                           "the run that goes on has pieces of %zu tokens, which take %zu MiB; %zu "
@@ -152,8 +172,7 @@ static diffuse_err part_init(struct step *s, struct part *p, size_t max_length) 
 }
 
 static diffuse_err fill(struct step *s, size_t max_length) {
-    const struct update_options o = {s->o.lr,          s->o.table_lr, s->o.weight_decay,
-                                     s->o.table_decay, s->o.clip,     s->o.kept};
+    const struct update_options o = update_of(&s->o);
     unsigned members = team_size(s->team);
     diffuse_err e;
 
@@ -206,8 +225,8 @@ void step_free(struct step *s) {
 }
 
 struct step_state step_state(struct step *s) {
-    return (struct step_state){s->update.m, s->update.v, s->update.list.entries, &s->update.count,
-                               &s->scaler};
+    return (struct step_state){s->update.m, s->update.v, s->update.list.entries - s->update.rests,
+                               &s->update.count, &s->scaler};
 }
 
 /* --- one chunk ---------------------------------------------------------------------------------
@@ -264,7 +283,8 @@ static diffuse_err learn_chunk(struct step *s, unsigned member, uint32_t from, u
         vec_scale(chunk.n * s->c.labels, s->scaler.scale, p->dlogits);
     dh =
         net_backward(&s->c, s->w, p->scratch, &chunk, &p->noise, p->dlogits, &s->update.to[member]);
-    store_copy(dh, N * C, &s->update.vector, (size_t)chunk.start[0] * C);
+    if (s->update.vector.at)
+        store_copy(dh, N * C, &s->update.vector, (size_t)chunk.start[0] * C);
     return DIFFUSE_OK;
 }
 
@@ -299,7 +319,7 @@ static void learn(void *arg, unsigned member) {
         p->e = learn_chunk(s, member, at, next);
         at = next;
     }
-    if (member + 1 == team_size(s->team)) /* usually the shortest part */
+    if (member + 1 == team_size(s->team) && s->update.vector.at) /* usually the shortest part */
         lookups_find(&s->update.lookups, &s->c, &b->net);
 }
 
@@ -385,4 +405,21 @@ diffuse_err step_run(struct step *s, const struct rows *rows, const size_t *pick
     finish(s, rate, &result);
     *ret_result = result;
     return DIFFUSE_OK;
+}
+
+void step_run_rows(struct step *s, const struct step_row *row, size_t n, double rate,
+                   struct step_result *ret_result) {
+    struct step_result result = {0};
+    struct rng rng;
+
+    assert(!s->plan.accumulates && !s->soft);
+    rng_init(&rng, s->o.seed, s->update.count << 8 | 0xff);
+    begin(s, n);
+    batch_begin(&s->batch);
+    for (size_t i = 0; i < n; i++)
+        batch_lay_row(&s->batch, row[i].ids, row[i].length, row[i].label, s->o.word_dropout, &rng);
+    team_run(s->team, learn, s); /* only a teacher's file could fail */
+    result.tokens = s->batch.start[s->batch.net.n];
+    finish(s, rate, &result);
+    *ret_result = result;
 }

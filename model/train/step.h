@@ -32,6 +32,10 @@ struct step_options {
     uint64_t seed;
     enum store_type
         kept; /* how activations and their gradients lie until the way back needs them */
+    enum weights_part from; /* what is trained, and towards what it is pulled: update.h */
+    double anchor_pull;
+    const real *anchor;
+    size_t anchored;
 };
 
 /* How a batch is put through, and what that takes. */
@@ -80,6 +84,14 @@ void step_free(struct step *s); /* fine with NULL */
 DIFFUSE_MUST_CHECK diffuse_err step_run(struct step *s, const struct rows *rows, const size_t *pick,
                                         size_t n, double rate, struct step_result *ret_result,
                                         struct reason *why);
+
+/* The same from rows that lie in memory, with the plan of one piece. */
+struct step_row {
+    const uint32_t *ids; /* (length) 1 to max_length */
+    uint32_t length, label;
+};
+void step_run_rows(struct step *s, const struct step_row *row, size_t n, double rate,
+                   struct step_result *ret_result);
 
 /* What must survive for training to go on with the same bits: borrowed, n numbers each, and the
  * count of updates, which also decides what is drawn, and the loss's scale. */

@@ -17,12 +17,16 @@
 #include "model/train/team.h"
 
 struct update_options {
-    double lr;            /* peak learning rate of matrices and vectors */
-    double table_lr;      /* peak learning rate of the tables */
-    double weight_decay;  /* of matrices */
-    double table_decay;   /* of table rows, when they are looked up */
-    double clip;          /* largest gradient norm; 0: none */
-    enum store_type kept; /* how gradients of single rows lie; all else is float */
+    double lr;              /* peak learning rate of matrices and vectors */
+    double table_lr;        /* peak learning rate of the tables */
+    double weight_decay;    /* of matrices */
+    double table_decay;     /* of table rows, when they are looked up */
+    double clip;            /* largest gradient norm; 0: none */
+    enum store_type kept;   /* how gradients of single rows lie; all else is float */
+    enum weights_part from; /* inner parts rest: 0, of all, trains everything */
+    double anchor_pull;     /* decay towards the anchor instead of zero (L2-SP, Li et al., 2018) */
+    const real *anchor; /* (anchored) weights of another model: the first entries of the block */
+    size_t anchored;
 };
 
 struct update {
@@ -34,10 +38,11 @@ struct update {
     size_t dense;           /* entries of the matrices and vectors */
     real **grad;            /* (team) of (dense) each */
     struct net_weights *to; /* (team) the same as tensors, the tables left out */
-    struct store vector;    /* (max vectors, C) */
+    struct store vector;    /* (max vectors, C); at is NULL where the tables rest */
     real *table;            /* (table entries) sum over the pieces so far; NULL: one piece only */
     uint8_t *touched;       /* (rows of the tables) looked up by a piece so far */
-    real *m, *v;            /* (entries) moments */
+    size_t rests;           /* entries [0, rests), the tables, are not trained: no moments */
+    real *m, *v;            /* (entries - rests) moments */
     uint64_t count;         /* updates so far */
     struct adamw for_dense, for_tables;
     real loss_scale; /* that the gradients are multiplied by; 1 unless the owner says otherwise */
@@ -53,8 +58,9 @@ DIFFUSE_MUST_CHECK diffuse_err update_init(struct update *u, const struct net_co
 void update_done(struct update *u); /* fine with a zeroed one */
 
 /* What update_init takes: bytes whatever the piece, and bytes a vector. */
-size_t update_bytes(const struct net_config *c, unsigned members, bool accumulates);
-size_t update_bytes_each(const struct net_config *c, enum store_type kept);
+size_t update_bytes(const struct net_config *c, const struct update_options *o, unsigned members,
+                    bool accumulates);
+size_t update_bytes_each(const struct net_config *c, const struct update_options *o);
 
 /* Take up the vectors of a piece: member's share of the rows. */
 void update_collect(struct update *u, const struct team *team, unsigned member);
