@@ -8,6 +8,7 @@
 #include "model/ckpt/ckpt.h"
 #include "model/ckpt/ckpt_file.h"
 #include "model/ckpt/ckpt_id.h"
+#include "model/ckpt/ckpt_selftest.h"
 #include "model/ckpt/half.h"
 
 #define DATA_ALIGN   64u /* of the first tensor in the file */
@@ -36,6 +37,15 @@ typedef diffuse_err sink(void *user, const void *bytes, size_t n, struct reason 
 static diffuse_err sink_hash(void *user, const void *bytes, size_t n, struct reason *why) {
     (void)why;
     digest_add(user, bytes, n);
+    return DIFFUSE_OK;
+}
+
+/* For the checks on the way alone. */
+static diffuse_err sink_none(void *user, const void *bytes, size_t n, struct reason *why) {
+    (void)user;
+    (void)bytes;
+    (void)n;
+    (void)why;
     return DIFFUSE_OK;
 }
 
@@ -150,6 +160,24 @@ static diffuse_err make_strings(struct save *s, const struct model *m, struct re
     return ckpt_meta_make(&meta, &s->strings, why);
 }
 
+/* What the model must say again, into the metadata. */
+static diffuse_err make_selftest(struct save *s, const struct model *m, enum ckpt_type type,
+                                 struct reason *why) {
+    char *text = NULL;
+    diffuse_err e = ckpt_selftest_make(m, type, &text, why), found;
+    int failed;
+
+    /* A logit that is not finite mostly comes from a weight that is not: that says more. */
+    for (size_t i = 0; i < s->n && e == DIFFUSE_INVAL; i++)
+        if ((found = put_item(s, &s->item[i], sink_none, NULL, why)))
+            return found;
+    if (e)
+        return e;
+    failed = json_object_set_new(s->strings, CKPT_SELFTEST_KEY, json_string(text));
+    free(text);
+    return failed ? DIFFUSE_NOMEM : DIFFUSE_OK;
+}
+
 /* The id of the content, into the metadata and ret_id. */
 static diffuse_err make_id(struct save *s, char ret_id[DIGEST_HEX_BYTES], struct reason *why) {
     struct digest d;
@@ -259,7 +287,8 @@ diffuse_err ckpt_write(const char *path, struct model *m, enum ckpt_type type, s
         return ckpt_file_fail(path, e, &inner, why);
     if (!(e = net_config_check(&m->config, &inner)) && !(e = make_strings(s, m, &inner))) {
         plan(s, m, type);
-        if (!(e = make_id(s, id, &inner)) && !(e = check_strings(s, &inner)))
+        if (!(e = make_selftest(s, m, type, &inner)) && !(e = make_id(s, id, &inner)) &&
+            !(e = check_strings(s, &inner)))
             e = write_file(s, path, &inner);
     }
     json_decref(s->labels);

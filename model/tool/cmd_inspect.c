@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/ckpt/ckpt.h"
+#include "model/ckpt/ckpt_selftest.h"
 #include "model/tool/commands.h"
 #include "model/tool/model_args.h"
 #include "model/tool/say.h"
@@ -35,10 +35,13 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-/* Metadata goes into the report as it is, but for what is JSON itself. */
+/* Metadata goes into the report as it is, but for what is JSON itself. The self-test is run, not
+ * shown: it is long, and says nothing to a person. */
 static void add_metadata(void *user, const char *key, const char *value) {
     json_t *report = user, *parsed = NULL;
 
+    if (strcmp(key, CKPT_SELFTEST_KEY) == 0)
+        return;
     if (strcmp(key, "labels") == 0 || strcmp(key, "provenance") == 0)
         parsed = json_loads(value, JSON_REJECT_DUPLICATES, NULL);
     (void)json_object_set_new(json_object_get(report, "metadata"), key,
@@ -92,6 +95,8 @@ static json_t *make_report(const char *path, const struct ckpt *k, const struct 
     ckpt_describe(k, add_metadata, add_tensor, report);
     (void)json_object_set_new(report, "bytes",
                               json_integer(sum_bytes(json_object_get(report, "tensors"))));
+    (void)json_object_set_new(report, CKPT_SELFTEST_KEY,
+                              ckpt_has_selftest(k) ? json_string("passed") : json_null());
     return report;
 }
 
@@ -133,6 +138,10 @@ static void print_report(const json_t *report) {
            json_object_get(json_object_get(report, "metadata"), "id") ? " (the content agrees)"
                                                                       : "");
     print_temperature(json_real_value(json_object_get(report, "temperature")));
+    printf("%-15s %s\n", CKPT_SELFTEST_KEY,
+           json_is_null(json_object_get(report, CKPT_SELFTEST_KEY))
+               ? "none in this file"
+               : "passed (the logits stored with it come out again)");
     printf("%-15s %lld tokens to each side\n", "reach",
            json_integer_value(json_object_get(report, "reach")));
     print_value("parameters", json_object_get(report, "parameters"));
@@ -162,6 +171,20 @@ static int show(const char *path, const struct ckpt *k, const struct model *m, b
     return 0;
 }
 
+static diffuse_err self_test(const struct ckpt *k, const struct model *m, struct reason *why) {
+    struct arena room = {0};
+    struct net_scratch *scratch;
+    diffuse_err e =
+        arena_init(&room, net_scratch_bytes(&m->config, CKPT_SELFTEST_TOKENS, CKPT_SELFTEST_SEQS));
+
+    if (!e)
+        e = net_scratch_new(&room, &m->config, CKPT_SELFTEST_TOKENS, CKPT_SELFTEST_SEQS, &scratch);
+    if (!e)
+        e = ckpt_selftest(k, m, scratch, why);
+    arena_done(&room);
+    return e;
+}
+
 int cmd_inspect(int argc, char **argv) {
     const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {options,  parse, NULL, "What a checkpoint holds, every byte checked.",
@@ -179,6 +202,8 @@ int cmd_inspect(int argc, char **argv) {
         return say_error(e, &why);
     if (!(e = arena_init(&arena, ckpt_model_bytes(k))))
         e = ckpt_load(k, &arena, &model, &why);
+    if (!e)
+        e = self_test(k, model, &why);
     status = e ? say_error(e, &why) : show(args.model.path, k, model, args.json);
     arena_done(&arena);
     ckpt_close(k);

@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "model/ckpt/ckpt_id.h"
+
 static void must(int ok, const char *what) {
     if (ok)
         return;
@@ -85,6 +87,51 @@ int ckpt_sample_file(const void *bytes, size_t n, char ret_path[CKPT_SAMPLE_PATH
     must(fd >= 0 && pwrite(fd, bytes, n, 0) == (ssize_t)n, "memfd");
     (void)snprintf(ret_path, CKPT_SAMPLE_PATH, "/proc/self/fd/%d", fd);
     return fd;
+}
+
+/* Text tensors come last in the id. */
+static void hash_tensors(struct digest *d, const struct st_header *h, const uint8_t *data,
+                         int text) {
+    for (size_t i = 0; i < h->n; i++) {
+        if ((h->tensor[i].type == ST_U8) != text)
+            continue;
+        ckpt_id_tensor(d, &h->tensor[i]);
+        digest_add(d, data + h->tensor[i].begin, h->tensor[i].bytes);
+    }
+}
+
+uint8_t *ckpt_sample_sign(const uint8_t *file, size_t n, const char *drop, size_t *ret_n) {
+    char path[CKPT_SAMPLE_PATH], id[DIGEST_HEX_BYTES], *text;
+    struct st_header h;
+    struct digest d;
+    json_t *strings;
+    uint8_t *out;
+    size_t len, data;
+    int fd = ckpt_sample_file(file, n, path);
+
+    must(!st_header_read(fd, n, &h, NULL), "st_header_read");
+    strings = json_object_get(h.root, "__metadata__");
+    must(strings && (!drop || !json_object_del(strings, drop)), "metadata");
+    must(!ckpt_id_begin(&d, strings), "ckpt_id_begin");
+    hash_tensors(&d, &h, file + h.data_start, 0);
+    hash_tensors(&d, &h, file + h.data_start, 1);
+    digest_hex(&d, id);
+    must(!json_object_set_new(strings, "id", json_string(id)), "id");
+    text = json_dumps(h.root, JSON_COMPACT);
+    must(text != NULL, "json_dumps");
+    len = strlen(text);
+    data = n - h.data_start;
+    out = calloc(1, 8 + len + data);
+    must(out != NULL, "calloc");
+    for (unsigned i = 0; i < 8; i++)
+        out[i] = (uint8_t)((uint64_t)len >> (8 * i));
+    memcpy(out + 8, text, len);
+    memcpy(out + 8 + len, file + h.data_start, data);
+    free(text);
+    st_header_done(&h);
+    (void)close(fd);
+    *ret_n = 8 + len + data;
+    return out;
 }
 
 uint8_t *ckpt_sample_slurp(const char *path, size_t *ret_n) {

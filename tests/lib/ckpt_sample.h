@@ -27,6 +27,11 @@ void ckpt_sample_done(struct ckpt_sample *s);
 #define CKPT_SAMPLE_PATH 32
 int ckpt_sample_file(const void *bytes, size_t n, char ret_path[CKPT_SAMPLE_PATH]);
 
+/* A checkpoint again, its bytes after the header as they are now, with an id that matches them: as
+ * somebody would make it who means to mislead. drop: a metadata key that goes, or NULL. The caller
+ * frees it. */
+uint8_t *ckpt_sample_sign(const uint8_t *file, size_t n, const char *drop, size_t *ret_n);
+
 /* The whole of a file; the caller frees it. */
 uint8_t *ckpt_sample_slurp(const char *path, size_t *ret_n);
 
