@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include "model/ckpt/ckpt_meta.h"
+#include "model/ckpt/rehearsal.h"
 #include "model/ckpt/st_header.h"
 #include "model/net/weights.h"
 
-#define CKPT_FILE_VOCAB "tokenizer.vocab"
-#define CKPT_FILE_CHUNK 65536u /* bytes in one read or write; a multiple of every number's size */
+#define CKPT_FILE_VOCAB     "tokenizer.vocab"
+#define CKPT_FILE_REHEARSAL "rehearsal.rows"
+#define CKPT_FILE_CHUNK     65536u /* bytes in one read or write; a multiple of every number's size */
 
 struct ckpt {
     char *path; /* owned; for reasons */
@@ -22,7 +24,10 @@ struct ckpt {
     json_t *strings; /* metadata: of the file, or what a bare file would say; owned */
     uint8_t *vocab;  /* text of the vocabulary, or NULL; owned */
     size_t vocab_len;
-    struct weights_list list; /* what the configuration asks for */
+    uint8_t *rehearsal; /* text of the rehearsal rows, or NULL; owned */
+    size_t rehearsal_len;
+    struct rehearsal_size rehearsal_size; /* of the text, which was checked */
+    struct weights_list list;             /* what the configuration asks for */
 };
 
 /* Put the path before what went wrong. */

@@ -69,8 +69,8 @@ static diffuse_err check_weight(const struct st_tensor *t, const struct weights_
     return check_shape(t, want->rows, want->cols, why);
 }
 
-/* Exactly the tensors of the configuration, and the vocabulary when it is the file that has to
- * bring it. */
+/* Exactly the tensors of the configuration; the vocabulary when it is the file that has to bring
+ * it; and rehearsal rows or not, under our metadata. */
 static diffuse_err check_tensors(const struct ckpt *k, bool wants_vocab, struct reason *why) {
     const struct st_tensor *t;
     diffuse_err e;
@@ -86,10 +86,27 @@ static diffuse_err check_tensors(const struct ckpt *k, bool wants_vocab, struct 
     for (size_t i = 0; i < k->header.n; i++) {
         const char *name = k->header.tensor[i].name;
 
-        if (!list_find(&k->list, name) && !(wants_vocab && strcmp(name, CKPT_FILE_VOCAB) == 0))
+        if (!list_find(&k->list, name) && !(wants_vocab && strcmp(name, CKPT_FILE_VOCAB) == 0) &&
+            (k->bare || strcmp(name, CKPT_FILE_REHEARSAL) != 0))
             return reason_set(why, DIFFUSE_CORRUPT, "tensor %.100s: not one of this model's", name);
     }
     return DIFFUSE_OK;
+}
+
+/* A text that is a tensor, whole. The caller frees it. */
+static diffuse_err read_text(const struct ckpt *k, const struct st_tensor *t, uint32_t most,
+                             uint8_t **ret_text, size_t *ret_len, struct reason *why) {
+    if (t->type != ST_U8 || t->rank != 1)
+        return reason_set(why, DIFFUSE_CORRUPT,
+                          "tensor %s: type %s with %u dimensions, expected U8 with 1", t->name,
+                          t->dtype, t->rank);
+    if (t->bytes > most)
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: %llu bytes, at most %u expected",
+                          t->name, (unsigned long long)t->bytes, most);
+    if (!(*ret_text = malloc(t->bytes + 1)))
+        return reason_set(why, DIFFUSE_NOMEM, "out of memory for %s", t->name);
+    *ret_len = t->bytes;
+    return st_header_pread(k->fd, *ret_text, *ret_len, k->header.data_start + t->begin, why);
 }
 
 static diffuse_err read_vocab(struct ckpt *k, struct reason *why) {
@@ -97,17 +114,23 @@ static diffuse_err read_vocab(struct ckpt *k, struct reason *why) {
 
     if (!t)
         return reason_set(why, DIFFUSE_CORRUPT, "tensor %s is missing", CKPT_FILE_VOCAB);
-    if (t->type != ST_U8 || t->rank != 1)
-        return reason_set(why, DIFFUSE_CORRUPT,
-                          "tensor %s: type %s with %u dimensions, expected U8 with 1", t->name,
-                          t->dtype, t->rank);
-    if (t->bytes > LIMIT_VOCAB_BYTES)
-        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: %llu bytes, at most %u expected",
-                          t->name, (unsigned long long)t->bytes, LIMIT_VOCAB_BYTES);
-    if (!(k->vocab = malloc(t->bytes + 1)))
-        return reason_set(why, DIFFUSE_NOMEM, "out of memory for %s", t->name);
-    k->vocab_len = t->bytes;
-    return st_header_pread(k->fd, k->vocab, k->vocab_len, k->header.data_start + t->begin, why);
+    return read_text(k, t, LIMIT_VOCAB_BYTES, &k->vocab, &k->vocab_len, why);
+}
+
+static diffuse_err read_rehearsal(struct ckpt *k, struct reason *why) {
+    const struct st_tensor *t = st_header_find(&k->header, CKPT_FILE_REHEARSAL);
+    const struct net_config *c = &k->meta.config;
+    struct reason inner = {""};
+    diffuse_err e;
+
+    if (!t)
+        return DIFFUSE_OK;
+    if ((e = read_text(k, t, REHEARSAL_BYTES_MAX, &k->rehearsal, &k->rehearsal_len, why)))
+        return e;
+    if ((e = rehearsal_scan(k->rehearsal, k->rehearsal_len, c->vocab, c->labels, &k->rehearsal_size,
+                            &inner)))
+        return reason_set(why, e, "tensor %s: %.300s", t->name, inner.text);
+    return DIFFUSE_OK;
 }
 
 /* What the file says about its model, and whether its tensors fit that. */
@@ -130,9 +153,9 @@ static diffuse_err get_meta(struct ckpt *k, const struct ckpt_hints *hints, stru
         return e;
     wants_vocab = ours && k->meta.has_tokenizer && k->meta.tokenizer != TOKENIZER_BYTE;
     weights_list_make(&k->meta.config, &k->list);
-    if ((e = check_tensors(k, wants_vocab, why)))
+    if ((e = check_tensors(k, wants_vocab, why)) || (wants_vocab && (e = read_vocab(k, why))))
         return e;
-    return wants_vocab ? read_vocab(k, why) : DIFFUSE_OK;
+    return read_rehearsal(k, why);
 }
 
 diffuse_err ckpt_open(const char *path, const struct ckpt_hints *hints, struct ckpt **ret_ckpt,
@@ -164,6 +187,7 @@ void ckpt_close(struct ckpt *k) {
     ckpt_meta_done(&k->meta);
     st_header_done(&k->header);
     free(k->vocab);
+    free(k->rehearsal);
     free(k->path);
     free(k);
 }

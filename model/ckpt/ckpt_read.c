@@ -40,6 +40,8 @@ size_t ckpt_model_bytes(const struct ckpt *k) {
 
     if (k->meta.has_tokenizer)
         bytes += tokenizer_bytes(k->meta.tokenizer, k->vocab, k->vocab_len);
+    if (k->rehearsal)
+        bytes += rehearsal_bytes(&k->rehearsal_size, k->meta.config.vocab);
     return bytes;
 }
 
@@ -88,6 +90,13 @@ static diffuse_err load_provenance(const struct ckpt *k, struct arena *arena, st
     return DIFFUSE_OK;
 }
 
+static diffuse_err load_rehearsal(const struct ckpt *k, struct arena *arena, struct model *m) {
+    if (!k->rehearsal)
+        return DIFFUSE_OK;
+    return rehearsal_new(arena, k->rehearsal, k->rehearsal_len, k->meta.config.vocab,
+                         &k->rehearsal_size, &m->rehearsal);
+}
+
 /* Everything but the numbers. */
 static diffuse_err load_frame(const struct ckpt *k, struct arena *arena, struct model **ret_model,
                               struct reason *why) {
@@ -101,7 +110,8 @@ static diffuse_err load_frame(const struct ckpt *k, struct arena *arena, struct 
     m->max_length = k->meta.max_length;
     memcpy(m->parent, k->meta.parent, sizeof m->parent);
     if ((e = load_labels(k, arena, m)) || (e = load_provenance(k, arena, m)) ||
-        (e = load_tokenizer(k, arena, m, why)) || (e = weights_new(arena, &m->config, &m->weights)))
+        (e = load_tokenizer(k, arena, m, why)) || (e = load_rehearsal(k, arena, m)) ||
+        (e = weights_new(arena, &m->config, &m->weights)))
         return e;
     *ret_model = m;
     return DIFFUSE_OK;
@@ -143,8 +153,8 @@ static diffuse_err load_tensor(struct load *l, const struct st_tensor *t, real *
     return DIFFUSE_OK;
 }
 
-/* The tensor of the configuration with this name; NULL for the vocabulary. ckpt_open has seen to it
- * that all are known. */
+/* The tensor of the configuration with this name; NULL for a text. ckpt_open has seen to it that
+ * all are known. */
 static const struct weights_tensor *weight_named(const struct ckpt *k, const char *name) {
     for (size_t i = 0; i < k->list.n; i++)
         if (strcmp(k->list.tensor[i].name, name) == 0)
@@ -152,17 +162,15 @@ static const struct weights_tensor *weight_named(const struct ckpt *k, const cha
     return NULL;
 }
 
-/* The vocabulary was read by ckpt_open; it is hashed as it was parsed. */
-static void hash_vocab(struct load *l) {
-    const struct st_tensor t = {.name = CKPT_FILE_VOCAB,
-                                .dtype = "U8",
-                                .type = ST_U8,
-                                .rank = 1,
-                                .shape = {l->ckpt->vocab_len},
-                                .bytes = l->ckpt->vocab_len};
+/* Texts were read by ckpt_open; they are hashed as they were parsed. NULL: there is none. */
+static void hash_text(struct load *l, const char *name, const uint8_t *text, size_t len) {
+    const struct st_tensor t = {
+        .name = name, .dtype = "U8", .type = ST_U8, .rank = 1, .shape = {len}, .bytes = len};
 
+    if (!text)
+        return;
     ckpt_id_tensor(&l->digest, &t);
-    digest_add(&l->digest, l->ckpt->vocab, l->ckpt->vocab_len);
+    digest_add(&l->digest, text, len);
 }
 
 static diffuse_err load_numbers(struct load *l, char ret_id[DIGEST_HEX_BYTES], struct reason *why) {
@@ -177,8 +185,8 @@ static diffuse_err load_numbers(struct load *l, char ret_id[DIGEST_HEX_BYTES], s
     }
     if (e)
         return e;
-    if (k->vocab)
-        hash_vocab(l);
+    hash_text(l, CKPT_FILE_REHEARSAL, k->rehearsal, k->rehearsal_len);
+    hash_text(l, CKPT_FILE_VOCAB, k->vocab, k->vocab_len);
     digest_hex(&l->digest, ret_id);
     if (!k->bare && strcmp(ret_id, k->meta.id) != 0)
         return reason_set(

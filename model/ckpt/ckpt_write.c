@@ -18,14 +18,16 @@
 struct item {
     struct st_tensor as;
     const real *numbers;   /* or */
-    const uint8_t *octets; /* the vocabulary */
+    const uint8_t *octets; /* of a text */
 };
 
 struct save {
     struct weights_list list;
     json_t *labels, *strings; /* owned */
+    char *rehearsal;          /* text of the rows; owned */
+    size_t rehearsal_len;
     size_t n;
-    struct item item[WEIGHTS_TENSORS_MAX + 1]; /* in the order of the file */
+    struct item item[WEIGHTS_TENSORS_MAX + 2]; /* in the order of the file, texts last */
     struct item *by_name[WEIGHTS_TENSORS_MAX]; /* the weights in byte order of their names */
     float numbers[CKPT_FILE_CHUNK / 4];
     uint8_t bytes[CKPT_FILE_CHUNK];
@@ -59,9 +61,23 @@ static int by_name(const void *a, const void *b) {
     return strcmp((*x)->as.name, (*y)->as.name);
 }
 
+static uint64_t plan_text(struct save *s, const char *name, const void *text, size_t len,
+                          uint64_t at) {
+    s->item[s->n++] = (struct item){.octets = text,
+                                    .as = {.name = name,
+                                           .dtype = "U8",
+                                           .type = ST_U8,
+                                           .rank = 1,
+                                           .shape = {len},
+                                           .begin = at,
+                                           .bytes = len}};
+    return at + len;
+}
+
 static void plan(struct save *s, const struct model *m, enum ckpt_type type) {
     static const char *const dtype[] = {"F32", "F16", "BF16"};
     static const enum st_type types[] = {ST_F32, ST_F16, ST_BF16};
+    const uint8_t *vocab;
     uint64_t at = 0;
     size_t len = 0;
 
@@ -82,18 +98,10 @@ static void plan(struct save *s, const struct model *m, enum ckpt_type type) {
         at += it->as.bytes;
     }
     qsort(s->by_name, s->n, sizeof(struct item *), by_name);
-    if (m->tokenizer && tokenizer_vocab(m->tokenizer, &len)) {
-        struct item *it = &s->item[s->n++];
-
-        it->octets = tokenizer_vocab(m->tokenizer, &len);
-        it->as = (struct st_tensor){.name = CKPT_FILE_VOCAB,
-                                    .dtype = "U8",
-                                    .type = ST_U8,
-                                    .rank = 1,
-                                    .shape = {len},
-                                    .begin = at,
-                                    .bytes = len};
-    }
+    if (s->rehearsal)
+        at = plan_text(s, CKPT_FILE_REHEARSAL, s->rehearsal, s->rehearsal_len, at);
+    if (m->tokenizer && (vocab = tokenizer_vocab(m->tokenizer, &len)))
+        (void)plan_text(s, CKPT_FILE_VOCAB, vocab, len, at);
 }
 
 /* n numbers as stored, in s->bytes. Refuses what the reader would: also what is only too large for
@@ -158,6 +166,21 @@ static diffuse_err make_strings(struct save *s, const struct model *m, struct re
     }
     meta.labels = s->labels;
     return ckpt_meta_make(&meta, &s->strings, why);
+}
+
+static diffuse_err print_rehearsal(struct save *s, const struct model *m, struct reason *why) {
+    struct rehearsal_size size;
+    struct reason inner = {""};
+    diffuse_err e;
+
+    if (!m->rehearsal || m->rehearsal->rows == 0)
+        return DIFFUSE_OK;
+    if ((e = rehearsal_print(m->rehearsal, &s->rehearsal, &s->rehearsal_len)))
+        return e;
+    if (rehearsal_scan(s->rehearsal, s->rehearsal_len, m->config.vocab, m->config.labels, &size,
+                       &inner))
+        return reason_set(why, DIFFUSE_INVAL, "tensor %s: %.300s", CKPT_FILE_REHEARSAL, inner.text);
+    return DIFFUSE_OK;
 }
 
 /* What the model must say again, into the metadata. */
@@ -285,7 +308,8 @@ diffuse_err ckpt_write(const char *path, struct model *m, enum ckpt_type type, s
 
     if (!s)
         return ckpt_file_fail(path, e, &inner, why);
-    if (!(e = net_config_check(&m->config, &inner)) && !(e = make_strings(s, m, &inner))) {
+    if (!(e = net_config_check(&m->config, &inner)) && !(e = make_strings(s, m, &inner)) &&
+        !(e = print_rehearsal(s, m, &inner))) {
         plan(s, m, type);
         if (!(e = make_selftest(s, m, type, &inner)) && !(e = make_id(s, id, &inner)) &&
             !(e = check_strings(s, &inner)))
@@ -293,6 +317,7 @@ diffuse_err ckpt_write(const char *path, struct model *m, enum ckpt_type type, s
     }
     json_decref(s->labels);
     json_decref(s->strings);
+    free(s->rehearsal);
     free(s);
     if (e)
         return ckpt_file_fail(path, e, &inner, why);
