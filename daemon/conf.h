@@ -18,6 +18,7 @@
 #define CONF_TEXT_BYTES 256u /* a text value with its NUL */
 
 enum conf_too_long { CONF_TRUNCATE, CONF_REFUSE };
+enum conf_reload { CONF_RELOAD_NO, CONF_RELOAD_YES, CONF_RELOAD_AUTO };
 enum conf_log_target { CONF_LOG_AUTO, CONF_LOG_JOURNAL, CONF_LOG_STDERR };
 
 struct conf_list {

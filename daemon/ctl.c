@@ -4,43 +4,36 @@
 #include <string.h>
 
 #include "daemon/clock.h"
+#include "daemon/models.h"
 #include "proto/decode.h"
 #include "proto/encode.h"
 #include "proto/peek.h"
 
 #define COUNTERS_MAX (STATS_N + STATS_ERRORS)
 
-size_t ctl_reply_max(const struct model *model) {
-    size_t label_bytes = 0;
-    for (uint32_t i = 0; i < model->config.labels; i++)
-        label_bytes += strlen(model->labels[i]) + 4;
+size_t ctl_reply_max(uint32_t labels, size_t label_bytes) {
     size_t rows = PLAN_ROWS_MAX * (PLAN_DETAIL_BYTES + 64u);
     size_t counters = COUNTERS_MAX * 64u;
-    return label_bytes + rows + counters + CONF_TEXT_BYTES + LIMIT_REASON_BYTES + 1024u;
+    return label_bytes + labels * (size_t)4 + rows + counters + LIMIT_PATH_BYTES +
+           LIMIT_REASON_BYTES + 1024u;
 }
 
-/* Memory for the tables that a reply points to, a label name taking at least 4 bytes of a reply. */
-static size_t rows_room(size_t reply_max) {
+/* A label name takes at least 4 bytes of a reply. */
+size_t ctl_rows_room(size_t reply_max) {
     return PLAN_ROWS_MAX * (sizeof(Diffused__V1__PlanRow) + sizeof(void *)) +
            COUNTERS_MAX * (sizeof(Diffused__V1__Counter) + sizeof(void *) + 32u) +
            reply_max / 4u * sizeof(ProtobufCBinaryData) + 1024u;
 }
 
-size_t ctl_bytes(size_t reply_max) {
-    return arena_block(decode_room(CTL_REQUEST_BYTES)) + arena_block(rows_room(reply_max)) +
-           arena_block(reply_max);
+size_t ctl_bytes(void) {
+    return arena_block(decode_room(CTL_REQUEST_BYTES));
 }
 
-diffuse_err ctl_init(struct ctl *c, struct arena *arena, size_t reply_max,
-                     const struct ctl_facts *facts) {
+diffuse_err ctl_init(struct ctl *c, struct arena *arena, const struct ctl_facts *facts) {
     void *request = arena_alloc(arena, decode_room(CTL_REQUEST_BYTES));
-    void *rows = arena_alloc(arena, rows_room(reply_max));
-    c->reply = arena_alloc(arena, reply_max);
-    if (!request || !rows || !c->reply)
+    if (!request)
         return DIFFUSE_NOMEM;
     msgmem_init(&c->request, request, decode_room(CTL_REQUEST_BYTES));
-    msgmem_init(&c->rows, rows, rows_room(reply_max));
-    c->reply_cap = reply_max;
     c->facts = *facts;
     return DIFFUSE_OK;
 }
@@ -50,9 +43,10 @@ static ProtobufCBinaryData text_bytes(const char *text) {
 }
 
 static diffuse_err add_plan(struct ctl *c, Diffused__V1__Status *status) {
-    const struct plan *plan = c->facts.plan;
-    Diffused__V1__PlanRow *row = msgmem_alloc(&c->rows, plan->n * sizeof *row);
-    status->plan = msgmem_alloc(&c->rows, plan->n * sizeof *status->plan);
+    struct slot *serving = c->facts.models->serving;
+    const struct plan *plan = &serving->plan;
+    Diffused__V1__PlanRow *row = msgmem_alloc(&serving->rows, plan->n * sizeof *row);
+    status->plan = msgmem_alloc(&serving->rows, plan->n * sizeof *status->plan);
     if (!row || !status->plan)
         return DIFFUSE_TOOBIG;
     for (size_t i = 0; i < plan->n; i++) {
@@ -71,8 +65,9 @@ static diffuse_err add_plan(struct ctl *c, Diffused__V1__Status *status) {
 /* Every counter, and the errors that were met as "error_BADMSG" and so on. */
 static diffuse_err add_counters(struct ctl *c, Diffused__V1__Status *status) {
     const struct stats *stats = c->facts.stats;
-    Diffused__V1__Counter *counter = msgmem_alloc(&c->rows, COUNTERS_MAX * sizeof *counter);
-    status->counters = msgmem_alloc(&c->rows, COUNTERS_MAX * sizeof *status->counters);
+    struct msgmem *rows = &c->facts.models->serving->rows;
+    Diffused__V1__Counter *counter = msgmem_alloc(rows, COUNTERS_MAX * sizeof *counter);
+    status->counters = msgmem_alloc(rows, COUNTERS_MAX * sizeof *status->counters);
     if (!counter || !status->counters)
         return DIFFUSE_TOOBIG;
     size_t n = 0;
@@ -84,7 +79,7 @@ static diffuse_err add_counters(struct ctl *c, Diffused__V1__Status *status) {
             value = stats->counter[i];
         } else {
             value = stats->error[i - STATS_N];
-            char *text = value ? msgmem_alloc(&c->rows, 32) : NULL;
+            char *text = value ? msgmem_alloc(rows, 32) : NULL;
             if (!text)
                 continue;
             snprintf(text, 32, "error_%s", diffuse_errname((diffuse_err)(i - STATS_N)));
@@ -101,8 +96,9 @@ static diffuse_err add_counters(struct ctl *c, Diffused__V1__Status *status) {
 }
 
 static diffuse_err add_labels(struct ctl *c, Diffused__V1__Status *status) {
-    const struct model *m = c->facts.model;
-    status->labels = msgmem_alloc(&c->rows, m->config.labels * sizeof *status->labels);
+    struct slot *serving = c->facts.models->serving;
+    const struct model *m = serving->model;
+    status->labels = msgmem_alloc(&serving->rows, m->config.labels * sizeof *status->labels);
     if (!status->labels)
         return DIFFUSE_TOOBIG;
     for (uint32_t i = 0; i < m->config.labels; i++)
@@ -111,13 +107,21 @@ static diffuse_err add_labels(struct ctl *c, Diffused__V1__Status *status) {
     return DIFFUSE_OK;
 }
 
+static const char *previous_id(const struct ctl *c) {
+    const struct slot *previous = c->facts.models->previous;
+    return previous ? previous->model->id : "";
+}
+
 static diffuse_err fill_status(struct ctl *c, Diffused__V1__Status *status,
                                Diffused__V1__Latency *latency) {
     const struct ctl_facts *f = &c->facts;
-    msgmem_reset(&c->rows);
+    struct slot *serving = f->models->serving;
+    msgmem_reset(&serving->rows);
     status->version = text_bytes(DIFFUSE_VERSION);
-    status->model_id = text_bytes(f->model->id);
-    status->model_path = text_bytes(f->conf->model);
+    status->model_id = text_bytes(serving->model->id);
+    status->model_parent = text_bytes(serving->model->parent);
+    status->model_previous = text_bytes(previous_id(c));
+    status->model_path = text_bytes(serving->path);
     status->uptime_ns = clock_now() - f->started_ns;
     status->memory_resident = plan_resident();
     status->workers = (uint32_t)f->conf->workers;
@@ -136,34 +140,103 @@ static diffuse_err fill_status(struct ctl *c, Diffused__V1__Status *status,
     return e;
 }
 
-diffuse_err ctl_handle(struct ctl *c, const void *bytes, size_t len, struct ctl_answer *ret) {
+static diffuse_err encode(struct ctl *c, const Diffused__V1__Reply *reply, struct ctl_answer *ret) {
+    struct slot *serving = c->facts.models->serving;
+    ret->verb = CTL_ANSWERED;
+    ret->id = reply->id;
+    ret->error = (diffuse_err)reply->error;
+    ret->bytes = serving->reply;
+    return encode_reply(reply, serving->reply, serving->reply_cap, &ret->len);
+}
+
+diffuse_err ctl_error(struct ctl *c, uint64_t id, diffuse_err err, const struct reason *why,
+                      struct ctl_answer *ret) {
+    Diffused__V1__Reply reply = DIFFUSED__V1__REPLY__INIT;
+    reply.id = id;
+    reply.error = (uint32_t)err;
+    reply.error_text = text_bytes(why->text[0] ? why->text : diffuse_strerror(err));
+    return encode(c, &reply, ret);
+}
+
+diffuse_err ctl_model(struct ctl *c, uint64_t id, uint64_t load_ns, const char *note,
+                      struct ctl_answer *ret) {
+    const struct slot *serving = c->facts.models->serving;
+    Diffused__V1__Reply reply = DIFFUSED__V1__REPLY__INIT;
+    Diffused__V1__Model model = DIFFUSED__V1__MODEL__INIT;
+    model.id = text_bytes(serving->model->id);
+    model.parent = text_bytes(serving->model->parent);
+    model.path = text_bytes(serving->path);
+    model.previous = text_bytes(previous_id(c));
+    model.labels = serving->model->config.labels;
+    model.load_ns = load_ns;
+    model.note = text_bytes(note);
+    reply.id = id;
+    reply.result_case = DIFFUSED__V1__REPLY__RESULT_MODEL;
+    reply.model = &model;
+    return encode(c, &reply, ret);
+}
+
+static diffuse_err answer_status(struct ctl *c, uint64_t id, struct ctl_answer *ret) {
     Diffused__V1__Reply reply = DIFFUSED__V1__REPLY__INIT;
     Diffused__V1__Status status = DIFFUSED__V1__STATUS__INIT;
     Diffused__V1__Latency latency = DIFFUSED__V1__LATENCY__INIT;
+    diffuse_err e = fill_status(c, &status, &latency);
+    if (e)
+        return e;
+    reply.id = id;
+    reply.result_case = DIFFUSED__V1__REPLY__RESULT_STATUS;
+    reply.status = &status;
+    return encode(c, &reply, ret);
+}
+
+static diffuse_err answer_sync(struct ctl *c, const Diffused__V1__Request *request,
+                               struct ctl_answer *ret) {
+    Diffused__V1__Reply reply = DIFFUSED__V1__REPLY__INIT;
+    reply.id = request->id;
+    ret->topic_len = request->sync->topic.len;
+    memcpy(ret->topic, request->sync->topic.data, ret->topic_len);
+    ret->topic[ret->topic_len] = '\0';
+    return encode(c, &reply, ret);
+}
+
+/* Handed on, when the path can be one. */
+static diffuse_err take_reload(struct ctl *c, const Diffused__V1__Request *request,
+                               struct ctl_answer *ret) {
+    const ProtobufCBinaryData *path = &request->reload->path;
+    struct reason why = {""};
+    diffuse_err e = DIFFUSE_OK;
+    if (path->len > 0 && path->data[0] != '/')
+        e = reason_set(&why, DIFFUSE_INVAL,
+                       "ReloadRequest.path: expected an absolute path, which begins with '/'");
+    if (e)
+        return ctl_error(c, request->id, e, &why, ret);
+    if (path->len > 0)
+        memcpy(ret->path, path->data, path->len);
+    ret->path[path->len] = '\0';
+    ret->verb = CTL_RELOAD;
+    return DIFFUSE_OK;
+}
+
+diffuse_err ctl_handle(struct ctl *c, const void *bytes, size_t len, struct ctl_answer *ret) {
     Diffused__V1__Request *request = NULL;
     struct reason why = {""};
-    ret->topic_len = 0;
-    ret->topic[0] = '\0';
+    memset(ret, 0, sizeof *ret);
     msgmem_reset(&c->request);
     diffuse_err e = decode_request(bytes, len, &c->request, &request, &why);
-    reply.id = e ? peek_id(bytes, len) : request->id;
-    if (!e && request->verb_case == DIFFUSED__V1__REQUEST__VERB_STATUS) {
-        e = fill_status(c, &status, &latency);
-        reply.result_case = DIFFUSED__V1__REPLY__RESULT_STATUS;
-        reply.status = &status;
-    } else if (!e && request->verb_case == DIFFUSED__V1__REQUEST__VERB_SYNC) {
-        ret->topic_len = request->sync->topic.len;
-        memcpy(ret->topic, request->sync->topic.data, ret->topic_len);
-        ret->topic[ret->topic_len] = '\0';
+    if (e)
+        return ctl_error(c, peek_id(bytes, len), e, &why, ret);
+    ret->id = request->id;
+    switch (request->verb_case) {
+    case DIFFUSED__V1__REQUEST__VERB_STATUS:
+        return answer_status(c, request->id, ret);
+    case DIFFUSED__V1__REQUEST__VERB_SYNC:
+        return answer_sync(c, request, ret);
+    case DIFFUSED__V1__REQUEST__VERB_RELOAD:
+        return take_reload(c, request, ret);
+    case DIFFUSED__V1__REQUEST__VERB_ROLLBACK:
+        ret->verb = CTL_ROLLBACK;
+        return DIFFUSE_OK;
+    default:
+        return ctl_error(c, request->id, DIFFUSE_UNSUPPORTED, &why, ret);
     }
-    if (e) {
-        if (!why.text[0])
-            (void)reason_set(&why, e, "%s", diffuse_strerror(e));
-        reply.error = (uint32_t)e;
-        reply.error_text = text_bytes(why.text);
-        reply.result_case = DIFFUSED__V1__REPLY__RESULT__NOT_SET;
-    }
-    ret->error = e;
-    ret->bytes = c->reply;
-    return encode_reply(&reply, c->reply, c->reply_cap, &ret->len);
 }

@@ -1,6 +1,7 @@
-/* ctl.h - requests on the control socket: status and sync.
+/* ctl.h - requests on the control socket: what they ask, and the replies.
  *
- * Pure: bytes in, bytes out. Threads: the loop thread only.
+ * Status and sync are answered here. What changes the model is handed on: the caller does it, and
+ * has the reply made when it is done. Pure: bytes in, bytes out. Threads: the loop thread only.
  */
 #ifndef DAEMON_CTL_H
 #define DAEMON_CTL_H
@@ -10,23 +11,23 @@
 
 #include "daemon/conf.h"
 #include "daemon/inflight.h"
-#include "daemon/plan.h"
 #include "daemon/stats.h"
 #include "model/base/arena.h"
-#include "model/ckpt/model.h"
 #include "proto/diffuse_err.h"
 #include "proto/limits.h"
 #include "proto/msgmem.h"
+#include "proto/reason.h"
 
 #define CTL_HWM           4u    /* requests and replies that wait for each client */
 #define CTL_REQUEST_BYTES 1024u /* largest request */
 
+struct models; /* models.h */
+
 /* What status reports on; all borrowed. */
 struct ctl_facts {
     const struct conf *conf;
-    const struct plan *plan;
     const struct stats *stats;
-    const struct model *model;
+    const struct models *models;
     struct inflight *inflight;
     uint64_t started_ns;
 };
@@ -34,29 +35,44 @@ struct ctl_facts {
 struct ctl {
     struct ctl_facts facts;
     struct msgmem request; /* one decoded request */
-    struct msgmem rows;    /* what one reply points to */
-    uint8_t *reply;        /* (reply_cap) encoded */
-    size_t reply_cap;
+};
+
+enum ctl_verb {
+    CTL_ANSWERED, /* bytes is the reply */
+    CTL_RELOAD,   /* load path, "" the configured one; then ctl_model or ctl_error */
+    CTL_ROLLBACK  /* the same for going back */
 };
 
 struct ctl_answer {
-    const void *bytes; /* the encoded Reply; valid until the next call */
+    enum ctl_verb verb;
+    uint64_t id;                     /* of the request */
+    char path[LIMIT_PATH_BYTES + 1]; /* of CTL_RELOAD */
+    const void *bytes;               /* the encoded Reply; valid until the next call */
     size_t len;
     diffuse_err error;                  /* that the Reply carries */
     char topic[LIMIT_STREAM_BYTES + 1]; /* publish an Event here first; "" when none is asked for */
     size_t topic_len;
 };
 
-/* No Reply about this model is larger. */
-size_t ctl_reply_max(const struct model *model);
+/* No Reply about a model with these labels is larger; and the memory for the tables that it points
+ * to. Both are part of the model's slot. */
+size_t ctl_reply_max(uint32_t labels, size_t label_bytes);
+size_t ctl_rows_room(size_t reply_max);
 
-size_t ctl_bytes(size_t reply_max); /* arena bytes of ctl_init */
-DIFFUSE_MUST_CHECK diffuse_err ctl_init(struct ctl *c, struct arena *arena, size_t reply_max,
+size_t ctl_bytes(void); /* arena bytes of ctl_init */
+DIFFUSE_MUST_CHECK diffuse_err ctl_init(struct ctl *c, struct arena *arena,
                                         const struct ctl_facts *facts);
 
-/* Answer one request, whatever its bytes are. Errors: TOOBIG, the reply does not fit (our mistake).
- */
+/* Read one request, whatever its bytes are, and answer it if that can be done here. Errors: TOOBIG,
+ * the reply does not fit (our mistake). */
 DIFFUSE_MUST_CHECK diffuse_err ctl_handle(struct ctl *c, const void *bytes, size_t len,
                                           struct ctl_answer *ret_answer);
+
+/* The reply to request id: which model serves now, after load_ns, and what there is to say; or what
+ * went wrong. Errors: as ctl_handle. */
+DIFFUSE_MUST_CHECK diffuse_err ctl_model(struct ctl *c, uint64_t id, uint64_t load_ns,
+                                         const char *note, struct ctl_answer *ret_answer);
+DIFFUSE_MUST_CHECK diffuse_err ctl_error(struct ctl *c, uint64_t id, diffuse_err err,
+                                         const struct reason *why, struct ctl_answer *ret_answer);
 
 #endif

@@ -105,7 +105,7 @@ size_t inflight_take(struct inflight *f, size_t max_samples, size_t max_tokens,
         pthread_cond_wait(&f->waiting, &f->lock);
     while (n < max_samples && skip_to_waiting(f)) {
         struct inflight_sample *s = slot_at(f, f->taken);
-        if (n > 0 && tokens + s->n > max_tokens)
+        if (n > 0 && (tokens + s->n > max_tokens || s->serving != ret_samples[0]->serving))
             break;
         tokens += s->n;
         ret_samples[n++] = s;

@@ -27,6 +27,8 @@
 
 #define INFLIGHT_REASON_BYTES 160u /* one line for a person, cut */
 
+struct slot; /* slot.h */
+
 struct inflight_sample {
     char stream[LIMIT_STREAM_BYTES +
                 1]; /* NUL-terminated for the journal; may hold stream_len bytes */
@@ -41,7 +43,8 @@ struct inflight_sample {
 
     diffuse_err error; /* then there is no result */
     char reason[INFLIGHT_REASON_BYTES];
-    const struct model *model; /* that answered */
+    struct slot *serving;      /* that accepted it: the rest of its way goes through it */
+    const struct model *model; /* of that */
     uint32_t label;
     float confidence;
     float *scores; /* (labels), or NULL when scores are not sent */
@@ -79,8 +82,8 @@ struct inflight_sample *inflight_open(struct inflight *f);
 void inflight_commit(struct inflight *f);
 
 /* Wait for samples and take those that are there: the oldest run of at most max_samples samples and
- * max_tokens tokens, at least one. 0: inflight_stop was called and nothing waits. ret_samples has
- * room for max_samples. */
+ * max_tokens tokens, at least one, all accepted by the same model. 0: inflight_stop was called and
+ * nothing waits. ret_samples has room for max_samples. */
 size_t inflight_take(struct inflight *f, size_t max_samples, size_t max_tokens,
                      struct inflight_sample **ret_samples);
 

@@ -21,6 +21,8 @@
 enum item {
     ITEM_SIGNAL,
     ITEM_DONE,
+    ITEM_ASIDE,
+    ITEM_WATCH,
     ITEM_CONTROL,
     ITEM_LABELS,
     ITEM_INGEST_PEERS,
@@ -49,6 +51,8 @@ diffuse_err loop_init(struct loop *l) {
     own_signals(&set);
     l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     l->send = (struct send){.socket = l->sockets->labels, .wait_ns = l->conf->label_wait};
+    l->turnover.send = &l->send;
+    l->turnover.control = l->sockets->control;
     peers_init(&l->ingest_peers, l->sockets->ingest_peers);
     peers_init(&l->push_peers, l->sockets->push_peers);
     return l->signal_fd < 0 ? DIFFUSE_IO : DIFFUSE_OK;
@@ -87,6 +91,7 @@ static void accept_sample(struct loop *l, struct inflight_sample *s) {
         note_stream(l, s);
     if (!s->error && s->truncated)
         stats_add(l->stats, STATS_truncated, 1);
+    s->serving->in_flight++;
     inflight_commit(l->inflight);
 }
 
@@ -163,6 +168,7 @@ static bool answer_samples(struct loop *l) {
             }
         }
         count_answer(l, s, now);
+        s->serving->in_flight--;
         inflight_release(l->inflight);
     }
     return true;
@@ -180,35 +186,30 @@ static void refresh_stats(struct loop *l) {
     l->stats->counter[STATS_log_suppressed] = l->log->suppressed;
 }
 
-/* DEALER sends [identity][Request], REQ an empty frame between; the reply mirrors it. */
 static void answer_request(struct loop *l, struct recv_message *m) {
     struct ctl_answer answer;
-    size_t identity_len, len, empty_len = 1;
-    const void *identity = recv_data(m, 0, &identity_len);
-    (void)recv_data(m, 1, &empty_len);
-    bool envelope = m->frames == 3 && empty_len == 0;
-    if (m->frames != 2 && !envelope) {
+    struct caller caller;
+    const void *request;
+    size_t len;
+    if (!caller_read(&caller, m, &request, &len)) {
         stats_add(l->stats, STATS_requests_refused, 1);
         log_input(l->log, LOG_KIND_REQUEST, NULL, 0, 0,
                   "a request of %u frames ignored; expected 1", m->frames - 1);
         return;
     }
-    const void *request = recv_data(m, envelope ? 2 : 1, &len);
     if (ctl_handle(l->ctl, request, len, &answer)) {
         log_line(l->log, LOG_LEVEL_ERROR, "a reply did not fit its buffer");
         return;
     }
+    if (answer.verb != CTL_ANSWERED && !turnover_request(&l->turnover, &caller, &answer))
+        return;
     stats_add(l->stats, answer.error ? STATS_requests_refused : STATS_requests, 1);
     if (answer.error)
         log_input(l->log, LOG_KIND_REQUEST, NULL, 0, 0, "a request refused: %s",
                   diffuse_errname(answer.error));
     if (answer.topic_len > 0)
         send_event(&l->send, answer.topic, answer.topic_len, "sync", "subscriptions are in force");
-    if (zmq_send(l->sockets->control, identity, identity_len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
-        return;
-    if (envelope)
-        (void)zmq_send(l->sockets->control, "", 0, ZMQ_DONTWAIT | ZMQ_SNDMORE);
-    (void)zmq_send(l->sockets->control, answer.bytes, answer.len, ZMQ_DONTWAIT);
+    caller_reply(&caller, l->sockets->control, answer.bytes, answer.len);
 }
 
 /* Subscriptions take effect when the socket is read; what they say does not concern us. */
@@ -266,7 +267,7 @@ static void read_signals(struct loop *l) {
     struct signalfd_siginfo info;
     while (read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP)
-            log_line(l->log, LOG_LEVEL_NOTICE, "SIGHUP: reload is not offered; restart instead");
+            turnover_signal(&l->turnover);
         else
             begin_stop(l, info.ssi_signo);
     }
@@ -305,6 +306,8 @@ static void wait_for_work(struct loop *l, bool reading, bool blocked) {
     zmq_pollitem_t items[ITEMS] = {
         [ITEM_SIGNAL] = {.fd = l->signal_fd, .events = ZMQ_POLLIN},
         [ITEM_DONE] = {.fd = inflight_fd(l->inflight), .events = ZMQ_POLLIN},
+        [ITEM_ASIDE] = {.fd = aside_fd(l->turnover.aside), .events = ZMQ_POLLIN},
+        [ITEM_WATCH] = {.fd = watcher_fd(l->turnover.watch), .events = ZMQ_POLLIN},
         [ITEM_CONTROL] = {.socket = s->control, .events = ZMQ_POLLIN},
         [ITEM_LABELS] = {.socket = s->labels, .events = ZMQ_POLLIN},
         [ITEM_INGEST_PEERS] = {.socket = s->ingest_peers, .events = ZMQ_POLLIN},
@@ -318,9 +321,11 @@ static void wait_for_work(struct loop *l, bool reading, bool blocked) {
         timeout = 10;
     if (blocked)
         timeout = BLOCKED_MS;
+    timeout = turnover_wait(&l->turnover, clock_now(), timeout);
     (void)zmq_poll(items, room ? ITEMS : ITEM_PUSH, timeout);
     if (items[ITEM_DONE].revents)
         inflight_acknowledge(l->inflight);
+    l->watch_ready = items[ITEM_WATCH].revents != 0;
 }
 
 void loop_run(struct loop *l) {
@@ -336,10 +341,13 @@ void loop_run(struct loop *l) {
         uint64_t now = clock_now();
         bool full = inflight_open(l->inflight) == NULL;
         reading = reading && still_reading(l, any || full, now);
+        turnover_turn(&l->turnover, now, l->watch_ready);
+        l->watch_ready = false;
         tick(l, now);
         if (!reading && inflight_count(l->inflight) == 0)
-            return;
+            break;
         if (!any || blocked)
             wait_for_work(l, reading, blocked);
     }
+    turnover_stop(&l->turnover);
 }

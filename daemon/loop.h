@@ -21,6 +21,7 @@
 #include "daemon/sockets.h"
 #include "daemon/stats.h"
 #include "daemon/stream.h"
+#include "daemon/turnover.h"
 #include "daemon/worker.h"
 #include "proto/diffuse_err.h"
 
@@ -34,6 +35,7 @@ struct loop {
     struct stream_table *streams;
     struct path *path;
     struct ctl *ctl;
+    struct turnover turnover;     /* the owner sets what it borrows, but send and control */
     const struct worker *workers; /* (n_workers) whose counters are read */
     size_t n_workers;
     uint8_t *answer; /* (answer_cap) one encoded Label */
@@ -44,7 +46,8 @@ struct loop {
     struct peers ingest_peers, push_peers;
     int signal_fd;
     bool stopping;
-    bool push_first; /* whose turn it is when room is short */
+    bool watch_ready; /* a watched folder changed */
+    bool push_first;  /* whose turn it is when room is short */
     uint64_t stop_since, quiet_since, ticked;
 };
 

@@ -16,9 +16,13 @@
 #include "daemon/loop.h"
 #include "daemon/notify.h"
 #include "daemon/plan.h"
+#include "daemon/reload.h"
+#include "daemon/watcher.h"
 #include "model/base/blas_env.h"
 #include "model/base/gemm.h"
 #include "model/ckpt/ckpt.h"
+
+#define WATCH_SETTLE_NS 200000000u /* of quiet before a file that was replaced is read */
 
 struct daemon {
     struct args args;
@@ -26,10 +30,12 @@ struct daemon {
     struct log log;
     uint64_t resident; /* before anything was loaded */
     uint64_t started_ns;
-    struct arena model_arena;
-    struct model *model;
-    struct plan plan;
-    struct arena arena; /* everything else that is ours */
+    struct watcher watch;
+    struct reload reload;
+    struct plan plan; /* of the start */
+    struct models models;
+    struct aside aside;
+    struct arena arena; /* everything that does not depend on the model */
     struct stats stats;
     struct stream_table *streams;
     struct inflight *inflight;
@@ -44,52 +50,56 @@ struct daemon {
 /* --- the parts
  * ------------------------------------------------------------------------------------- */
 
-/* The weights are held against the budget before a byte of them is read. */
-static diffuse_err load_model(struct daemon *d, struct reason *why) {
-    struct ckpt *ckpt = NULL;
-    diffuse_err e = ckpt_open(d->conf.model, NULL, &ckpt, why);
-    if (e)
+static diffuse_err start_watch(struct daemon *d, struct reason *why) {
+    struct reason whether = {""};
+    (void)why;
+    d->watch.fd = -1;
+    if (d->conf.watch && watcher_start(&d->watch, d->conf.model, WATCH_SETTLE_NS, &whether))
+        log_line(&d->log, LOG_LEVEL_WARNING, "%s; reload it by request", whether.text);
+    return DIFFUSE_OK;
+}
+
+static void stop_watch(struct daemon *d) {
+    watcher_stop(&d->watch);
+}
+
+/* The plan is made, and held against the budget, before a byte of weights is read. */
+static diffuse_err open_model(struct daemon *d, struct ckpt **ret_ckpt, struct reason *why) {
+    d->reload = (struct reload){
+        .conf = &d->conf, .resident = d->resident, .aside = d->conf.reload != CONF_RELOAD_NO};
+    diffuse_err e = reload_open(&d->reload, d->conf.model, NULL, ret_ckpt, &d->plan, why);
+    if (e != DIFFUSE_BUDGET || d->conf.reload != CONF_RELOAD_AUTO)
         return e;
-    size_t bytes = ckpt_model_bytes(ckpt);
-    if (bytes > d->conf.memory_budget)
-        e = reason_set(why, DIFFUSE_BUDGET,
-                       "%s: the model alone takes %zu MiB, memory_budget is %" PRIu64
-                       " MiB; raise memory_budget",
-                       d->conf.model, bytes >> 20, d->conf.memory_budget >> 20);
-    if (!e && arena_init(&d->model_arena, bytes))
-        e = reason_set(why, DIFFUSE_NOMEM, "%s: the system refuses %zu bytes", d->conf.model,
-                       bytes);
-    if (!e)
-        e = ckpt_load(ckpt, &d->model_arena, &d->model, why);
-    ckpt_close(ckpt);
-    malloc_trim(0);
-    return e;
+    d->reload.aside = false;
+    return reload_open(&d->reload, d->conf.model, NULL, ret_ckpt, &d->plan, why);
 }
 
 static diffuse_err start_model(struct daemon *d, struct reason *why) {
-    diffuse_err e = load_model(d, why);
+    struct ckpt *ckpt = NULL;
+    aside_init(&d->aside);
+    diffuse_err e = open_model(d, &ckpt, why);
+    if (!e)
+        e = slot_load(&d->models.slot[0], ckpt, &d->conf, &d->plan, d->conf.model, why);
+    ckpt_close(ckpt);
+    malloc_trim(0);
     if (e)
         return e;
-    struct plan_facts facts = {.model = d->model,
-                               .model_bytes = d->model_arena.cap,
-                               .resident = d->resident,
-                               .reply_max = ctl_reply_max(d->model),
-                               .control_bytes = ctl_bytes(ctl_reply_max(d->model)),
-                               .control_hwm = CTL_HWM};
-    plan_make(&d->plan, &d->conf, &facts);
-    return plan_check(&d->plan, why);
+    models_begin(&d->models);
+    d->reload.room = d->plan.room;
+    d->reload.laid = true;
+    return DIFFUSE_OK;
 }
 
 static void stop_model(struct daemon *d) {
-    arena_done(&d->model_arena);
+    models_done(&d->models);
 }
 
 static diffuse_err make_tables(struct daemon *d) {
     struct arena *a = &d->arena;
     const struct conf *c = &d->conf;
-    const struct net_config *net = &d->model->config;
-    struct inflight_size size = {c->queue, d->plan.max_length, c->scores ? net->labels : 0};
-    struct ctl_facts facts = {c, &d->plan, &d->stats, d->model, NULL, d->started_ns};
+    const struct plan_room *room = &d->plan.room;
+    struct inflight_size size = {c->queue, room->max_length, room->scores};
+    struct ctl_facts facts = {c, &d->stats, &d->models, NULL, d->started_ns};
     diffuse_err e = inflight_new(a, &size, &d->inflight);
     if (!e)
         e = stream_new(a, c->streams, &d->streams);
@@ -97,17 +107,12 @@ static diffuse_err make_tables(struct daemon *d) {
         e = path_init(&d->path, a, c->max_message);
     facts.inflight = d->inflight;
     if (!e)
-        e = ctl_init(&d->ctl, a, ctl_reply_max(d->model), &facts);
-    d->path.model = d->model;
-    d->path.max_length = d->plan.max_length;
+        e = ctl_init(&d->ctl, a, &facts);
+    path_use(&d->path, d->models.serving);
     d->path.refuse_long = c->on_too_long == CONF_REFUSE;
-    d->answer = arena_alloc(a, d->plan.answer_max);
+    d->answer = arena_alloc(a, room->answer_max);
     d->workers = arena_alloc(a, c->workers * sizeof *d->workers);
-    if (!e && (!d->answer || !d->workers))
-        e = DIFFUSE_NOMEM;
-    for (size_t i = 0; !e && i < c->workers; i++)
-        e = path_bench_init(&d->workers[i].bench, a, net, d->plan.batch_tokens, c->batch_max);
-    return e;
+    return !e && (!d->answer || !d->workers) ? DIFFUSE_NOMEM : e;
 }
 
 static diffuse_err start_memory(struct daemon *d, struct reason *why) {
@@ -130,8 +135,10 @@ static diffuse_err start_workers(struct daemon *d, struct reason *why) {
     for (size_t i = 0; i < d->conf.workers; i++) {
         struct worker *w = &d->workers[i];
         w->inflight = d->inflight;
-        w->model = d->model;
-        w->max_length = d->plan.max_length;
+        w->index = i;
+        w->first = d->models.serving;
+        w->max_samples = d->conf.batch_max;
+        w->max_tokens = d->conf.batch_tokens;
         if (worker_start(w))
             return reason_set(why, DIFFUSE_IO, "the system refuses compute thread %zu", i + 1);
     }
@@ -144,6 +151,16 @@ static void stop_workers(struct daemon *d) {
     inflight_stop(d->inflight);
     for (size_t i = 0; i < d->conf.workers; i++)
         worker_join(&d->workers[i]);
+}
+
+static diffuse_err start_aside(struct daemon *d, struct reason *why) {
+    if (!d->reload.aside)
+        return DIFFUSE_OK;
+    return aside_start(&d->aside, &d->reload, d->models.serving, NULL, why);
+}
+
+static void stop_aside(struct daemon *d) {
+    aside_stop(&d->aside);
 }
 
 static diffuse_err start_sockets(struct daemon *d, struct reason *why) {
@@ -167,7 +184,15 @@ static diffuse_err start_loop(struct daemon *d, struct reason *why) {
                             .workers = d->workers,
                             .n_workers = d->conf.workers,
                             .answer = d->answer,
-                            .answer_cap = d->plan.answer_max};
+                            .answer_cap = d->plan.room.answer_max,
+                            .turnover = {.conf = &d->conf,
+                                         .log = &d->log,
+                                         .stats = &d->stats,
+                                         .models = &d->models,
+                                         .path = &d->path,
+                                         .ctl = &d->ctl,
+                                         .aside = &d->aside,
+                                         .watch = &d->watch}};
     return loop_init(&d->loop) ? reason_set(why, DIFFUSE_IO, "no descriptor for signals")
                                : DIFFUSE_OK;
 }
@@ -182,8 +207,9 @@ static const struct {
     diffuse_err (*start)(struct daemon *d, struct reason *why);
     void (*stop)(struct daemon *d);
 } parts[] = {
-    {"model", start_model, stop_model},       {"memory", start_memory, stop_memory},
-    {"workers", start_workers, stop_workers}, {"sockets", start_sockets, stop_sockets},
+    {"watch", start_watch, stop_watch},    {"model", start_model, stop_model},
+    {"memory", start_memory, stop_memory}, {"workers", start_workers, stop_workers},
+    {"aside", start_aside, stop_aside},    {"sockets", start_sockets, stop_sockets},
     {"loop", start_loop, stop_loop},
 };
 
@@ -243,11 +269,12 @@ static void print_plan(const struct plan *p) {
 
 static int show_plan(struct daemon *d) {
     struct reason why = {""};
-    diffuse_err e = start_model(d, &why);
+    struct ckpt *ckpt = NULL;
+    diffuse_err e = open_model(d, &ckpt, &why);
     if (d->plan.n > 0)
         print_plan(&d->plan);
     fflush(stdout);
-    stop_model(d);
+    ckpt_close(ckpt);
     return e ? fail(&why) : 0;
 }
 
@@ -255,11 +282,15 @@ static int show_plan(struct daemon *d) {
 
 static void announce(struct daemon *d) {
     char plan[32], resident[32], status[256];
+    const struct model *model = d->models.serving->model;
     plan_human(d->plan.total, plan, sizeof plan);
     plan_human(plan_resident(), resident, sizeof resident);
     snprintf(status, sizeof status, "model %.12s ready: %" PRIu32 " labels, plan %s, resident %s",
-             d->model->id, d->model->config.labels, plan, resident);
+             model->id, model->config.labels, plan, resident);
     log_line(&d->log, LOG_LEVEL_NOTICE, "%s", status);
+    if (!d->reload.aside && d->conf.reload == CONF_RELOAD_AUTO)
+        log_line(&d->log, LOG_LEVEL_NOTICE,
+                 "reload is not offered: a second model does not fit memory_budget");
     notify_ready(status);
     send_event(&d->loop.send, "$sys/ready", 10, "ready", status);
 }

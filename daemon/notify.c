@@ -1,5 +1,6 @@
 #include "daemon/notify.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -10,17 +11,20 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "daemon/clock.h"
+
 enum { PATIENCE_MS = 1000 };
 
 /* sd_notify waits for ever when the receiver's queue is full, and serving must not. A socket of our
  * own, as sd_notify(3) describes it, waits for at most wait_ms and then lets the word go. */
-static void send_word(const char *word, int wait_ms) {
+static bool send_word(const char *word, int wait_ms) {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     size_t n = path ? strlen(path) : 0;
+    bool said = false;
 
     if (n < 2 || n >= sizeof at.sun_path || (path[0] != '/' && path[0] != '@'))
-        return;
+        return true;
     memcpy(at.sun_path, path, n);
     if (path[0] == '@')
         at.sun_path[0] = '\0';
@@ -28,12 +32,13 @@ static void send_word(const char *word, int wait_ms) {
     struct pollfd p = {.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
                        .events = POLLOUT};
     if (p.fd < 0)
-        return;
+        return false;
     if (connect(p.fd, (struct sockaddr *)&at,
                 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) == 0 &&
         (wait_ms == 0 || poll(&p, 1, wait_ms) > 0))
-        (void)send(p.fd, word, strlen(word), MSG_NOSIGNAL);
+        said = send(p.fd, word, strlen(word), MSG_NOSIGNAL) >= 0;
     close(p.fd);
+    return said;
 }
 
 void notify_ready(const char *status) {
@@ -43,11 +48,23 @@ void notify_ready(const char *status) {
 void notify_status(const char *status) {
     char word[512];
     (void)snprintf(word, sizeof word, "STATUS=%s", status);
-    send_word(word, 0);
+    (void)send_word(word, 0);
+}
+
+bool notify_reloading(void) {
+    char word[64];
+    (void)snprintf(word, sizeof word, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_now() / 1000u);
+    return send_word(word, 0);
+}
+
+bool notify_reloaded(const char *status) {
+    char word[512];
+    (void)snprintf(word, sizeof word, "READY=1\nSTATUS=%.400s", status);
+    return send_word(word, 0);
 }
 
 void notify_stopping(void) {
-    send_word("STOPPING=1\nSTATUS=answering what was accepted", PATIENCE_MS);
+    (void)send_word("STOPPING=1\nSTATUS=answering what was accepted", PATIENCE_MS);
 }
 
 void notify_failed(int err, const char *status) {

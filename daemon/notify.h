@@ -2,9 +2,16 @@
 #ifndef DAEMON_NOTIFY_H
 #define DAEMON_NOTIFY_H
 
+#include <stdbool.h>
+
 void notify_ready(const char *status); /* READY=1 and a line for `systemctl status` */
 void notify_status(const char *status);
 void notify_stopping(void);
+
+/* RELOADING=1, which READY=1 has to follow, whatever came of it. False: the manager takes no words
+ * now, try again; true also when there is no manager. Neither waits. */
+bool notify_reloading(void);
+bool notify_reloaded(const char *status);
 void notify_failed(int err, const char *status); /* the start failed */
 
 #endif

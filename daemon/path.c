@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/clock.h"
+#include "daemon/slot.h"
 #include "model/net/label.h"
 #include "proto/decode.h"
 #include "proto/encode.h"
@@ -24,6 +25,12 @@ diffuse_err path_init(struct path *p, struct arena *arena, size_t max_message) {
     p->max_message = max_message;
     msgmem_init(&p->mem, buffer, room);
     return DIFFUSE_OK;
+}
+
+void path_use(struct path *p, struct slot *serving) {
+    p->serving = serving;
+    p->model = serving->model;
+    p->max_length = serving->plan.max_length;
 }
 
 __attribute__((format(printf, 3, 4))) static enum path_outcome
@@ -110,6 +117,7 @@ enum path_outcome path_accept(struct path *p, const struct path_input *in,
                               struct inflight_sample *slot) {
     Diffused__V1__Ingest *ingest = NULL;
     struct reason why = {""};
+    slot->serving = p->serving;
     slot->model = p->model;
     slot->accepted_ns = clock_now();
     enum path_outcome outcome = take_frames(p, in, slot);
@@ -230,6 +238,6 @@ diffuse_err path_answer(const struct inflight_sample *s, uint64_t now_ns, void *
     return encode_label(&label, buffer, cap, ret_len);
 }
 
-size_t path_answer_max(const struct model *model, bool scores) {
-    return encode_label_max(scores ? model->config.labels : 0, LIMIT_LABEL_BYTES, DIGEST_HEX_BYTES);
+size_t path_answer_max(uint32_t scores) {
+    return encode_label_max(scores, LIMIT_LABEL_BYTES, DIGEST_HEX_BYTES);
 }

@@ -21,14 +21,20 @@
 #include "proto/msgmem.h"
 #include "proto/reason.h"
 
+struct slot; /* slot.h */
+
 /* What path_accept works with. Filled in by the owner; mem by path_init. */
 struct path {
+    struct slot *serving; /* whose model and max_length these are; see path_use */
     const struct model *model;
     size_t max_message;  /* bytes of the second frame */
     uint32_t max_length; /* tokens */
     bool refuse_long;    /* a longer sample is refused, else cut */
     struct msgmem mem;
 };
+
+/* Samples are accepted with this model from now on. */
+void path_use(struct path *p, struct slot *serving);
 
 /* Frames as they arrived. frames counts all of them; with fewer than two, body is NULL. */
 struct path_input {
@@ -77,6 +83,6 @@ void path_warm(struct path_bench *b, const struct model *model, size_t max_lengt
 /* The Label of a finished sample. Errors: TOOBIG, when cap is less than path_answer_max. */
 DIFFUSE_MUST_CHECK diffuse_err path_answer(const struct inflight_sample *s, uint64_t now_ns,
                                            void *buffer, size_t cap, size_t *ret_len);
-size_t path_answer_max(const struct model *model, bool scores);
+size_t path_answer_max(uint32_t scores); /* scores: at most so many in a Label */
 
 #endif

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/ctl.h"
 #include "daemon/inflight.h"
 #include "daemon/path.h"
+#include "daemon/slot.h"
 #include "daemon/stream.h"
 #include "daemon/worker.h"
 
@@ -48,30 +50,41 @@ static uint64_t largest_panel(const struct net_config *n) {
     return sizeof(real) * (update > head ? update : head);
 }
 
-static void add_compute(struct plan *p, const struct conf *c, const struct net_config *n) {
-    uint64_t bench = path_bench_bytes(n, p->batch_tokens, c->batch_max);
-    uint64_t step = path_bench_bytes(n, p->batch_tokens + 64u, c->batch_max) - bench;
+/* What one more token of a batch costs a bench. */
+static uint64_t token_bytes(const struct conf *c, const struct net_config *n) {
+    struct conf more = *c;
+    more.batch_tokens += 64u;
+    return (slot_bench_bytes(&more, n) - slot_bench_bytes(c, n)) / 64u;
+}
+
+static void add_compute(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
+    const struct net_config *n = facts->serving->config;
+    const struct net_config *n2 = facts->second ? facts->second->config : NULL;
+    uint64_t bench = slot_bench_bytes(c, n), bench2 = n2 ? slot_bench_bytes(c, n2) : 0;
     uint64_t workers = arena_block(c->workers * sizeof(struct worker));
-    add(p, "scratch", c->workers * bench + workers, CONF_KEY_batch_tokens, c->workers * step / 64u,
+    uint64_t token = token_bytes(c, n) + (n2 ? token_bytes(c, n2) : 0);
+    add(p, "scratch", c->workers * bench + workers, CONF_KEY_batch_tokens, c->workers * token,
         p->batch_tokens, "workers %" PRIu64 " x one batch: %" PRIu32 " tokens, %" PRIu64 " samples",
         c->workers, p->batch_tokens, c->batch_max);
-    p->arena_bytes += c->workers * bench + workers;
+    p->arena_bytes += workers;
 
-    uint64_t blas = BLAS_BYTES + largest_panel(n);
-    uint64_t one_less = blas + bench + sizeof(struct worker) + STACK_BYTES; /* of all rows */
-    add(p, "matrix library", c->workers * blas, CONF_KEY_workers, one_less, c->workers,
-        "workers %" PRIu64 " x OpenBLAS's buffers at these matrix sizes", c->workers);
-    uint64_t threads = FIXED_THREADS + c->workers;
+    uint64_t panel = largest_panel(n), panel2 = n2 ? largest_panel(n2) : 0;
+    uint64_t blas = BLAS_BYTES + (panel > panel2 ? panel : panel2), aside = n2 ? 1 : 0;
+    uint64_t one_less = blas + bench + bench2 + sizeof(struct worker) + STACK_BYTES; /* of all */
+    add(p, "matrix library", (c->workers + aside) * blas, CONF_KEY_workers, one_less, c->workers,
+        "workers %" PRIu64 "%s x OpenBLAS's buffers at these matrix sizes", c->workers,
+        aside ? " + 1 aside" : "");
+    uint64_t threads = FIXED_THREADS + c->workers + aside;
     add(p, "stacks", threads * STACK_BYTES, CONF_KEYS, 0, 0, "threads %" PRIu64 " x %u KiB",
         threads, STACK_BYTES / 1024u);
 }
 
-static void add_tables(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
-    struct inflight_size size = {c->queue, p->max_length,
-                                 c->scores ? facts->model->config.labels : 0};
+static void add_tables(struct plan *p, const struct conf *c, uint64_t reply_max) {
+    struct inflight_size size = {c->queue, p->room.max_length, p->room.scores};
     uint64_t bytes = inflight_bytes(&size);
     add(p, "samples", bytes, CONF_KEY_queue, bytes / c->queue, c->queue,
-        "queue %" PRIu64 " x (%" PRIu32 " tokens, stream name, result)", c->queue, p->max_length);
+        "queue %" PRIu64 " x (%" PRIu32 " tokens, stream name, result)", c->queue,
+        p->room.max_length);
     p->arena_bytes += bytes;
 
     bytes = stream_bytes(c->streams);
@@ -79,8 +92,9 @@ static void add_tables(struct plan *p, const struct conf *c, const struct plan_f
         "streams %" PRIu64 " x one table row", c->streams);
     p->arena_bytes += bytes;
 
-    bytes = path_bytes(c->max_message) + facts->control_bytes + arena_block(p->answer_max);
-    add(p, "messages", bytes, CONF_KEY_max_message, 4, c->max_message,
+    uint64_t reply = arena_block(reply_max) + arena_block(ctl_rows_room(reply_max));
+    bytes = path_bytes(c->max_message) + ctl_bytes() + arena_block(p->room.answer_max);
+    add(p, "messages", bytes + reply, CONF_KEY_max_message, 4, c->max_message,
         "one message of each kind, decoded and encoded");
     p->arena_bytes += bytes;
 }
@@ -93,43 +107,69 @@ static void add_queue(struct plan *p, const char *name, uint64_t peers, uint64_t
         "%s %" PRIu64 " x %" PRIu64 " messages of up to %s", what, peers, hwm, text);
 }
 
-static void add_queues(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
+static void add_queues(struct plan *p, const struct conf *c, uint64_t reply_max) {
     uint64_t frame = plan_frame_max(c) + 2 * FRAME_BYTES;
     uint64_t publishers = c->publishers + c->ingest_connect.n;
     add_queue(p, "ingest queue", publishers, c->ingest_hwm, frame, CONF_KEY_ingest_hwm,
               "publishers");
     add_queue(p, "push queue", c->publishers, c->push_hwm, frame, CONF_KEY_push_hwm, "publishers");
-    add_queue(p, "labels queue", c->subscribers, c->label_hwm, p->answer_max + 2 * FRAME_BYTES,
+    add_queue(p, "labels queue", c->subscribers, c->label_hwm, p->room.answer_max + 2 * FRAME_BYTES,
               CONF_KEY_label_hwm, "subscribers");
-    add_queue(p, "control queue", c->subscribers, 2 * facts->control_hwm,
-              facts->reply_max + 3 * FRAME_BYTES, CONF_KEYS, "clients");
+    add_queue(p, "control queue", c->subscribers, 2 * CTL_HWM, reply_max + 3 * FRAME_BYTES,
+              CONF_KEYS, "clients");
+}
+
+static void settle_sizes(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
+    const struct plan_shape *s = facts->serving;
+    p->budget = c->memory_budget;
+    p->batch_tokens = (uint32_t)c->batch_tokens;
+    p->max_length = (uint32_t)c->max_length;
+    if (s->max_length > 0 && s->max_length < p->max_length)
+        p->max_length = s->max_length;
+    if (facts->room) {
+        p->room = *facts->room;
+        if (p->max_length > p->room.max_length)
+            p->max_length = p->room.max_length;
+        return;
+    }
+    p->room = (struct plan_room){.max_length = p->max_length,
+                                 .scores = c->scores ? s->config->labels : 0,
+                                 .answer_max = path_answer_max(c->scores ? s->config->labels : 0)};
 }
 
 void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
-    const struct model *model = facts->model;
+    const struct plan_shape *serving = facts->serving, *second = facts->second;
+    uint64_t reply_max = ctl_reply_max(serving->config->labels, serving->label_bytes);
     memset(p, 0, sizeof *p);
-    p->budget = c->memory_budget;
-    p->max_length = (uint32_t)c->max_length;
-    if (model->max_length > 0 && model->max_length < p->max_length)
-        p->max_length = model->max_length;
-    p->batch_tokens = (uint32_t)c->batch_tokens;
-    p->answer_max = path_answer_max(model, c->scores);
+    settle_sizes(p, c, facts);
     add(p, "program", facts->resident + GROWTH_BYTES, CONF_KEYS, 0, 0,
         "measured at start, and %u MiB for what is touched later", GROWTH_BYTES >> 20);
-    add(p, "model", facts->model_bytes, CONF_KEYS, 0, 0,
+    add(p, "model", serving->model_bytes, CONF_KEYS, 0, 0,
         "weights, vocabulary and names of one model");
-    add_compute(p, c, &model->config);
-    add_tables(p, c, facts);
-    add_queues(p, c, facts);
+    if (second)
+        add(p, "second model", slot_bytes(c, second), facts->room ? CONF_KEYS : CONF_KEY_reload,
+            slot_bytes(c, second), 1, "%s: weights, vocabulary, names, scratch of workers %" PRIu64,
+            facts->room ? "the one before" : "loaded aside at a reload", c->workers);
+    add_compute(p, c, facts);
+    add_tables(p, c, reply_max);
+    add_queues(p, c, reply_max);
 }
 
-/* The largest row whose key can be lowered far enough; NULL when none can. */
+/* Should a rather be changed than b? */
+static bool before(const struct plan_row *a, const struct plan_row *b) {
+    if ((a->key == CONF_KEY_reload) != (b->key == CONF_KEY_reload))
+        return b->key == CONF_KEY_reload;
+    return a->bytes >= b->bytes;
+}
+
+/* The largest row whose key can be lowered far enough, but no second model before all others; NULL
+ * when there is none. */
 static const struct plan_row *row_to_change(const struct plan *p, uint64_t over,
                                             uint64_t *ret_value) {
     const struct plan_row *best = NULL;
     for (size_t i = 0; i < p->n; i++) {
         const struct plan_row *row = &p->row[i];
-        if (row->key == CONF_KEYS || row->unit == 0 || (best && best->bytes >= row->bytes))
+        if (row->key == CONF_KEYS || row->unit == 0 || (best && before(best, row)))
             continue;
         uint64_t less = (over + row->unit - 1) / row->unit;
         uint64_t least = conf_row(row->key)->min;
@@ -145,6 +185,15 @@ static const struct plan_row *row_to_change(const struct plan *p, uint64_t over,
     return best;
 }
 
+static const struct plan_row *largest_row(const struct plan *p) {
+    const struct plan_row *best = &p->row[0];
+    for (size_t i = 1; i < p->n; i++) {
+        if (p->row[i].bytes > best->bytes)
+            best = &p->row[i];
+    }
+    return best;
+}
+
 diffuse_err plan_check(const struct plan *p, struct reason *why) {
     char total[32], budget[32], bytes[32], value[32];
     uint64_t fitting = 0;
@@ -154,18 +203,23 @@ diffuse_err plan_check(const struct plan *p, struct reason *why) {
     plan_human(p->budget, budget, sizeof budget);
     uint64_t enough = (p->total + (1u << 20) - 1) >> 20;
     const struct plan_row *row = row_to_change(p, p->total - p->budget, &fitting);
-    if (!row)
+    if (!row) {
+        row = largest_row(p);
+        plan_human(row->bytes, bytes, sizeof bytes);
         return reason_set(why, DIFFUSE_BUDGET,
                           "the plan takes %s, memory_budget is %s; set memory_budget to %" PRIu64
-                          "M (no single other key could make it fit)",
-                          total, budget, enough);
+                          "M (no single other key could make it fit; the largest row is '%s' with "
+                          "%s)",
+                          total, budget, enough, row->name, bytes);
+    }
     plan_human(row->bytes, bytes, sizeof bytes);
     confvalue_format(conf_row(row->key)->type, conf_row(row->key)->choices, fitting, value,
                      sizeof value);
     return reason_set(why, DIFFUSE_BUDGET,
-                      "the plan takes %s, memory_budget is %s; lower %s to %s (its row '%s' takes "
+                      "the plan takes %s, memory_budget is %s; %s %s to %s (its row '%s' takes "
                       "%s) or set memory_budget to %" PRIu64 "M",
-                      total, budget, conf_row(row->key)->key, value, row->name, bytes, enough);
+                      total, budget, row->key == CONF_KEY_reload ? "set" : "lower",
+                      conf_row(row->key)->key, value, row->name, bytes, enough);
 }
 
 uint64_t plan_resident(void) {

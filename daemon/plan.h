@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 #include "daemon/conf.h"
-#include "model/ckpt/model.h"
+#include "model/net/config.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-#define PLAN_ROWS_MAX     16u
+#define PLAN_ROWS_MAX     20u
 #define PLAN_DETAIL_BYTES 160u
 
 struct plan_row {
@@ -22,25 +22,38 @@ struct plan_row {
     char detail[PLAN_DETAIL_BYTES]; /* how the figure comes about */
 };
 
+/* What the tables that are laid at the start can hold, whatever model comes later. */
+struct plan_room {
+    uint32_t max_length; /* tokens of a sample */
+    uint32_t scores;     /* of a sample; 0: scores are not sent */
+    size_t answer_max;   /* bytes of the largest Label */
+};
+
+/* What the plan has to know of a model, loaded or not. */
+struct plan_shape {
+    const struct net_config *config; /* borrowed */
+    size_t model_bytes;              /* of arena that it takes */
+    size_t label_bytes;              /* of all its label names */
+    uint32_t max_length;             /* that it was trained on; 0: not known */
+};
+
 struct plan {
     struct plan_row row[PLAN_ROWS_MAX];
     size_t n;
     uint64_t total;
     uint64_t budget;
-    size_t arena_bytes;    /* of what the daemon reserves itself, the model apart */
-    uint32_t max_length;   /* tokens of a sample: the key, or what the model was trained on */
+    size_t arena_bytes;    /* of what the daemon reserves itself, the models apart */
+    uint32_t max_length;   /* tokens of a sample: the key, what the model was trained on, or room */
     uint32_t batch_tokens; /* tokens of a batch */
-    size_t answer_max;     /* bytes of the largest Label */
+    struct plan_room room;
 };
 
 /* What the plan is made from, beside the configuration. */
 struct plan_facts {
-    const struct model *model; /* loaded */
-    size_t model_bytes;        /* that its arena takes */
-    uint64_t resident;    /* that the process held before anything was loaded (plan_resident) */
-    size_t reply_max;     /* bytes of the largest Reply */
-    size_t control_bytes; /* of arena that control takes */
-    uint64_t control_hwm; /* requests and replies that wait for each client */
+    const struct plan_shape *serving;
+    const struct plan_shape *second; /* that is held beside it; NULL: none is planned for */
+    const struct plan_room *room;    /* of tables that are laid; NULL: the plan says how large */
+    uint64_t resident; /* that the process held before anything was loaded (plan_resident) */
 };
 
 void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *facts);

@@ -25,6 +25,9 @@
     X(streams_forgotten, "streams forgotten for newer ones")                                       \
     X(requests, "requests answered on control")                                                    \
     X(requests_refused, "requests answered with an error, or not answerable")                      \
+    X(reloads, "models loaded that then served")                                                   \
+    X(reloads_refused, "checkpoints that were not fit to serve, or reloads that are not offered")  \
+    X(rollbacks, "returns to the model before")                                                    \
     X(batches, "forward passes")                                                                   \
     X(log_suppressed, "log lines left out by the rate limit")
 

@@ -4,10 +4,11 @@ static void *run(void *user) {
     struct worker *w = user;
     size_t n;
     pthread_setname_np(pthread_self(), "worker");
-    path_warm(&w->bench, w->model, w->max_length);
+    path_warm(&w->first->bench[w->index], w->first->model, w->first->plan.max_length);
     sem_post(&w->ready);
-    while ((n = inflight_take(w->inflight, w->bench.max_samples, w->bench.max_tokens, w->batch))) {
-        path_run(&w->bench, w->model, w->batch, n);
+    while ((n = inflight_take(w->inflight, w->max_samples, w->max_tokens, w->batch))) {
+        struct slot *slot = w->batch[0]->serving;
+        path_run(&slot->bench[w->index], slot->model, w->batch, n);
         atomic_fetch_add_explicit(&w->batches, 1, memory_order_relaxed);
         inflight_finish(w->inflight, w->batch, n);
     }

@@ -9,25 +9,25 @@
 #include <stdint.h>
 
 #include "daemon/inflight.h"
-#include "daemon/path.h"
+#include "daemon/slot.h"
 #include "proto/diffuse_err.h"
 
 #define WORKER_STACK_BYTES (512u * 1024)
 
 struct worker {
-    struct inflight *inflight;    /* borrowed */
-    const struct model *model;    /* borrowed */
-    size_t max_length;            /* of a sample */
-    struct path_bench bench;      /* owned by the thread while it runs */
-    atomic_uint_fast64_t batches; /* forward passes so far; read by the loop */
+    struct inflight *inflight;      /* borrowed */
+    size_t index;                   /* of its bench in every slot, which no other thread uses */
+    struct slot *first;             /* borrowed: that serves at the start */
+    size_t max_samples, max_tokens; /* of a batch, within every bench */
+    atomic_uint_fast64_t batches;   /* forward passes so far; read by the loop */
     struct inflight_sample *batch[LIMIT_BATCH];
     pthread_t thread;
     sem_t ready;
     bool started;
 };
 
-/* Start the thread; returns when it has run its largest batch once and waits for samples. The bench
- * is set up before. Errors: IO (the system refused a thread). */
+/* Start the thread; returns when it has run its largest batch once and waits for samples. Errors:
+ * IO (the system refused a thread). */
 DIFFUSE_MUST_CHECK diffuse_err worker_start(struct worker *w);
 
 /* Wait for the thread to end, which inflight_stop asks for. Fine when it was not started. */

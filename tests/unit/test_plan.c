@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "daemon/plan.h"
+#include "model/ckpt/model.h"
 
 static const char *labels[] = {"one", "two", "three"};
 
@@ -17,13 +18,22 @@ static void make(struct conf *c, struct model *m) {
     *m = (struct model){.labels = labels};
     net_config_paper(&m->config);
     m->config.vocab = 1000;
+    m->config.width = m->config.head_width = 64;
+    m->config.mlp_width = 128;
     m->config.labels = 3;
+}
+
+/* Beside a second one of the same shape, as at the start; or alone. */
+static void make_plan_of(struct plan *p, const struct conf *c, const struct model *m,
+                         size_t model_bytes, uint64_t resident, bool second) {
+    struct plan_shape shape = {&m->config, model_bytes, 60, m->max_length};
+    struct plan_facts facts = {&shape, second ? &shape : NULL, NULL, resident};
+    plan_make(p, c, &facts);
 }
 
 static void make_plan(struct plan *p, const struct conf *c, const struct model *m,
                       size_t model_bytes, uint64_t resident) {
-    struct plan_facts facts = {m, model_bytes, resident, 9000, 20000, 4};
-    plan_make(p, c, &facts);
+    make_plan_of(p, c, m, model_bytes, resident, true);
 }
 
 static uint64_t bytes_of(const struct plan *p, const char *name) {
@@ -65,6 +75,7 @@ static void test_rows_follow_their_keys(void **state) {
         {"push queue", "push_hwm=9"},      {"push queue", "publishers=9"},
         {"labels queue", "label_hwm=513"}, {"control queue", "subscribers=5"},
         {"matrix library", "workers=3"},   {"ingest queue", "ingest_connect=tcp://a:1"},
+        {"second model", "workers=2"},     {"second model", "batch_tokens=2048"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct conf c;
@@ -136,6 +147,49 @@ static void test_budget_is_the_last_resort(void **state) {
     assert_int_equal(plan_check(&p, &why), DIFFUSE_OK);
 }
 
+/* A model that fits alone, and not beside a second one. */
+static void test_second_model_is_the_last_to_go(void **state) {
+    (void)state;
+    struct conf c;
+    struct model m;
+    struct plan p;
+    struct reason why = {""};
+    make(&c, &m);
+    make_plan_of(&p, &c, &m, 20u << 20, 8000000, false);
+    assert_int_equal(plan_check(&p, &why), DIFFUSE_OK);
+    make_plan(&p, &c, &m, 20u << 20, 8000000);
+    assert_int_equal(plan_check(&p, &why), DIFFUSE_BUDGET);
+    assert_non_null(strstr(why.text, "set reload to no (its row 'second model' takes"));
+}
+
+/* Another model beside the one that serves, with tables as they were laid. */
+static void test_tables_stay(void **state) {
+    (void)state;
+    struct conf c;
+    struct model m, longer;
+    struct plan p, q;
+    make(&c, &m);
+    m.max_length = 100;
+    make_plan(&p, &c, &m, 1000, 1000);
+    assert_int_equal(p.room.max_length, 100);
+    longer = m;
+    longer.max_length = 400;
+    longer.config.width = 512;
+    struct plan_shape serving = {&longer.config, 5000, 60, 400},
+                      second = {&m.config, 1000, 60, 100};
+    struct plan_facts facts = {&serving, &second, &p.room, 1000};
+    plan_make(&q, &c, &facts);
+    assert_int_equal(q.max_length, 100);
+    assert_int_equal(bytes_of(&q, "samples"), bytes_of(&p, "samples"));
+    assert_int_equal(bytes_of(&q, "second model"), bytes_of(&p, "second model"));
+    assert_int_equal(bytes_of(&q, "model"), 5000);
+    assert_true(bytes_of(&q, "scratch") > bytes_of(&p, "scratch"));
+    serving.max_length = 50;
+    plan_make(&q, &c, &facts);
+    assert_int_equal(q.max_length, 50);
+    assert_int_equal(q.room.max_length, 100);
+}
+
 static void test_human(void **state) {
     (void)state;
     char text[32];
@@ -155,6 +209,8 @@ int main(void) {
         cmocka_unit_test(test_model_bounds_the_length),
         cmocka_unit_test(test_advice_holds),
         cmocka_unit_test(test_budget_is_the_last_resort),
+        cmocka_unit_test(test_second_model_is_the_last_to_go),
+        cmocka_unit_test(test_tables_stay),
         cmocka_unit_test(test_human),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,110 @@
+#include "daemon/reload.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+
+/* Tables were laid for the first model. What a later one needs beyond them cannot be given. */
+static diffuse_err check_room(const struct reload *r, const struct plan_shape *shape,
+                              struct reason *why) {
+    if (!r->laid || !r->conf->scores || shape->config->labels <= r->room.scores)
+        return DIFFUSE_OK;
+    return reason_set(why, DIFFUSE_BUDGET,
+                      "%" PRIu32
+                      " labels; with scores = yes the row 'samples' was laid for %" PRIu32
+                      " at the start; restart with this model, or set scores to no",
+                      shape->config->labels, r->room.scores);
+}
+
+static void make_plan(const struct reload *r, const struct plan_shape *shape,
+                      const struct slot *serving, struct plan *ret_plan) {
+    struct plan_facts facts = {
+        .serving = shape, .room = r->laid ? &r->room : NULL, .resident = r->resident};
+    if (r->aside)
+        facts.second = serving ? &serving->shape : shape;
+    plan_make(ret_plan, r->conf, &facts);
+}
+
+diffuse_err reload_open(const struct reload *r, const char *path, const struct slot *serving,
+                        struct ckpt **ret_ckpt, struct plan *ret_plan, struct reason *why) {
+    struct reason inner = {""};
+    struct ckpt *k = NULL;
+    diffuse_err e = ckpt_open(path, NULL, &k, why);
+    if (e)
+        return e;
+    struct plan_shape shape = slot_shape(k);
+    make_plan(r, &shape, serving, ret_plan);
+    e = check_room(r, &shape, &inner);
+    if (!e)
+        e = plan_check(ret_plan, &inner);
+    if (e) {
+        ckpt_close(k);
+        return reason_set(why, e, "%.200s: %s", path, inner.text);
+    }
+    *ret_ckpt = k;
+    return DIFFUSE_OK;
+}
+
+static void write_note(const struct slot *s, const struct conf *c, char *note, size_t cap) {
+    uint32_t wished = s->shape.max_length > 0 && s->shape.max_length < c->max_length
+                          ? s->shape.max_length
+                          : (uint32_t)c->max_length;
+    note[0] = '\0';
+    if (s->plan.max_length < wished)
+        snprintf(note, cap,
+                 "samples are cut at %" PRIu32 " tokens, for which the tables were laid at the "
+                 "start, not at %" PRIu32 "; ",
+                 s->plan.max_length, wished);
+    if (!s->self_tested)
+        snprintf(note + strlen(note), cap - strlen(note), "the file has no self-test; ");
+    size_t n = strlen(note);
+    if (n >= 2)
+        note[n - 2] = '\0';
+}
+
+/* From a file that fits the plan. */
+static diffuse_err run_open(const struct reload *r, struct ckpt *k, const struct plan *plan,
+                            const char *path, const struct slot *serving, reload_room_asker *ask,
+                            void *user, struct slot **ret_slot, struct reload_report *report,
+                            struct reason *why) {
+    char id[DIGEST_HEX_BYTES];
+    uint64_t begin = clock_now();
+    diffuse_err e = ckpt_verify(k, id, why);
+    report->verify_ns = clock_now() - begin;
+    if (e)
+        return e;
+    if (strcmp(id, serving->model->id) == 0) {
+        snprintf(report->note, sizeof report->note,
+                 "this checkpoint serves already; nothing was changed");
+        return DIFFUSE_OK;
+    }
+    struct slot *slot = ask(user);
+    if (!slot)
+        return reason_set(why, DIFFUSE_STOPPING, "%.200s: not loaded: %s", path,
+                          diffuse_strerror(DIFFUSE_STOPPING));
+    *ret_slot = slot;
+    begin = clock_now();
+    e = slot_load(slot, k, r->conf, plan, path, why);
+    report->load_ns = clock_now() - begin;
+    if (!e)
+        write_note(slot, r->conf, report->note, sizeof report->note);
+    return e;
+}
+
+diffuse_err reload_run(const struct reload *r, const char *path, const struct slot *serving,
+                       reload_room_asker *ask, void *user, struct slot **ret_slot,
+                       struct reload_report *ret_report, struct reason *why) {
+    struct plan plan;
+    struct ckpt *k = NULL;
+    *ret_slot = NULL;
+    *ret_report = (struct reload_report){0};
+    diffuse_err e = reload_open(r, path, serving, &k, &plan, why);
+    if (!e)
+        e = run_open(r, k, &plan, path, serving, ask, user, ret_slot, ret_report, why);
+    ckpt_close(k);
+    malloc_trim(0); /* the header's text and trees are gone */
+    return e;
+}

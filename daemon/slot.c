@@ -1,0 +1,103 @@
+#include "daemon/slot.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/ctl.h"
+#include "model/ckpt/ckpt_selftest.h"
+
+/* The self-test has to fit a bench, however small the batches are. */
+static size_t bench_tokens(const struct conf *c) {
+    return c->batch_tokens > CKPT_SELFTEST_TOKENS ? c->batch_tokens : CKPT_SELFTEST_TOKENS;
+}
+
+static size_t bench_samples(const struct conf *c) {
+    return c->batch_max > CKPT_SELFTEST_SEQS ? c->batch_max : CKPT_SELFTEST_SEQS;
+}
+
+size_t slot_bench_bytes(const struct conf *c, const struct net_config *n) {
+    return path_bench_bytes(n, bench_tokens(c), bench_samples(c));
+}
+
+size_t slot_bytes(const struct conf *c, const struct plan_shape *shape) {
+    size_t reply = ctl_reply_max(shape->config->labels, shape->label_bytes);
+    return shape->model_bytes + arena_block(c->workers * sizeof(struct path_bench)) +
+           c->workers * slot_bench_bytes(c, shape->config) + arena_block(reply) +
+           arena_block(ctl_rows_room(reply));
+}
+
+struct plan_shape slot_shape(const struct ckpt *k) {
+    return (struct plan_shape){.config = ckpt_config(k),
+                               .model_bytes = ckpt_model_bytes(k),
+                               .label_bytes = ckpt_label_bytes(k),
+                               .max_length = ckpt_max_length(k)};
+}
+
+/* Pages that are there already cost nothing to use again. */
+static diffuse_err reserve(struct slot *s, size_t bytes) {
+    if (s->arena.base && s->arena.cap == arena_block(bytes)) {
+        arena_rewind(&s->arena, 0);
+        return DIFFUSE_OK;
+    }
+    arena_done(&s->arena);
+    return arena_init(&s->arena, bytes);
+}
+
+static diffuse_err lay_control(struct slot *s) {
+    s->reply_cap = ctl_reply_max(s->shape.config->labels, s->shape.label_bytes);
+    size_t room = ctl_rows_room(s->reply_cap);
+    void *rows = arena_alloc(&s->arena, room);
+    s->reply = arena_alloc(&s->arena, s->reply_cap);
+    if (!rows || !s->reply)
+        return DIFFUSE_NOMEM;
+    msgmem_init(&s->rows, rows, room);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err lay_benches(struct slot *s, const struct conf *c) {
+    diffuse_err e = DIFFUSE_OK;
+    s->bench = arena_alloc(&s->arena, c->workers * sizeof *s->bench);
+    if (!s->bench)
+        return DIFFUSE_NOMEM;
+    for (size_t i = 0; !e && i < c->workers; i++)
+        e = path_bench_init(&s->bench[i], &s->arena, &s->model->config, bench_tokens(c),
+                            bench_samples(c));
+    return e;
+}
+
+static diffuse_err prove(struct slot *s, struct ckpt *k, const struct conf *c, struct reason *why) {
+    s->self_tested = ckpt_has_selftest(k);
+    diffuse_err e = ckpt_selftest(k, s->model, s->bench[0].scratch, why);
+    for (size_t i = 0; !e && i < c->workers; i++)
+        path_warm(&s->bench[i], s->model, s->plan.max_length);
+    return e;
+}
+
+diffuse_err slot_load(struct slot *s, struct ckpt *k, const struct conf *c, const struct plan *plan,
+                      const char *path, struct reason *why) {
+    struct arena arena = s->arena;
+    *s = (struct slot){.arena = arena, .plan = *plan, .shape = slot_shape(k)};
+    snprintf(s->path, sizeof s->path, "%s", path);
+    diffuse_err e = reserve(s, slot_bytes(c, &s->shape));
+    if (!e)
+        e = ckpt_load(k, &s->arena, &s->model, why);
+    if (!e) {
+        s->shape.config = &s->model->config;
+        e = lay_benches(s, c);
+    }
+    if (!e)
+        e = lay_control(s);
+    if (!e)
+        e = prove(s, k, c, why);
+    if (e) {
+        if (!why->text[0])
+            (void)reason_set(why, e, "%.200s: %s", path, diffuse_strerror(e));
+        slot_clear(s);
+    }
+    return e;
+}
+
+void slot_clear(struct slot *s) {
+    arena_done(&s->arena);
+    *s = (struct slot){0};
+}

@@ -1,0 +1,60 @@
+/* slot.h - a loaded model, and everything whose size depends on its shape.
+ *
+ * One arena holds the weights, a bench for each worker, and the room in which control answers about
+ * it; so that a model of another shape can be loaded beside the one that serves without touching
+ * anything that is in use.
+ *
+ * Threads: loaded and cleared by one thread while no other knows it; read by all from then on.
+ * in_flight belongs to the loop.
+ */
+#ifndef DAEMON_SLOT_H
+#define DAEMON_SLOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/conf.h"
+#include "daemon/path.h"
+#include "daemon/plan.h"
+#include "model/base/arena.h"
+#include "model/ckpt/ckpt.h"
+#include "proto/diffuse_err.h"
+#include "proto/msgmem.h"
+#include "proto/reason.h"
+
+#define SLOT_PATH_BYTES (LIMIT_PATH_BYTES + 1u)
+
+struct slot {
+    struct arena arena; /* owned */
+    struct model *model;
+    struct path_bench *bench; /* (workers) */
+    struct msgmem rows;       /* what a reply about this model points to */
+    uint8_t *reply;           /* (reply_cap) encoded */
+    size_t reply_cap;
+    char path[SLOT_PATH_BYTES]; /* that it was read from */
+    struct plan_shape shape;    /* shape.config is the model's */
+    struct plan plan;           /* that it was loaded under */
+    bool self_tested;           /* the file had a self-test, which it passed */
+    uint32_t in_flight;         /* samples accepted with it and not yet answered */
+};
+
+/* Bytes of one worker's bench. */
+size_t slot_bench_bytes(const struct conf *c, const struct net_config *n);
+
+/* Arena bytes of a slot. */
+size_t slot_bytes(const struct conf *c, const struct plan_shape *shape);
+
+/* What the plan has to know of a checkpoint; the configuration is borrowed from it. */
+struct plan_shape slot_shape(const struct ckpt *k);
+
+/* Read k into the slot: weights, benches, self-test, and every page touched by a first batch. What
+ * the slot held before is given up; memory of the same size is used again. Errors: as ckpt_load and
+ * ckpt_selftest, and NOMEM; the slot is then empty. */
+DIFFUSE_MUST_CHECK diffuse_err slot_load(struct slot *s, struct ckpt *k, const struct conf *c,
+                                         const struct plan *plan, const char *path,
+                                         struct reason *why);
+
+/* Give the memory back. Fine when empty (zeroed). */
+void slot_clear(struct slot *s);
+
+#endif

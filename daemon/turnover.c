@@ -1,0 +1,257 @@
+#include "daemon/turnover.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+#include "daemon/notify.h"
+
+#define MS          1000000u
+#define LOOK_MS     50u /* the watch is looked at this often when the loop never waits */
+#define SHORT_ID    12  /* digits of an id in a line for a person */
+#define EVENT(word) "$sys/" word, sizeof "$sys/" word - 1, word
+
+/* --- words -------------------------------------------------------------------------------------
+ */
+
+static void say_ready(struct turnover *t) {
+    if (t->ready_owed && notify_reloaded(t->ready))
+        t->ready_owed = false;
+}
+
+/* The service manager heard that a reload began. */
+static void owe_ready(struct turnover *t, const char *line) {
+    snprintf(t->ready, sizeof t->ready, "%.255s", line);
+    t->ready_owed = true;
+    say_ready(t);
+}
+
+static void reply(struct turnover *t, const struct ctl_answer *answer, diffuse_err e) {
+    if (e)
+        log_line(t->log, LOG_LEVEL_ERROR, "a reply did not fit its buffer");
+    else
+        caller_reply(&t->caller, t->control, answer->bytes, answer->len);
+}
+
+static void reply_error(struct turnover *t, diffuse_err err, const struct reason *why) {
+    struct ctl_answer answer;
+    if (!t->waits)
+        return;
+    t->waits = false;
+    stats_add(t->stats, STATS_requests_refused, 1);
+    diffuse_err e = ctl_error(t->ctl, t->caller_id, err, why, &answer);
+    reply(t, &answer, e);
+}
+
+static void reply_model(struct turnover *t, uint64_t took_ns, const char *note) {
+    struct ctl_answer answer;
+    if (!t->waits)
+        return;
+    t->waits = false;
+    stats_add(t->stats, STATS_requests, 1);
+    diffuse_err e = ctl_model(t->ctl, t->caller_id, took_ns, note, &answer);
+    reply(t, &answer, e);
+}
+
+/* A reload was refused, before or after it began. */
+static void refused(struct turnover *t, enum aside_origin origin, const char *path, diffuse_err err,
+                    const struct reason *why) {
+    char line[2 * LIMIT_REASON_BYTES];
+    stats_add(t->stats, STATS_reloads_refused, 1);
+    snprintf(line, sizeof line, "reload of %.200s for %s refused: %s: %.300s; %.*s serves on", path,
+             aside_origin_word(origin), diffuse_errname(err), why->text, SHORT_ID,
+             t->models->serving->model->id);
+    log_line(t->log, LOG_LEVEL_WARNING, "%s", line);
+    send_event(t->send, EVENT("reload-refused"), line);
+    if (origin != ASIDE_TUNER)
+        owe_ready(t, line);
+    reply_error(t, err, why);
+}
+
+/* --- a job begins ------------------------------------------------------------------------------
+ */
+
+static diffuse_err begin(struct turnover *t, const char *path, enum aside_origin origin,
+                         struct reason *why) {
+    diffuse_err e = aside_load(t->aside, path, origin, why);
+    if (e)
+        return e;
+    log_line(t->log, LOG_LEVEL_INFO, "loading %s for %s", path, aside_origin_word(origin));
+    notify_reloading();
+    return DIFFUSE_OK;
+}
+
+/* Nobody waits for the answer; when another one is under way, this one comes after it. */
+static void begin_or_later(struct turnover *t, enum aside_origin origin) {
+    struct reason why = {""};
+    diffuse_err e = begin(t, t->conf->model, origin, &why);
+    if (e == DIFFUSE_BUSY)
+        t->later |= 1u << origin;
+    else if (e)
+        refused(t, origin, t->conf->model, e, &why);
+}
+
+static void begin_later(struct turnover *t) {
+    unsigned later = t->later;
+    t->later = 0;
+    for (unsigned origin = 0; later >> origin != 0; origin++) {
+        if (later >> origin & 1u)
+            begin_or_later(t, (enum aside_origin)origin);
+    }
+}
+
+void turnover_signal(struct turnover *t) {
+    begin_or_later(t, ASIDE_SIGNAL);
+}
+
+/* --- a job ends --------------------------------------------------------------------------------
+ */
+
+static void settle(struct turnover *t) {
+    aside_settle(t->aside, t->models->serving, t->models->previous);
+}
+
+static void loaded(struct turnover *t, const struct aside_result *r) {
+    char line[2 * LIMIT_REASON_BYTES];
+    models_swap(t->models, r->slot);
+    path_use(t->path, r->slot);
+    settle(t);
+    uint64_t took = clock_now() - r->asked_ns;
+    const struct models *m = t->models;
+    stats_add(t->stats, STATS_reloads, 1);
+    snprintf(line, sizeof line,
+             "%.*s (%.200s) serves for %s, in place of %.*s; %" PRIu64 " ms, of them %" PRIu64
+             " to verify and %" PRIu64 " to load%s%s",
+             SHORT_ID, m->serving->model->id, r->path, aside_origin_word(r->origin), SHORT_ID,
+             m->previous->model->id, took / MS, r->report.verify_ns / MS, r->report.load_ns / MS,
+             r->report.note[0] ? "; " : "", r->report.note);
+    log_line(t->log, LOG_LEVEL_NOTICE, "%s", line);
+    send_event(t->send, EVENT("reloaded"), line);
+    if (r->origin != ASIDE_TUNER)
+        owe_ready(t, line);
+    reply_model(t, took, r->report.note);
+}
+
+static void same(struct turnover *t, const struct aside_result *r) {
+    char line[LIMIT_REASON_BYTES];
+    settle(t);
+    snprintf(line, sizeof line, "%.200s, looked at for %s: %s", r->path,
+             aside_origin_word(r->origin), r->report.note);
+    log_line(t->log, LOG_LEVEL_INFO, "%s", line);
+    if (r->origin != ASIDE_TUNER)
+        owe_ready(t, line);
+    reply_model(t, clock_now() - r->asked_ns, r->report.note);
+}
+
+/* Call while no job can begin; settles. */
+static diffuse_err go_back(struct turnover *t, const char *whose, struct reason *why) {
+    char line[2 * LIMIT_REASON_BYTES];
+    diffuse_err e = models_rollback(t->models, why);
+    if (!e)
+        path_use(t->path, t->models->serving);
+    settle(t);
+    if (e)
+        return e;
+    const struct models *m = t->models;
+    stats_add(t->stats, STATS_rollbacks, 1);
+    snprintf(line, sizeof line, "%.*s (%.200s) serves again, in place of %.*s: %.300s", SHORT_ID,
+             m->serving->model->id, m->serving->path, SHORT_ID, m->previous->model->id, whose);
+    log_line(t->log, LOG_LEVEL_NOTICE, "%s", line);
+    send_event(t->send, EVENT("rolled-back"), line);
+    return DIFFUSE_OK;
+}
+
+static void take_word(struct turnover *t) {
+    struct aside_result r;
+    struct reason why = {""};
+    switch (aside_take(t->aside, &r)) {
+    case ASIDE_NOTHING:
+        return;
+    case ASIDE_WANTS_SLOT:
+        t->wants_slot = true;
+        return;
+    case ASIDE_LOADED:
+        loaded(t, &r);
+        break;
+    case ASIDE_SAME:
+        same(t, &r);
+        break;
+    case ASIDE_REFUSED:
+        settle(t);
+        refused(t, r.origin, r.path, r.error, &r.why);
+        break;
+    case ASIDE_WANTS_ROLLBACK:
+        if (go_back(t, r.why.text, &why))
+            log_line(t->log, LOG_LEVEL_WARNING, "%s; asked for because: %s", why.text, r.why.text);
+        break;
+    }
+    begin_later(t);
+}
+
+static void lend(struct turnover *t) {
+    struct slot *slot = models_lend(t->models);
+    if (!slot)
+        return;
+    t->wants_slot = false;
+    aside_grant(t->aside, slot);
+}
+
+/* --- from control ------------------------------------------------------------------------------
+ */
+
+static diffuse_err roll_back(struct turnover *t, struct reason *why) {
+    diffuse_err e = aside_hold(t->aside, why);
+    return e ? e : go_back(t, "a request", why);
+}
+
+bool turnover_request(struct turnover *t, const struct caller *caller, struct ctl_answer *answer) {
+    struct reason why = {""};
+    uint64_t began = clock_now();
+    uint64_t id = answer->id;
+    diffuse_err e;
+    if (answer->verb == CTL_RELOAD) {
+        const char *path = answer->path[0] ? answer->path : t->conf->model;
+        e = begin(t, path, ASIDE_CONTROL, &why);
+        if (!e) {
+            t->waits = true;
+            t->caller = *caller;
+            t->caller_id = id;
+            return false;
+        }
+        if (e != DIFFUSE_BUSY)
+            stats_add(t->stats, STATS_reloads_refused, 1);
+    } else {
+        e = roll_back(t, &why);
+    }
+    diffuse_err failed = e ? ctl_error(t->ctl, id, e, &why, answer)
+                           : ctl_model(t->ctl, id, clock_now() - began, "", answer);
+    if (failed)
+        log_line(t->log, LOG_LEVEL_ERROR, "a reply did not fit its buffer");
+    return !failed;
+}
+
+/* --- the loop ----------------------------------------------------------------------------------
+ */
+
+void turnover_turn(struct turnover *t, uint64_t now_ns, bool looked) {
+    take_word(t);
+    if (t->wants_slot)
+        lend(t);
+    if (looked || now_ns - t->watched_ns >= (uint64_t)LOOK_MS * MS) {
+        t->watched_ns = now_ns;
+        if (watcher_turn(t->watch, now_ns))
+            begin_or_later(t, ASIDE_WATCH);
+        say_ready(t);
+    }
+}
+
+long turnover_wait(const struct turnover *t, uint64_t now_ns, long ms) {
+    uint64_t wait = watcher_wait(t->watch, now_ns) / MS;
+    return wait < (uint64_t)ms ? (long)wait + 1 : ms;
+}
+
+void turnover_stop(struct turnover *t) {
+    reply_error(t, DIFFUSE_STOPPING, &(struct reason){""});
+}

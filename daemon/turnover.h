@@ -1,0 +1,65 @@
+/* turnover.h - which model answers: whoever asks for another one, until it is announced.
+ *
+ * The loop's side of a reload. Requests come from control, SIGHUP, the watched file and the tuner;
+ * one is worked on at a time (aside.h). The swap itself is three pointers. Threads: the loop
+ * thread.
+ */
+#ifndef DAEMON_TURNOVER_H
+#define DAEMON_TURNOVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/aside.h"
+#include "daemon/caller.h"
+#include "daemon/conf.h"
+#include "daemon/ctl.h"
+#include "daemon/log.h"
+#include "daemon/models.h"
+#include "daemon/path.h"
+#include "daemon/send.h"
+#include "daemon/stats.h"
+#include "daemon/watcher.h"
+
+struct turnover {
+    /* Borrowed, set by the owner. */
+    const struct conf *conf;
+    struct log *log;
+    struct stats *stats;
+    struct models *models;
+    struct path *path;
+    struct ctl *ctl;
+    struct aside *aside;
+    struct watcher *watch;
+    struct send *send;
+    void *control; /* socket */
+
+    /* Its own. */
+    bool waits;           /* for the job that is under way: */
+    struct caller caller; /* this one, */
+    uint64_t caller_id;   /* with this request */
+    bool wants_slot;      /* the job waits until the previous model's samples are answered */
+    unsigned later;       /* origins, as bits, of reloads that came while one was under way */
+    bool ready_owed;      /* the service manager has to hear that the reload is over: */
+    char ready[256];
+    uint64_t watched_ns; /* when the watch was looked at last */
+};
+
+/* A request from control: CTL_RELOAD or CTL_ROLLBACK. True: *answer is the reply, to be sent now;
+ * false: it comes later, and goes to caller. */
+bool turnover_request(struct turnover *t, const struct caller *caller, struct ctl_answer *answer);
+
+/* SIGHUP: the configured checkpoint again. */
+void turnover_signal(struct turnover *t);
+
+/* Do what there is to be done; cheap when that is nothing. looked: the watch's descriptor is ready.
+ */
+void turnover_turn(struct turnover *t, uint64_t now_ns, bool looked);
+
+/* Milliseconds until turnover_turn must be called again, at most ms. */
+long turnover_wait(const struct turnover *t, uint64_t now_ns, long ms);
+
+/* The daemon stops: whoever waits is told. */
+void turnover_stop(struct turnover *t);
+
+#endif
