@@ -1,7 +1,13 @@
 /* rng.c - see rng.h. */
 #include "model/base/rng.h"
 
+#include <endian.h>
 #include <math.h>
+#include <string.h>
+
+#include "model/base/vec.h"
+
+#define BLOCK 64 /* numbers of 64 bits drawn at once */
 
 static uint64_t rotate(uint64_t x, int k) {
     return (x << k) | (x >> (64 - k));
@@ -63,15 +69,33 @@ double rng_normal(struct rng *r) {
     return u * sqrt(-2 * log(q) / q);
 }
 
+/* n numbers at once, as bytes. The state is kept in registers meanwhile: through memory it would
+ * take as long again. */
+static void draw(struct rng *r, size_t n, uint64_t *ret_bits) {
+    struct rng own = *r;
+
+    for (size_t i = 0; i < n; i++)
+        ret_bits[i] = htole64(rng_next(&own)); /* the lowest byte comes first on every machine */
+    *r = own;
+}
+
+VEC_CLONES static void compare(size_t n, const uint8_t *x, uint8_t limit, uint8_t *restrict y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] >= limit;
+}
+
 void rng_mask(struct rng *r, size_t n, double drop, uint8_t *keep) {
-    uint64_t limit = (uint64_t)lround(drop * 256);
+    long limit = lround(drop * 256);
+    uint64_t bits[BLOCK];
 
-    for (size_t i = 0; i < n; i += 8) {
-        uint64_t bits = rng_next(r);
-        size_t end = n - i < 8 ? n - i : 8;
-
-        for (size_t j = 0; j < end; j++)
-            keep[i + j] = ((bits >> (8 * j)) & 0xff) >= limit;
+    if (limit > UINT8_MAX) {
+        memset(keep, 0, n);
+        return;
+    }
+    for (size_t i = 0, take; i < n; i += take) {
+        take = n - i < sizeof bits ? n - i : sizeof bits;
+        draw(r, (take + 7) / 8, bits);
+        compare(take, (const uint8_t *)bits, (uint8_t)limit, keep + i);
     }
 }
 
@@ -90,6 +114,8 @@ void rng_table_init(struct rng_table *t) {
     }
     for (int i = 0; i < RNG_LAYERS; i++)
         t->ratio[i] = t->x[i + 1] / t->x[i];
+    for (int i = 0; i <= RNG_LAYERS; i++)
+        t->f[i] = exp(-0.5 * t->x[i] * t->x[i]);
 }
 
 static double tail_normal(struct rng *r) {
@@ -102,11 +128,16 @@ static double tail_normal(struct rng *r) {
     return TAIL - x;
 }
 
-static double ziggurat(struct rng *r, const struct rng_table *t) {
-    for (;;) {
-        uint64_t bits = rng_next(r);
+/* Where bits fall: across their layer, -1 to 1. */
+static double across(uint64_t bits) {
+    return 2 * ((double)(int64_t)(bits >> 11) * 0x1p-53) - 1;
+}
+
+/* The normal that begins with bits, which may take more of them. */
+static double ziggurat(struct rng *r, const struct rng_table *t, uint64_t bits) {
+    for (;; bits = rng_next(r)) {
         unsigned layer = (unsigned)(bits & (RNG_LAYERS - 1));
-        double u = 2 * ((double)(bits >> 11) * 0x1p-53) - 1, x = u * t->x[layer], f0, f1;
+        double u = across(bits), x = u * t->x[layer];
 
         if (fabs(u) < t->ratio[layer])
             return x;
@@ -114,14 +145,26 @@ static double ziggurat(struct rng *r, const struct rng_table *t) {
             x = tail_normal(r);
             return u < 0 ? -x : x;
         }
-        f0 = exp(-0.5 * (t->x[layer] * t->x[layer] - x * x));
-        f1 = exp(-0.5 * (t->x[layer + 1] * t->x[layer + 1] - x * x));
-        if (f1 + rng_unit(r) * (f0 - f1) < 1)
+        if (t->f[layer + 1] + rng_unit(r) * (t->f[layer] - t->f[layer + 1]) < exp(-0.5 * x * x))
             return x;
     }
 }
 
 void rng_add_normals(struct rng *r, const struct rng_table *t, size_t n, real std, real *x) {
-    for (size_t i = 0; i < n; i++)
-        x[i] += std * (real)ziggurat(r, t);
+    struct rng own = *r; /* in registers, see draw */
+
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits = rng_next(&own);
+        size_t layer = (size_t)(bits & (RNG_LAYERS - 1));
+        double u = across(bits);
+
+        if (fabs(u) < t->ratio[layer]) { /* nearly always */
+            x[i] += std * (real)(u * t->x[layer]);
+            continue;
+        }
+        *r = own;
+        x[i] += std * (real)ziggurat(r, t, bits);
+        own = *r;
+    }
+    *r = own;
 }

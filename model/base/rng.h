@@ -29,6 +29,7 @@ void rng_mask(struct rng *r, size_t n, double drop, uint8_t *keep);
 #define RNG_LAYERS 128
 struct rng_table {
     double x[RNG_LAYERS + 1];
+    double f[RNG_LAYERS + 1]; /* exp(-x^2/2) */
     double ratio[RNG_LAYERS];
 };
 void rng_table_init(struct rng_table *t);

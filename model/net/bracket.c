@@ -213,7 +213,7 @@ static void collect(const struct net_config *c, const struct net_weights *w, uin
         if (post)
             vec_add(C, dh + (size_t)i * C, d);
     }
-    norm_backward(R, C, drow, w->bracket_gain, acts->xhat2 + from * C, acts->rstd2 + from, drow,
+    norm_backward(R, C, drow, w->bracket_gain, acts->xhat2 + from * C, acts->rstd2 + from,
                   dw->bracket_gain, dw->bracket_bias);
     for (uint32_t r = from; !post && r < to; r++)
         vec_add(C, dh + (size_t)acts->tree.order[r] * C, acts->drow + r * C);
@@ -289,7 +289,7 @@ void bracket_backward(const struct net_config *c, const struct net_weights *w,
             for (size_t j = 0; j < C; j++)
                 acts->dseen[i * C + j] += MEMBER_SCALE * acts->sum[tree->parent[i] * C + j];
     if (c->norm != NET_NORM_POST)
-        norm_backward(N, C, acts->dseen, w->bracket_gain, acts->xhat, acts->rstd, acts->dseen,
-                      dw->bracket_gain, dw->bracket_bias);
+        norm_backward(N, C, acts->dseen, w->bracket_gain, acts->xhat, acts->rstd, dw->bracket_gain,
+                      dw->bracket_bias);
     vec_add(N * C, acts->dseen, dh);
 }

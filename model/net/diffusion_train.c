@@ -184,7 +184,7 @@ static void to_mix(void *arg, size_t from, size_t to) {
         return;
     }
     norm_backward(R, C, dy, d->w->norm_gain, store_get(&d->kept->xhat, at, R * C, d->room->in),
-                  d->kept->rstd + from, dy, b->dw->norm_gain, b->dw->norm_bias);
+                  d->kept->rstd + from, b->dw->norm_gain, b->dw->norm_bias);
     vec_scaled(R * C, 1 - alpha, dy, d->room->u);
     vec_scale(R * C, alpha, dy);
     store_put(b->dh, at, R * C, dy);
@@ -215,7 +215,7 @@ static void to_seen(void *arg, size_t from, size_t to) {
     } else {
         gemm_nn(R, C, RELATIONS * C, wide, d->w->proj_left, 0, dx);
         norm_backward(R, C, dx, d->w->norm_gain, store_get(&d->kept->xhat, at, R * C, d->room->in),
-                      d->kept->rstd + from, dx, b->dw->norm_gain, b->dw->norm_bias);
+                      d->kept->rstd + from, b->dw->norm_gain, b->dw->norm_bias);
         vec_add(R * C, dx, dh);
     }
     store_put(b->dh, at, R * C, dh);

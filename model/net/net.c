@@ -187,7 +187,7 @@ static void final_norm_backward(void *arg, size_t from, size_t to) {
 
     norm_backward(to - from, C, dh, j->w->final_gain,
                   store_get(&j->t->final_xhat, from * C, n, j->t->room.x), j->t->final_rstd + from,
-                  dh, j->dw->final_gain, j->dw->final_bias);
+                  j->dw->final_gain, j->dw->final_bias);
 }
 
 static void drop_again(void *arg, size_t from, size_t to) {

@@ -55,20 +55,21 @@ VEC_CLONES void norm_forward(size_t N, size_t C, const real *x, const real *gain
     }
 }
 
-VEC_CLONES void norm_backward(size_t N, size_t C, const real *dy, const real *gain,
-                              const real *xhat, const real *rstd, real *dx, real *dgain,
-                              real *dbias) {
-    for (size_t i = 0; i < N; i++, dy += C, xhat += C, dx += C) {
+/* Nothing overlaps, or the first loop would run one number at a time. */
+VEC_CLONES void norm_backward(size_t N, size_t C, real *restrict d, const real *restrict gain,
+                              const real *restrict xhat, const real *restrict rstd,
+                              real *restrict dgain, real *restrict dbias) {
+    for (size_t i = 0; i < N; i++, xhat += C, d += C) {
         real mean, slope;
 
         for (size_t j = 0; j < C; j++) {
-            dgain[j] += dy[j] * xhat[j];
-            dbias[j] += dy[j];
-            dx[j] = dy[j] * gain[j];
+            dgain[j] += d[j] * xhat[j];
+            dbias[j] += d[j];
+            d[j] *= gain[j];
         }
-        mean = sum(C, dx) / (real)C;
-        slope = dot(C, dx, xhat) / (real)C;
+        mean = sum(C, d) / (real)C;
+        slope = dot(C, d, xhat) / (real)C;
         for (size_t j = 0; j < C; j++)
-            dx[j] = rstd[i] * (dx[j] - mean - xhat[j] * slope);
+            d[j] = rstd[i] * (d[j] - mean - xhat[j] * slope);
     }
 }

@@ -11,8 +11,8 @@
 void norm_forward(size_t N, size_t C, const real *x, const real *gain, const real *bias, real *xhat,
                   real *rstd, real *y);
 
-/* dx(N,C) from dy(N,C) (may be the same); dgain(C), dbias(C) are added to. */
-void norm_backward(size_t N, size_t C, const real *dy, const real *gain, const real *xhat,
-                   const real *rstd, real *dx, real *dgain, real *dbias);
+/* d(N,C): at y on entry, at x on return; dgain(C), dbias(C) are added to. */
+void norm_backward(size_t N, size_t C, real *d, const real *gain, const real *xhat,
+                   const real *rstd, real *dgain, real *dbias);
 
 #endif

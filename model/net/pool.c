@@ -6,16 +6,23 @@
 #include "model/base/vec.h"
 #include "model/net/bracket.h"
 
+/* The row i of h where it is above p. Written without a branch, for the compiler's wide lanes. */
+VEC_CLONES static void raise(size_t C, uint32_t i, const real *restrict h, real *restrict p,
+                             uint32_t *restrict best) {
+    for (size_t j = 0; j < C; j++) {
+        bool above = h[j] > p[j];
+
+        p[j] = above ? h[j] : p[j];
+        best[j] = above ? i : best[j];
+    }
+}
+
 static void maximum(size_t n, size_t C, const real *h, real *p, uint32_t *best) {
     vec_copy(C, h, p);
     for (size_t j = 0; j < C; j++)
         best[j] = 0;
     for (size_t i = 1; i < n; i++)
-        for (size_t j = 0; j < C; j++)
-            if (h[i * C + j] > p[j]) {
-                p[j] = h[i * C + j];
-                best[j] = (uint32_t)i;
-            }
+        raise(C, (uint32_t)i, h + i * C, p, best);
 }
 
 /* Tokens that count in a mean. The first of a sequence is never enclosed, so there is one. */

@@ -201,7 +201,7 @@ static void project_backward(const struct denoise *d, struct denoise_scratch *s,
 
     gemm_tn(C, C, M, s->dz, s->seen, 1, to->at.proj);
     gemm_nn(M, C, C, s->dz, d->at.proj, 0, s->x);
-    norm_backward(M, C, s->x, d->at.norm_gain, s->xhat, s->rstd, s->x, to->at.norm_gain,
+    norm_backward(M, C, s->x, d->at.norm_gain, s->xhat, s->rstd, to->at.norm_gain,
                   to->at.norm_bias);
     for (size_t i = 0; i < M; i++)
         vec_add(C, s->x + i * C, to->h + picked->place[i] * C);

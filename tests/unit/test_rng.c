@@ -89,6 +89,48 @@ static void test_mask_share(void **state) {
     assert_in_range(kept, 59000, 61000);
 }
 
+/* A mask is the bytes of the sequence, the lowest of each number first. */
+static void test_mask_is_the_sequence(void **state) {
+    static uint8_t keep[5003];
+    struct rng a, b;
+    uint64_t bits = 0;
+
+    (void)state;
+    rng_init(&a, 31, 0);
+    b = a;
+    rng_mask(&a, sizeof keep, 0.7, keep);
+    for (size_t i = 0; i < sizeof keep; i++) {
+        if (i % 8 == 0)
+            bits = rng_next(&b);
+        assert_int_equal(keep[i], (bits & 0xff) >= 179);
+        bits >>= 8;
+    }
+    assert_memory_equal(&a, &b, sizeof a);
+    rng_mask(&a, sizeof keep, 1, keep);
+    for (size_t i = 0; i < sizeof keep; i++)
+        assert_int_equal(keep[i], 0);
+}
+
+/* Many normals at once are those that one at a time gives: a run of training can be cut anywhere.
+ */
+static void test_normals_do_not_depend_on_the_cut(void **state) {
+    static real x[N], y[N];
+    struct rng_table table;
+    struct rng a, b;
+
+    (void)state;
+    rng_table_init(&table);
+    rng_init(&a, 37, 0);
+    b = a;
+    memset(x, 0, sizeof x);
+    memset(y, 0, sizeof y);
+    rng_add_normals(&a, &table, N, 2, x);
+    for (size_t i = 0; i < N; i++)
+        rng_add_normals(&b, &table, 1, 2, y + i);
+    assert_memory_equal(x, y, sizeof x);
+    assert_memory_equal(&a, &b, sizeof a);
+}
+
 static void test_seeds_and_streams_differ(void **state) {
     struct rng a, b;
 
@@ -111,6 +153,8 @@ int main(void) {
         cmocka_unit_test(test_normals),
         cmocka_unit_test(test_below_is_even),
         cmocka_unit_test(test_mask_share),
+        cmocka_unit_test(test_mask_is_the_sequence),
+        cmocka_unit_test(test_normals_do_not_depend_on_the_cut),
         cmocka_unit_test(test_seeds_and_streams_differ),
     };
 
