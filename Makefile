@@ -161,6 +161,15 @@ $B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/fuzz_driver.o $B/libtest.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(MODEL_LIBS)
 
+# Programs that measure.
+$B/tests/%_sim: $B/tests/bench/%_sim.o $B/libmodel.a $B/libproto.a
+	$(LINK)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(MODEL_LIBS)
+
+.PHONY: tune-sim
+## tune-sim: build the offline simulator of tuning, build/tests/tune_sim
+tune-sim: $B/tests/tune_sim
+
 # --- demo ------------------------------------------------------------------------------------------
 $B/fleet_demo: $(call objects,client/demo/*.c) $B/libdiffuse.a
 	$(LINK)

@@ -224,6 +224,18 @@ void step_free(struct step *s) {
     free(s);
 }
 
+void step_restart(struct step *s, uint64_t seed, const real *anchor, size_t anchored) {
+    struct step_state state = step_state(s);
+
+    vec_zero(state.n, state.m);
+    vec_zero(state.n, state.v);
+    *state.count = 0;
+    scaler_init(&s->scaler, s->o.kept);
+    s->o.seed = seed;
+    s->update.o.anchor = anchor;
+    s->update.o.anchored = anchored;
+}
+
 struct step_state step_state(struct step *s) {
     return (struct step_state){s->update.m, s->update.v, s->update.list.entries - s->update.rests,
                                &s->update.count, &s->scaler};

@@ -85,7 +85,10 @@ DIFFUSE_MUST_CHECK diffuse_err step_run(struct step *s, const struct rows *rows,
                                         size_t n, double rate, struct step_result *ret_result,
                                         struct reason *why);
 
-/* The same from rows that lie in memory, with the plan of one piece. */
+/* As step_new made it: no moments, no updates, drawing by another seed, pulled to other weights. */
+void step_restart(struct step *s, uint64_t seed, const real *anchor, size_t anchored);
+
+/* step_run from rows that lie in memory, with the plan of one piece. */
 struct step_row {
     const uint32_t *ids; /* (length) 1 to max_length */
     uint32_t length, label;

@@ -43,6 +43,7 @@ struct tune_options {
     uint32_t every; /* new rows that a candidate waits for; 1 or more */
     double visits;  /* rows of training that each new row pays for, replay included */
     double replay;  /* share of them that is rehearsal, 0..1 */
+    double dropout, embed_dropout, word_dropout, label_smoothing; /* in training: step.h */
     uint64_t seed;
 };
 

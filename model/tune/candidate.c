@@ -1,0 +1,169 @@
+/* candidate.c - see candidate.h. */
+#include "model/tune/candidate.h"
+
+#include <string.h>
+
+#include "model/train/sched.h"
+
+#define BESIDE (128u * 1024) /* the trainer's lists, whatever the model */
+#define WARMUP 10u           /* one step in so many rises */
+
+static struct net_config with_labels(const struct net_config *c, uint32_t labels) {
+    struct net_config grown = *c;
+
+    grown.labels = labels;
+    return grown;
+}
+
+static size_t entries(const struct net_config *c) {
+    struct weights_list l;
+
+    weights_list_make(c, &l);
+    return l.entries;
+}
+
+/* In one piece, whatever it takes. */
+static struct step_plan plan_of(const struct net_config *c, const struct candidate_options *o) {
+    struct step_plan plan = {0};
+    diffuse_err e = step_plan_make(c, &o->step, 1, o->batch, o->max_length, 0, &plan, NULL);
+
+    (void)e; /* without a budget none is too small */
+    return plan;
+}
+
+size_t candidate_bytes(const struct net_config *c, const struct candidate_options *o,
+                       uint32_t max_labels) {
+    const struct net_config most = with_labels(c, max_labels);
+
+    return arena_block(entries(&most) * sizeof(real)) +
+           arena_block(o->batch * sizeof(struct step_row)) +
+           arena_block((size_t)o->batch * o->max_length * sizeof(uint32_t));
+}
+
+size_t candidate_bytes_beside(const struct net_config *c, const struct candidate_options *o,
+                              uint32_t max_labels) {
+    const struct net_config most = with_labels(c, max_labels);
+
+    return plan_of(&most, o).bytes + BESIDE;
+}
+
+static diffuse_err new_step(struct candidate *k) {
+    const struct step_plan plan = plan_of(&k->c, &k->o);
+
+    weights_point(&k->w, &k->c, k->block, false);
+    return step_new(&k->c, &k->w, &k->o.step, NULL, k->team, k->o.max_length, &plan, &k->step);
+}
+
+diffuse_err candidate_init(struct candidate *k, struct arena *arena, const struct net_config *c,
+                           const struct candidate_options *o, uint32_t max_labels) {
+    const struct net_config most = with_labels(c, max_labels);
+    diffuse_err e;
+
+    *k = (struct candidate){.o = *o, .c = *c, .max_labels = max_labels};
+    k->block = arena_alloc(arena, entries(&most) * sizeof(real));
+    k->row = arena_alloc(arena, o->batch * sizeof *k->row);
+    k->ids = arena_alloc(arena, (size_t)o->batch * o->max_length * sizeof *k->ids);
+    if (!k->block || !k->row || !k->ids)
+        return DIFFUSE_NOMEM;
+    if ((e = team_new(1, &k->team)) || (e = new_step(k)))
+        candidate_done(k);
+    return e;
+}
+
+void candidate_done(struct candidate *k) {
+    step_free(k->step);
+    team_free(k->team);
+    k->step = NULL;
+    k->team = NULL;
+}
+
+/* --- a life ------------------------------------------------------------------------------------
+ */
+
+/* Rows of the head that the parent lacks: they give next to nothing, so that the labels are said
+ * only once they are learned. */
+static void start_new_labels(struct candidate *k, uint32_t from) {
+    size_t H = k->c.head_width;
+    real low = 0;
+
+    for (uint32_t l = 0; l < from; l++)
+        low = k->w.head_out_bias[l] < low ? k->w.head_out_bias[l] : low;
+    for (uint32_t l = from; l < k->c.labels; l++) {
+        k->w.head_out_bias[l] = low - 1;
+        for (size_t i = 0; i < H; i++)
+            k->w.head_out[l * H + i] = (real)(0.01 * rng_normal(&k->rng));
+    }
+}
+
+/* All of the parent's tensors; those of the head may have more rows here, at their end. Returns how
+ * many entries lie where they lie in the parent. */
+static size_t copy(struct candidate *k, const struct model *parent) {
+    struct weights_list from, to;
+    size_t same = 0;
+
+    weights_list_make(&parent->config, &from);
+    weights_list_make(&k->c, &to);
+    for (size_t i = 0; i < to.n; i++) {
+        memcpy(k->block + to.tensor[i].offset, parent->weights->block + from.tensor[i].offset,
+               from.tensor[i].count * sizeof(real));
+        if (to.tensor[i].offset == from.tensor[i].offset)
+            same = to.tensor[i].offset + from.tensor[i].count;
+    }
+    return same;
+}
+
+diffuse_err candidate_begin(struct candidate *k, const struct model *parent, uint32_t labels,
+                            uint64_t planned) {
+    diffuse_err e;
+    size_t same;
+
+    k->steps = 0;
+    k->planned = 0;
+    if (labels != k->c.labels || !k->step) {
+        step_free(k->step);
+        k->step = NULL;
+        k->c.labels = labels;
+        if ((e = new_step(k)))
+            return e;
+    }
+    rng_init(&k->rng, k->o.seed, ++k->births);
+    same = copy(k, parent);
+    start_new_labels(k, parent->config.labels);
+    step_restart(k->step, k->o.seed + k->births, parent->weights->block, same);
+    k->planned = planned;
+    return DIFFUSE_OK;
+}
+
+void candidate_end(struct candidate *k) {
+    k->steps = 0;
+    k->planned = 0;
+}
+
+static void draw(struct candidate *k, const struct reservoir *feedback,
+                 const struct reservoir *rehearsal) {
+    for (uint32_t i = 0; i < k->o.batch; i++) {
+        bool old = rng_unit(&k->rng) < k->o.replay;
+        const struct reservoir *from = old ? rehearsal : feedback;
+        uint32_t *ids = k->ids + (size_t)i * k->o.max_length;
+        size_t r;
+
+        if (from->n == 0)
+            from = old ? feedback : rehearsal;
+        r = rng_below(&k->rng, (uint32_t)from->n);
+        k->row[i] = (struct step_row){ids, reservoir_read(from, r, ids), from->label[r]};
+    }
+}
+
+bool candidate_step(struct candidate *k, const struct reservoir *feedback,
+                    const struct reservoir *rehearsal) {
+    struct step_result result;
+    double rate;
+
+    if (k->steps >= k->planned)
+        return false;
+    rate = sched_factor(SCHED_LINEAR, k->steps, k->planned / WARMUP, k->planned);
+    draw(k, feedback, rehearsal);
+    step_run_rows(k->step, k->row, k->o.batch, rate, &result);
+    k->steps++;
+    return true;
+}

@@ -1,0 +1,62 @@
+/* candidate.h - the model that learns: a copy of the one that serves, and what trains it.
+ *
+ * A life is a number of planned steps, with a learning rate that rises briefly and then falls to
+ * nothing. Memory is reserved by candidate_init; only a change of the number of labels exchanges
+ * the trainer, for one that is no larger than what was planned. Threads: one at a time.
+ */
+#ifndef MODEL_TUNE_CANDIDATE_H
+#define MODEL_TUNE_CANDIDATE_H
+
+#include "model/ckpt/model.h"
+#include "model/train/step.h"
+#include "model/train/team.h"
+#include "model/tune/reservoir.h"
+
+struct candidate_options {
+    struct step_options step; /* anchor and seed are set here */
+    uint32_t batch;           /* rows of a step */
+    uint32_t max_length;
+    double replay; /* share of the rows that is rehearsal */
+    uint64_t seed;
+};
+
+struct candidate {
+    struct candidate_options o;
+    struct net_config c; /* labels: as many as there are now */
+    uint32_t max_labels;
+    real *block; /* (entries with max_labels) */
+    struct net_weights w;
+    struct team *team;
+    struct step *step;
+    struct step_row *row; /* (batch) */
+    uint32_t *ids;        /* (batch,max_length) */
+    struct rng rng;
+    uint64_t births;
+    uint64_t steps, planned; /* of this life; planned 0: there is none */
+};
+
+/* Bytes of candidate_init for models of shape c and up to max_labels: in the arena, and beside it.
+ */
+size_t candidate_bytes(const struct net_config *c, const struct candidate_options *o,
+                       uint32_t max_labels);
+size_t candidate_bytes_beside(const struct net_config *c, const struct candidate_options *o,
+                              uint32_t max_labels);
+DIFFUSE_MUST_CHECK diffuse_err candidate_init(struct candidate *k, struct arena *arena,
+                                              const struct net_config *c,
+                                              const struct candidate_options *o,
+                                              uint32_t max_labels);
+void candidate_done(struct candidate *k); /* fine with a zeroed one */
+
+/* A new life of that many steps, from parent, which is pulled towards and borrowed. labels: at
+ * least the parent's; rows of the head beyond those start so that they do not fire. Errors: NOMEM:
+ * there is no candidate. */
+DIFFUSE_MUST_CHECK diffuse_err candidate_begin(struct candidate *k, const struct model *parent,
+                                               uint32_t labels, uint64_t planned);
+void candidate_end(struct candidate *k); /* it is given up */
+
+/* One step on rows drawn from both, which hold one row at least. False: none was planned any more.
+ */
+bool candidate_step(struct candidate *k, const struct reservoir *feedback,
+                    const struct reservoir *rehearsal);
+
+#endif

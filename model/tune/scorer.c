@@ -1,0 +1,62 @@
+/* scorer.c - see scorer.h. */
+#include "model/tune/scorer.h"
+
+#include "model/net/label.h"
+
+static size_t tokens(uint32_t max_length) {
+    return (size_t)SCORER_ROWS * max_length;
+}
+
+size_t scorer_bytes(const struct net_config *c, uint32_t max_length) {
+    return net_scratch_bytes(c, tokens(max_length), SCORER_ROWS) +
+           arena_block(tokens(max_length) * sizeof(uint32_t)) +
+           arena_block(SCORER_ROWS * c->labels * sizeof(real));
+}
+
+diffuse_err scorer_init(struct scorer *s, struct arena *arena, const struct net_config *c,
+                        uint32_t max_length) {
+    diffuse_err e;
+
+    *s = (struct scorer){.max_length = max_length};
+    if ((e = net_scratch_new(arena, c, tokens(max_length), SCORER_ROWS, &s->scratch)))
+        return e;
+    s->ids = arena_alloc(arena, tokens(max_length) * sizeof *s->ids);
+    s->logits = arena_alloc(arena, SCORER_ROWS * c->labels * sizeof *s->logits);
+    return s->ids && s->logits ? DIFFUSE_OK : DIFFUSE_NOMEM;
+}
+
+uint32_t scorer_row(struct scorer *s, const struct model *m, const uint32_t *ids, uint32_t n,
+                    double *ret_confidence) {
+    const uint32_t start[2] = {0, n > s->max_length ? s->max_length : n};
+    const struct net_batch batch = {ids, start, 1};
+    uint32_t label;
+
+    net_forward(&m->config, m->weights, s->scratch, &batch, s->logits);
+    label = label_softmax(s->logits, m->config.labels, m->temperature, s->logits);
+    *ret_confidence = (double)s->logits[label];
+    return label;
+}
+
+static bool largest_is(const real *logits, uint32_t labels, uint32_t label) {
+    uint32_t best = 0;
+
+    for (uint32_t i = 1; i < labels; i++)
+        best = logits[i] > logits[best] ? i : best;
+    return best == label;
+}
+
+void scorer_rows(struct scorer *s, const struct net_config *c, const struct net_weights *w,
+                 const struct reservoir *rows, bool *right) {
+    for (size_t from = 0; from < rows->n; from += SCORER_ROWS) {
+        uint32_t n = rows->n - from < SCORER_ROWS ? (uint32_t)(rows->n - from) : SCORER_ROWS;
+        const struct net_batch batch = {s->ids, s->start, n};
+
+        s->start[0] = 0;
+        for (uint32_t i = 0; i < n; i++)
+            s->start[i + 1] = s->start[i] + reservoir_read(rows, from + i, s->ids + s->start[i]);
+        net_forward(c, w, s->scratch, &batch, s->logits);
+        for (uint32_t i = 0; i < n; i++)
+            right[from + i] =
+                largest_is(s->logits + i * c->labels, c->labels, rows->label[from + i]);
+    }
+}
