@@ -95,6 +95,8 @@ static json_t *make_report(const char *path, const struct ckpt *k, const struct 
     ckpt_describe(k, add_metadata, add_tensor, report);
     (void)json_object_set_new(report, "bytes",
                               json_integer(sum_bytes(json_object_get(report, "tensors"))));
+    (void)json_object_set_new(report, "rehearsal_rows",
+                              json_integer(m->rehearsal ? m->rehearsal->rows : 0));
     (void)json_object_set_new(report, CKPT_SELFTEST_KEY,
                               ckpt_has_selftest(k) ? json_string("passed") : json_null());
     return report;
@@ -142,6 +144,8 @@ static void print_report(const json_t *report) {
            json_is_null(json_object_get(report, CKPT_SELFTEST_KEY))
                ? "none in this file"
                : "passed (the logits stored with it come out again)");
+    printf("%-15s %lld rows of training data\n", "rehearsal",
+           json_integer_value(json_object_get(report, "rehearsal_rows")));
     printf("%-15s %lld tokens to each side\n", "reach",
            json_integer_value(json_object_get(report, "reach")));
     print_value("parameters", json_object_get(report, "parameters"));

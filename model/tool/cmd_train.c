@@ -13,11 +13,14 @@
 #include "model/tool/train_memory.h"
 #include "model/tool/train_save.h"
 
+#define REHEARSAL_BYTES (64u * 1024)
+
 static void run_done(struct train_run *r) {
     train_record_close(&r->record);
     fit_free(r->fit);
     team_free(r->team);
     soft_done(&r->soft);
+    rehearse_done(&r->rehearse);
     free(r->best);
     free(r->epochs);
     free(r->seconds);
@@ -66,6 +69,22 @@ static diffuse_err make_weights(struct train_run *r) {
     return r->epochs && r->seconds && (r->best || !r->valid.n) ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
+/* Rows of training for the checkpoint. They should not make it noticeably larger: a fiftieth, but
+ * for small models room for some hundred short rows in any case. */
+static diffuse_err pick_rehearsal(struct train_run *r) {
+    size_t bytes = r->list.entries * (r->o.type == CKPT_F32 ? 4 : 2) / 50;
+    diffuse_err e = rehearse_pick(&r->train, r->labelled, r->labels.n, r->config.vocab,
+                                  r->o.rehearsal, bytes > REHEARSAL_BYTES ? bytes : REHEARSAL_BYTES,
+                                  r->o.seed, &r->rehearse, &r->why);
+
+    if (!e && r->rehearse.kept)
+        train_record_line(&r->record,
+                          "rehearsal: %u training rows are kept in the checkpoint, readable for "
+                          "whoever has it (--rehearsal 0: none)",
+                          r->rehearse.kept->rows);
+    return e;
+}
+
 /* Up to the first step. *found: there is a run to go on with, and it was taken up. */
 static diffuse_err make_model(struct train_run *r, bool *found) {
     struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL,
@@ -78,7 +97,7 @@ static diffuse_err make_model(struct train_run *r, bool *found) {
 
     if ((e = train_options_config(&r->o, &r->config, &r->why)) ||
         (e = train_options_step(&r->o, &fit.step, &fit.decay, &r->why)) || (e = make_weights(r)) ||
-        (r->o.resume && (e = train_save_look(r, found, &fit.pieces))) ||
+        (e = pick_rehearsal(r)) || (r->o.resume && (e = train_save_look(r, found, &fit.pieces))) ||
         (e = team_new(r->o.threads, &r->team)) || (e = train_data_teach(r)) ||
         (e = train_memory_budget(r, &fit.memory)))
         return e;

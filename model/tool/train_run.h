@@ -8,6 +8,7 @@
 #include "model/tool/train_record.h"
 #include "model/train/fit.h"
 #include "model/train/label_set.h"
+#include "model/train/rehearse.h"
 #include "model/train/soft.h"
 
 struct train_run {
@@ -19,6 +20,7 @@ struct train_run {
     struct rows all, train, valid, test;
     size_t labelled;  /* training rows with a label of their own; they come first */
     struct soft soft; /* with --teachers */
+    struct rehearse rehearse;
     struct net_config config;
     struct weights_list list;
     struct net_weights *weights;

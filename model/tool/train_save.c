@@ -58,7 +58,8 @@ diffuse_err train_save_model(struct train_run *r, const char *name, real *block)
                       .labels = (const char **)r->labels.names,
                       .temperature = (float)r->temperature,
                       .max_length = (uint32_t)r->o.max_length,
-                      .provenance = made ? made : "{}"};
+                      .provenance = made ? made : "{}",
+                      .rehearsal = r->rehearse.kept};
     diffuse_err e;
 
     weights_point(&weights, &r->config, block, false);

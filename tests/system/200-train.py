@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A training run, or one of pre-training, that is killed, interrupted and gone on with gives the bits of one that was
 left alone; a state that is another run's, or damaged, is refused and nothing is overwritten; memory stays below its
-limit; the average of the weights is what is scored and kept.
+limit; the average of the weights is what is scored and kept; training rows go into the checkpoint.
 """
 import csv
 import glob
@@ -245,6 +245,24 @@ def check_memory(runs):
     assert len(sizes) == 2 and sizes[0] == sizes[1], sizes
 
 
+def check_rehearsal(runs):
+    """Training rows in the checkpoint: as many as were asked for, of every label alike."""
+    for wanted in (0, 48):
+        name = f"rehearsal {wanted}"
+        runs.run(name, "--epochs", "1", "--rehearsal", str(wanted))
+        model = runs.file(name, "model.safetensors")
+        found = json.loads(subprocess.run([DIFFUSE, "inspect", "--json", "-m", model], check=True,
+                                          capture_output=True, text=True).stdout)
+        assert found["rehearsal_rows"] == wanted and found["selftest"] == "passed", found
+        assert ("training rows are kept" in runs.log(name)) == (wanted > 0)
+        if wanted:
+            whole = runs.bytes(name, "model.safetensors")
+            data = 8 + int.from_bytes(whole[:8], "little")
+            begin, end = json.loads(whole[8:data])["rehearsal.rows"]["data_offsets"]
+            labels = [line.split()[0] for line in whole[data + begin:data + end].decode().splitlines()]
+            assert len(labels) == wanted and {labels.count(label) for label in labels} == {2}, labels
+
+
 def main():
     with tempfile.TemporaryDirectory() as top:
         runs = Runs(top)
@@ -252,6 +270,7 @@ def main():
         check_interrupts(runs)
         check_refusals(runs)
         check_average(runs)
+        check_rehearsal(runs)
         pretraining = Pretraining(top)
         check_kills(pretraining)
         check_pretraining_refusals(pretraining)
