@@ -168,7 +168,7 @@ def run_frozen(a, model, messages, folder):
 
 
 def run_tuned(a, model, messages, folder):
-    shutil.rmtree(folder, ignore_errors=True)
+    bench_daemon.empty(folder)
     keys = {**SERVING, **TUNING, "state_dir": os.path.join(os.path.abspath(folder), "state")}
     with bench_daemon.Daemon(a.build, folder, model=model, **keys) as daemon:
         daemon.tune("ON")
