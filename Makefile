@@ -26,6 +26,7 @@ DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-prot
 DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
 DEBS_TORCH := $(DEBS_CHECK) python3-torch
 DEBS_PEERS := python3 fasttext python3-sklearn
+DEBS_BENCH := $(DEBS_CHECK) python3-numpy
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wvla -Wformat=2 -Wpointer-arith -Wundef -Werror=unused-result
@@ -56,13 +57,14 @@ PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffus
 all: $(PROGRAMS)
 
 # --- packages --------------------------------------------------------------------------------------
-.PHONY: deps deps-check deps-lint deps-torch deps-peers
+.PHONY: deps deps-check deps-lint deps-torch deps-peers deps-bench
 ## deps: install what the build needs (Debian packages; as root or through sudo)
 deps: ; $(call install,$(DEBS_BUILD))
 deps-check: ; $(call install,$(DEBS_CHECK))
 deps-lint: ; $(call install,$(DEBS_LINT))
 deps-torch: ; $(call install,$(DEBS_TORCH))
 deps-peers: ; $(call install,$(DEBS_PEERS))
+deps-bench: ; $(call install,$(DEBS_BENCH))
 
 # Asks dpkg first, so that it costs nothing when everything is there.
 define install
@@ -250,6 +252,25 @@ $B/tests/sgemm_limit: $B/tests/peers/sgemm_limit.o $B/libmodel.a $B/libproto.a
 train-speed: deps deps-torch
 	@$(SUBMAKE) --silent $B/diffuse $B/tests/sgemm_limit
 	tests/peers/train_speed.py --build $B $(if $(DATA),--data ag_news:$(DATA)/ag_news)
+
+# Folders of DATA with train.tsv and test.tsv.
+TUNE_SETS := clinc150 hwu64
+need_sets = [ -d "$(DATA)" ] || { echo "$@: say where the data sets are: make $@ DATA=FOLDER ($(TUNE_SETS))" >&2; exit 2; }
+
+.PHONY: tune-bench tune-latency
+## tune-bench: learning curves of online tuning on the data sets in DATA=FOLDER, through a running daemon (an hour a set)
+tune-bench: deps-bench
+	@$(need_sets)
+	@$(SUBMAKE) --silent $(PROGRAMS)
+	@for s in $(TUNE_SETS); do [ ! -d "$(DATA)/$$s" ] || tests/bench/tune_curve.py "$(DATA)/$$s" --out docs/results/tuning/$$s --build $B || exit 1; done
+	tests/bench/tune_results.py docs/results/tuning
+
+## tune-latency: latency of labels with tuning off and on by turns, on the first set in DATA=FOLDER
+tune-latency: deps-bench
+	@$(need_sets)
+	@$(SUBMAKE) --silent $(PROGRAMS)
+	tests/bench/tune_latency.py "$(DATA)/$(firstword $(TUNE_SETS))" --out docs/results/tuning/latency.json --build $B
+	tests/bench/tune_results.py docs/results/tuning
 
 ## results-table: write the README's section on results from docs/results
 results-table:

@@ -214,7 +214,7 @@ def latency_lines(made):
     for side, title in (("off", "tuning off"), ("on", "tuning on, training")):
         m = made[side]
         out.append(f"| {title} | {m['p50_ms']:.3f} | {m['p99_ms']:.3f} | {m['max_ms']:.2f} |")
-    return out + ["", f"p99 rises by {made['p99_rise_percent']:.1f} % (target: at most 25 %). {made['how']}"]
+    return out + ["", f"p99 differs by {made['p99_rise_percent']:+.1f} % with tuning (target: at most +25 %). {made['how']}"]
 
 
 def page(runs, latency):
