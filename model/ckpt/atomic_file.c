@@ -1,6 +1,7 @@
 /* atomic_file.c - see atomic_file.h. */
 #include "model/ckpt/atomic_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -102,4 +103,24 @@ void atomic_file_abort(struct atomic_file *f) {
     if (f->temp)
         (void)unlink(f->temp);
     done(f);
+}
+
+static int is_left_over(const char *name, const char *prefix) {
+    const char *tmp = strstr(name, ".tmp."), *number = tmp ? tmp + strlen(".tmp.") : "";
+
+    return name[0] == '.' && strncmp(name + 1, prefix, strlen(prefix)) == 0 && *number &&
+           number[strspn(number, "0123456789")] == 0;
+}
+
+size_t atomic_file_sweep(const char *folder, const char *prefix) {
+    DIR *d = opendir(folder);
+    struct dirent *entry;
+    size_t n = 0;
+
+    while (d && (entry = readdir(d)))
+        if (is_left_over(entry->d_name, prefix) && unlinkat(dirfd(d), entry->d_name, 0) == 0)
+            n++;
+    if (d)
+        (void)closedir(d);
+    return n;
 }

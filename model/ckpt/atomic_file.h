@@ -29,4 +29,9 @@ DIFFUSE_MUST_CHECK diffuse_err atomic_file_commit(struct atomic_file *f, struct 
 /* Forget what was written; path is untouched. Ends f. */
 void atomic_file_abort(struct atomic_file *f);
 
+/* Remove what writers that were killed left in a folder, of files whose names begin with prefix:
+ * ".prefix....tmp.PID". Nobody may be writing there. How many went; 0 also when the folder cannot
+ * be read. */
+size_t atomic_file_sweep(const char *folder, const char *prefix);
+
 #endif

@@ -3,10 +3,11 @@
  * A header names the checkpoint that the rows' token ids belong to; then records, each with its
  * length and a checksum. A torn tail (a crash in the middle of a write) is cut off when the file is
  * opened, and what was cut is said. The file is bounded: when it is full the oldest half of what
- * was trained on makes room, by an atomic rewrite. JOURNAL.md says every byte.
+ * was trained on makes room, and where that is little the oldest rows of all, by an atomic rewrite.
+ * JOURNAL.md says every byte.
  *
- * Threads: one at a time. kill -9 loses nothing that journal_append returned OK for; a power cut
- * loses at most what came since the last journal_sync.
+ * Threads: one at a time; one process. kill -9 loses nothing that journal_append returned OK for; a
+ * power cut loses at most what came since the last journal_sync. Memory: 0.3 MiB while it is open.
  */
 #ifndef MODEL_TUNE_JOURNAL_H
 #define MODEL_TUNE_JOURNAL_H
@@ -35,6 +36,8 @@ struct journal_row {
     bool judged;
 };
 
+#define JOURNAL_BYTES_MIN (1024u * 1024) /* room for the longest row, and to spare */
+
 struct journal_found {
     size_t rows;      /* good records */
     size_t untrained; /* of them after the last mark */
@@ -46,8 +49,9 @@ struct journal_found {
 /* Called for each good record, oldest first; trained: a mark follows it. */
 typedef void journal_replay(void *user, const struct journal_row *row, bool trained);
 
-/* Open or create PATH for checkpoint root_id, replay what is there. max_bytes bounds the file.
- * replay may be NULL. Errors: IO (why names file, what the system said, what to do), NOMEM. */
+/* Open or create PATH for checkpoint root_id, replay what is there. max_bytes bounds the file;
+ * JOURNAL_BYTES_MIN or more. replay may be NULL. Errors: IO (why names file, what the system said,
+ * what to do), NOMEM, INVAL (max_bytes). */
 DIFFUSE_MUST_CHECK diffuse_err journal_open(const char *path, const char *root_id,
                                             uint64_t max_bytes, journal_replay *replay, void *user,
                                             struct journal **ret_journal,
@@ -55,7 +59,8 @@ DIFFUSE_MUST_CHECK diffuse_err journal_open(const char *path, const char *root_i
 void journal_close(struct journal *j); /* syncs; fine with NULL */
 
 /* Write one record: it survives a crash of the process from now on. Errors: IO (full disk: the file
- * is cut back to its last good record, and a later append may succeed), INVAL. */
+ * is cut back to its last good record, and a later append may succeed), INVAL (a field is out of
+ * its range). */
 DIFFUSE_MUST_CHECK diffuse_err journal_append(struct journal *j, const struct journal_row *row,
                                               struct reason *why);
 
@@ -69,5 +74,8 @@ DIFFUSE_MUST_CHECK diffuse_err journal_sync(struct journal *j, struct reason *wh
 DIFFUSE_MUST_CHECK diffuse_err journal_clear(struct journal *j, struct reason *why);
 
 uint64_t journal_bytes(const struct journal *j); /* of the file */
+
+/* Rows that had to make room before they were marked as trained, since journal_open. */
+uint64_t journal_dropped(const struct journal *j);
 
 #endif

@@ -1,0 +1,40 @@
+/* journal_record.h - rows of feedback as the bytes of a journal (JOURNAL.md); for journal.c only.
+ */
+#ifndef MODEL_TUNE_JOURNAL_RECORD_H
+#define MODEL_TUNE_JOURNAL_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/base/digest.h"
+#include "model/tune/journal.h"
+
+#define JOURNAL_HEADER_BYTES 80u
+#define JOURNAL_FRAME_BYTES  8u /* before a record's body: its length and checksum */
+#define JOURNAL_ROW_BYTES    24u
+#define JOURNAL_RECORD_MAX                                                                         \
+    (JOURNAL_FRAME_BYTES + JOURNAL_ROW_BYTES + 4 * LIMIT_TOKENS +                                  \
+     ((LIMIT_STREAM_BYTES + LIMIT_LABEL_BYTES + 3) & ~3u))
+
+enum journal_kind { JOURNAL_ROW = 1, JOURNAL_MARK = 2 };
+
+void journal_record_header(const char *root_id, uint8_t ret[JOURNAL_HEADER_BYTES]);
+
+/* Is this the header of a journal of that root? */
+bool journal_record_is_header(const uint8_t *bytes, const char *root_id);
+
+/* The bytes of a record into ret, which has room for JOURNAL_RECORD_MAX; how many there are. 0: a
+ * field is out of its range. */
+size_t journal_record_row(const struct journal_row *row, uint8_t *ret);
+size_t journal_record_mark(uint8_t *ret);
+
+/* Bytes of the record that begins here, frame and all; 0 when the frame cannot be one. */
+size_t journal_record_bytes(const uint8_t frame[JOURNAL_FRAME_BYTES]);
+
+/* Check a whole record and take it apart; false: damaged. bytes is aligned to 4 and may be
+ * rewritten; ret_row (for JOURNAL_ROW) borrows from it. */
+bool journal_record_parse(uint8_t *bytes, size_t n, enum journal_kind *ret_kind,
+                          struct journal_row *ret_row);
+
+#endif
