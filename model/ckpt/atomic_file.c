@@ -63,9 +63,8 @@ diffuse_err atomic_file_write(struct atomic_file *f, const void *bytes, size_t n
     return DIFFUSE_OK;
 }
 
-/* The new name is on the disk once its folder is. File systems that cannot flush a folder say
- * EINVAL. */
-static int flush_folder(const char *path) {
+/* File systems that cannot flush a folder say EINVAL. */
+int atomic_file_flush_folder(const char *path) {
     size_t len = folder_len(path);
     char *folder = len ? strndup(path, len) : strdup(".");
     int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -88,7 +87,7 @@ diffuse_err atomic_file_commit(struct atomic_file *f, struct reason *why) {
     f->fd = -1;
     if (close(fd) || rename(f->temp, f->path))
         goto fail;
-    if (flush_folder(f->path))
+    if (atomic_file_flush_folder(f->path))
         e = reason_set(why, DIFFUSE_IO, "written, but its folder cannot be flushed: %s",
                        strerror(errno));
     done(f);

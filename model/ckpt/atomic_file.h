@@ -29,6 +29,10 @@ DIFFUSE_MUST_CHECK diffuse_err atomic_file_commit(struct atomic_file *f, struct 
 /* Forget what was written; path is untouched. Ends f. */
 void atomic_file_abort(struct atomic_file *f);
 
+/* Flush the folder that path is in: what was renamed, made or removed there is on the disk then. 0,
+ * or errno says why not. */
+int atomic_file_flush_folder(const char *path);
+
 /* Remove what writers that were killed left in a folder, of files whose names begin with prefix:
  * ".prefix....tmp.PID". Nobody may be writing there. How many went; 0 also when the folder cannot
  * be read. */

@@ -5,7 +5,9 @@
  *     tuned-ROOT-000007.safetensors.withdrawn   rolled back; kept for a look, never served again
  *
  * A promotion is durable before it is announced: written aside, fsync, rename, fsync of the folder.
- * After a crash at any point the newest file that is whole counts. Threads: one at a time.
+ * After a crash at any point the newest file that is whole counts. Of promoted and of withdrawn
+ * files `keep` each are kept; files of other roots are left alone. Threads: one at a time; one
+ * process.
  */
 #ifndef MODEL_TUNE_LINEAGE_H
 #define MODEL_TUNE_LINEAGE_H
@@ -22,7 +24,7 @@
 struct lineage {
     char dir[LINEAGE_PATH_BYTES];
     char root[DIGEST_HEX_BYTES]; /* id */
-    uint32_t keep;               /* promoted files kept of this root, 1 or more; older go */
+    uint32_t keep;               /* files kept of this root, 1 or more; older go */
     uint64_t last;               /* number of the newest promotion that is in force; 0: the root */
     uint64_t highest;            /* number ever used, withdrawn ones too: numbers are not reused */
 };
@@ -34,7 +36,8 @@ struct lineage_found {
 
 /* Look at the folder, which is made (0700) when it is missing. Left-over temporary files go. A
  * promoted file counts when it can be opened, is whole (its content gives its id) and is not
- * withdrawn. Errors: IO, NOMEM. */
+ * withdrawn. Errors: IO (why names the folder, what the system said), INVAL (a path that is too
+ * long, no id, keep 0), NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err lineage_open(struct lineage *l, const char *dir, const char *root_id,
                                             uint32_t keep, struct lineage_found *ret_found,
                                             struct reason *why);
@@ -48,7 +51,8 @@ DIFFUSE_MUST_CHECK diffuse_err lineage_promote(struct lineage *l, struct model *
                                                enum ckpt_type type, struct reason *why);
 
 /* The newest promotion no longer counts, durably; l->last becomes the one before it (which may have
- * been withdrawn or deleted too: then the one before that, down to 0). Errors: IO. */
+ * been withdrawn or deleted too, or be damaged: then the one before that, down to 0). Errors: IO.
+ */
 DIFFUSE_MUST_CHECK diffuse_err lineage_withdraw(struct lineage *l, struct reason *why);
 
 /* All of this root, durably. */
