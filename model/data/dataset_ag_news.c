@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "model/data/bytebuf.h"
-#include "model/data/csvfile.h"
-#include "model/data/dataset_kind.h"
+#include "model/data/dataset_record.h"
 #include "model/data/split_path.h"
 
 static const char *const labels[] = {"World", "Sports", "Business", "Sci/Tech"};
@@ -66,21 +65,12 @@ static diffuse_err next_row(void *state, struct dataset_row *ret_row, enum datas
     struct ag_news *s = state;
     struct csvfile_record record;
     const char *class;
-    bool more;
-    diffuse_err e;
+    diffuse_err e =
+        dataset_record_next(s->file, 3, "class,title,description", &record, ret_row, ret_got, why);
 
-    if ((e = csvfile_next(s->file, &record, &more, why)))
+    if (e || *ret_got != DATASET_ROW)
         return e;
-    *ret_got = DATASET_END;
-    if (!more)
-        return DIFFUSE_OK;
     *ret_got = DATASET_BAD_ROW;
-    ret_row->line = record.line;
-    if (record.flaw)
-        return reason_set(why, DIFFUSE_OK, "%s", record.flaw);
-    if (record.n != 3)
-        return reason_set(why, DIFFUSE_OK, "%zu columns; expected class,title,description",
-                          record.n);
     class = record.fields[0].bytes;
     if (class[0] < '1' || class[0] > '4' || class[1])
         return reason_set(why, DIFFUSE_OK, "class '%.20s'; expected 1 to 4", class);

@@ -4,8 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "model/data/csvfile.h"
-#include "model/data/dataset_kind.h"
+#include "model/data/dataset_record.h"
 #include "model/data/split_path.h"
 
 #define NO_COLUMN SIZE_MAX
@@ -104,25 +103,14 @@ static diffuse_err next_row(void *state, struct dataset_row *ret_row, enum datas
                             struct reason *why) {
     struct csv *s = state;
     struct csvfile_record record;
-    bool more;
-    diffuse_err e = csvfile_next(s->file, &record, &more, why);
+    diffuse_err e = dataset_record_next(s->file, s->columns, "those of the first row", &record,
+                                        ret_row, ret_got, why);
 
-    if (e)
+    if (e || *ret_got != DATASET_ROW)
         return e;
-    *ret_got = DATASET_END;
-    if (!more)
-        return DIFFUSE_OK;
-    *ret_got = DATASET_BAD_ROW;
-    ret_row->line = record.line;
-    if (record.flaw)
-        return reason_set(why, DIFFUSE_OK, "%s", record.flaw);
-    if (record.n != s->columns)
-        return reason_set(why, DIFFUSE_OK, "%zu columns; the first row names %zu", record.n,
-                          s->columns);
     ret_row->label = s->unlabelled ? "" : record.fields[s->label].bytes;
     ret_row->text = record.fields[s->text].bytes;
     ret_row->len = record.fields[s->text].len;
-    *ret_got = DATASET_ROW;
     return DIFFUSE_OK;
 }
 

@@ -1,7 +1,5 @@
 /* cmd_corpus.c - diffuse corpus: labelled robot log lines on standard output or in a file. */
 #include <argp.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +7,7 @@
 #include "model/data/corpus.h"
 #include "model/tool/commands.h"
 #include "model/tool/say.h"
+#include "model/tool/whole_arg.h"
 
 struct args {
     struct corpus_options corpus;
@@ -32,30 +31,18 @@ static const struct argp_option options[] = {
     {0},
 };
 
-/* A whole number from 0 to max; anything else ends the program with a usage error. */
-static uint64_t number(const char *arg, uint64_t max, struct argp_state *state) {
-    char *end = NULL;
-    uint64_t v;
-
-    errno = 0;
-    v = strtoull(arg, &end, 10);
-    if (*arg < '0' || *arg > '9' || *end != '\0' || errno != 0 || v > max)
-        argp_error(state, "\"%s\" is not a whole number from 0 to %" PRIu64, arg, max);
-    return v;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state) {
     struct args *a = state->input;
 
     switch (key) {
     case 's':
-        a->corpus.seed = number(arg, UINT64_MAX, state);
+        a->corpus.seed = whole_arg("seed", arg, 0, UINT64_MAX, state);
         return 0;
     case 'n':
-        a->count = number(arg, UINT64_MAX, state);
+        a->count = whole_arg("count", arg, 0, UINT64_MAX, state);
         return 0;
     case KEY_SKIP:
-        a->skip = number(arg, UINT64_MAX, state);
+        a->skip = whole_arg("skip", arg, 0, UINT64_MAX, state);
         return 0;
     case 'p':
         if (strcmp(arg, "train") != 0 && strcmp(arg, "test") != 0)
@@ -66,7 +53,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         a->out = arg;
         return 0;
     case 'r':
-        a->corpus.robots = (uint32_t)number(arg, CORPUS_ROBOTS_MAX, state);
+        a->corpus.robots = (uint32_t)whole_arg("robots", arg, 0, CORPUS_ROBOTS_MAX, state);
         return 0;
     case 'c':
         a->corpus.clean = true;

@@ -9,6 +9,7 @@
 #include "model/tool/model_args.h"
 #include "model/tool/say.h"
 #include "model/tool/train_tables.h"
+#include "model/tool/whole_arg.h"
 #include "model/train/eval.h"
 #include "model/train/load.h"
 
@@ -62,9 +63,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         a->train_split = true;
         return 0;
     case KEY_THREADS:
-        a->threads = (unsigned)strtoul(arg, NULL, 10);
-        if (a->threads < 1 || a->threads > LIMIT_WORKERS)
-            argp_error(state, "--threads is \"%s\", expected 1 to %u", arg, LIMIT_WORKERS);
+        a->threads = (unsigned)whole_arg("threads", arg, 1, LIMIT_WORKERS, state);
         return 0;
     case ARGP_KEY_END:
         if (!a->data)

@@ -1,7 +1,5 @@
 /* cmd_listops.c - diffuse listops: nested list expressions and their values, a line each. */
 #include <argp.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +7,7 @@
 #include "model/data/listops.h"
 #include "model/tool/commands.h"
 #include "model/tool/say.h"
+#include "model/tool/whole_arg.h"
 
 struct args {
     struct listops_options listops;
@@ -29,39 +28,27 @@ static const struct argp_option options[] = {
     {0},
 };
 
-/* A whole number from 0 to max; anything else ends the program with a usage error. */
-static uint64_t number(const char *arg, uint64_t max, struct argp_state *state) {
-    char *end = NULL;
-    uint64_t v;
-
-    errno = 0;
-    v = strtoull(arg, &end, 10);
-    if (*arg < '0' || *arg > '9' || *end != '\0' || errno != 0 || v > max)
-        argp_error(state, "\"%s\" is not a whole number from 0 to %" PRIu64, arg, max);
-    return v;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state) {
     struct args *a = state->input;
 
     switch (key) {
     case 'n':
-        a->count = number(arg, UINT64_MAX, state);
+        a->count = whole_arg("count", arg, 0, UINT64_MAX, state);
         return 0;
     case 's':
-        a->listops.seed = number(arg, UINT64_MAX, state);
+        a->listops.seed = whole_arg("seed", arg, 0, UINT64_MAX, state);
         return 0;
     case KEY_DEPTH:
-        a->listops.depth = (uint32_t)number(arg, UINT32_MAX, state);
+        a->listops.depth = (uint32_t)whole_arg("depth", arg, 0, UINT32_MAX, state);
         return 0;
     case KEY_ARGS:
-        a->listops.max_args = (uint32_t)number(arg, UINT32_MAX, state);
+        a->listops.max_args = (uint32_t)whole_arg("args", arg, 0, UINT32_MAX, state);
         return 0;
     case KEY_MIN:
-        a->listops.min_length = (uint32_t)number(arg, UINT32_MAX, state);
+        a->listops.min_length = (uint32_t)whole_arg("longer-than", arg, 0, UINT32_MAX, state);
         return 0;
     case KEY_MAX:
-        a->listops.max_length = (uint32_t)number(arg, UINT32_MAX, state);
+        a->listops.max_length = (uint32_t)whole_arg("shorter-than", arg, 0, UINT32_MAX, state);
         return 0;
     case 'q':
         a->quiet = true;

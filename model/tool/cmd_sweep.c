@@ -15,6 +15,7 @@
 #include "model/tool/sweep_plan.h"
 #include "model/tool/sweep_pool.h"
 #include "model/tool/sweep_tables.h"
+#include "model/tool/whole_arg.h"
 
 #define PATH_BYTES 4096
 #define TEXT_BYTES 128
@@ -47,7 +48,6 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state) {
     struct args *a = state->input;
     struct reason why = {""};
-    char *end;
     diffuse_err e = DIFFUSE_OK;
 
     switch (key) {
@@ -67,9 +67,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         e = sweep_grid_add_seeds(&a->plan.grid, arg, &why);
         break;
     case 'j':
-        a->plan.jobs = (unsigned)strtoul(arg, &end, 10);
-        if (*end || a->plan.jobs < 1 || a->plan.jobs > JOBS_MAX)
-            argp_error(state, "--jobs is \"%s\", expected 1 to %u", arg, JOBS_MAX);
+        a->plan.jobs = (unsigned)whole_arg("jobs", arg, 1, JOBS_MAX, state);
         return 0;
     case 'q':
         a->quiet = true;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/tool/whole_arg.h"
+
 #define DEFAULT_LENGTH 512 /* tokens, when the checkpoint does not say */
 
 enum { KEY_STEPS = 0x100, KEY_ALPHA, KEY_BOUNDARY, KEY_VOCAB, KEY_LABELS };
@@ -28,9 +30,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         a->path = arg;
         return 0;
     case KEY_STEPS:
-        a->hints.steps = (uint32_t)strtoul(arg, &end, 10);
-        if (*end || a->hints.steps == 0 || a->hints.steps > LIMIT_STEPS)
-            argp_error(state, "--num-iters is \"%s\", expected 1 to %u", arg, LIMIT_STEPS);
+        a->hints.steps = (uint32_t)whole_arg("num-iters", arg, 1, LIMIT_STEPS, state);
         return 0;
     case KEY_ALPHA:
         a->hints.alpha = strtof(arg, &end);

@@ -22,6 +22,14 @@ struct option_row {
     double def, min, max;
 };
 
+/* What the rows of a .def file become, the options being members of the struct `of`. */
+#define OPTION_ROW_NUMBER(of, field, name, def, min, max, help)                                    \
+    {name, help, NULL, OPTION_NUMBER, offsetof(of, field), def, min, max},
+#define OPTION_ROW_COUNT(of, field, name, def, min, max, help)                                     \
+    {name, help, NULL, OPTION_COUNT, offsetof(of, field), def, min, max},
+#define OPTION_ROW_CHOICE(of, field, name, def, help)                                              \
+    {name, help, def, OPTION_CHOICE, offsetof(of, field), 0, 0, 0},
+
 struct option_table {
     const struct option_row *row;
     size_t n;

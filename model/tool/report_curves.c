@@ -1,6 +1,7 @@
 /* report_curves.c - see report_part.h. */
 #include <math.h>
 
+#include "model/tool/axis.h"
 #include "model/tool/report_part.h"
 #include "model/tool/svg.h"
 
@@ -66,30 +67,17 @@ struct chart {
     const struct train_report *r;
     enum report_curves what;
     double x, y, height; /* of the plot */
-    double low, high, step;
+    struct axis axis;
 };
 
 static double to_y(const struct chart *c, double value) {
-    return c->y + c->height * (1 - (value - c->low) / (c->high - c->low));
+    return c->y + c->height * (1 - (value - c->axis.low) / (c->axis.high - c->axis.low));
 }
 
 static double to_x(const struct chart *c, uint32_t i) {
     uint32_t n = c->r->epochs;
 
     return c->x + (n > 1 ? PLOT_W * i / (n - 1) : PLOT_W / 2);
-}
-
-/* 1, 2 or 5 times a power of ten: the least that divides span into at most 6. */
-static double nice_step(double span) {
-    double unit = pow(10, floor(log10(span / 6)));
-
-    for (int i = 0; i < 3; i++) {
-        static const double steps[] = {1, 2, 5};
-
-        if (span / (steps[i] * unit) <= 6)
-            return steps[i] * unit;
-    }
-    return 10 * unit;
 }
 
 static void chart_fit(struct chart *c) {
@@ -108,32 +96,26 @@ static void chart_fit(struct chart *c) {
         low = isfinite(low) ? low - 1 : 0;
         high = low + 2;
     }
-    c->step = nice_step(high - low);
-    c->low = c->step * floor(low / c->step);
-    c->high = c->step * ceil(high / c->step);
-}
-
-static int decimals(double step) {
-    return step < 1 ? (int)ceil(-log10(step) - 1e-9) : 0;
+    c->axis = axis_make(low, high);
 }
 
 static void draw_axis(FILE *f, const struct chart *c) {
     const struct svg_font font = {10.5, SVG_GREY, SVG_END, false, 0};
-    int lines = (int)lround((c->high - c->low) / c->step);
+    int lines = (int)lround((c->axis.high - c->axis.low) / c->axis.step);
     char number[32];
 
     for (int i = 0; i <= lines; i++) {
-        double v = c->low + c->step * i;
+        double v = c->axis.low + c->axis.step * i;
 
         svg_line(f, c->x, to_y(c, v), c->x + PLOT_W, to_y(c, v), SVG_RULE, 1, NULL);
-        (void)snprintf(number, sizeof number, "%.*f", decimals(c->step), v);
+        (void)snprintf(number, sizeof number, "%.*f", c->axis.decimals, v);
         svg_text(f, c->x - 8, to_y(c, v) + 3.5, &font, number);
     }
 }
 
 static void draw_epochs(FILE *f, const struct chart *c, double y) {
     const struct svg_font font = {10.5, SVG_GREY, SVG_MIDDLE, false, 0};
-    uint32_t n = c->r->epochs, every = n <= 12 ? 1 : (uint32_t)fmax(1, nice_step(n));
+    uint32_t n = c->r->epochs, every = n <= 12 ? 1 : (uint32_t)fmax(1, axis_step(n));
     char number[16];
 
     for (uint32_t epoch = 1; epoch <= n; epoch++) {
@@ -247,15 +229,15 @@ static void draw_strip(FILE *f, const struct chart *over, const char *name, pick
 
     c.y = over->y - HEAD + STRIP;
     c.height = STRIP_H;
-    c.low = 0;
-    c.high = 0;
+    c.axis.low = 0;
+    c.axis.high = 0;
     for (uint32_t i = 0; i < c.r->epochs; i++)
         if (isfinite(value(&c.r->epoch[i])))
-            c.high = fmax(c.high, value(&c.r->epoch[i]));
-    if (!(c.high > 0))
-        c.high = 1;
+            c.axis.high = fmax(c.axis.high, value(&c.r->epoch[i]));
+    if (!(c.axis.high > 0))
+        c.axis.high = 1;
     svg_text(f, c.x, c.y - 6, &font, name);
-    (void)snprintf(number, sizeof number, "%.2g", c.high);
+    (void)snprintf(number, sizeof number, "%.2g", c.axis.high);
     svg_text(f, c.x - 8, c.y + 7, &end, number);
     svg_text(f, c.x - 8, c.y + c.height + 3, &end, "0");
     svg_line(f, c.x, c.y, c.x + PLOT_W, c.y, SVG_RULE, 1, NULL);

@@ -19,7 +19,7 @@
 struct frame {
     const struct sweep_plan *p;
     double x, y, width, height;
-    struct sweep_axis axis;
+    struct axis axis;
 };
 
 static size_t values(const struct sweep_plan *p) {

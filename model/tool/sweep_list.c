@@ -26,7 +26,7 @@ struct list {
     struct entry entry[SWEEP_RUNS]; /* (n) best first */
     size_t n, shown;
     double x, y; /* of the bars */
-    struct sweep_axis axis;
+    struct axis axis;
 };
 
 static int by_mean(const void *a, const void *b) {

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "model/tool/axis.h"
 #include "model/tool/sweep_plan.h"
 
 /* A quantity as it is shown: the mean times scale. */
@@ -18,14 +19,8 @@ struct sweep_shown {
 /* SWEEP_VALID, SWEEP_TEST, SWEEP_SECONDS or SWEEP_PEAK_MB; static. */
 const struct sweep_shown *sweep_part_shown(enum sweep_field field);
 
-/* From a round number at or below low to one at or above high, in steps of 1, 2 or 5 times a power
- * of ten. */
-struct sweep_axis {
-    double low, high, step;
-    int decimals;
-};
-
-struct sweep_axis sweep_part_axis(double low, double high);
+/* Also of one value: with some room around it. */
+struct axis sweep_part_axis(double low, double high);
 
 /* Least and largest value of any run, scaled; false: there is none. */
 bool sweep_part_range(const struct sweep_plan *p, const struct sweep_shown *q, double *ret_low,

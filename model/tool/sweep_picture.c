@@ -26,25 +26,12 @@ const struct sweep_shown *sweep_part_shown(enum sweep_field field) {
     return &shown[0];
 }
 
-struct sweep_axis sweep_part_axis(double low, double high) {
-    static const double steps[] = {1, 2, 5, 10};
-    struct sweep_axis a = {.step = 1};
-    double unit;
-
+struct axis sweep_part_axis(double low, double high) {
     if (!(high - low > 1e-9 * fabs(high))) { /* one value: some room around it */
         low -= fabs(low) > 0 ? 0.01 * fabs(low) : 1;
         high += fabs(high) > 0 ? 0.01 * fabs(high) : 1;
     }
-    unit = pow(10, floor(log10((high - low) / 6)));
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        a.step = steps[i] * unit;
-        if ((high - low) / a.step <= 6)
-            break;
-    }
-    a.low = a.step * floor(low / a.step);
-    a.high = a.step * ceil(high / a.step);
-    a.decimals = a.step < 1 ? (int)ceil(-log10(a.step) - 1e-9) : 0;
-    return a;
+    return axis_make(low, high);
 }
 
 bool sweep_part_range(const struct sweep_plan *p, const struct sweep_shown *q, double *ret_low,

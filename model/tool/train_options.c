@@ -6,15 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/tool/whole_arg.h"
 #include "model/train/team.h"
 
 static const struct option_row rows[] = {
-#define MEMBER(field) offsetof(struct train_options, field)
-#define NUMBER(field, name, def, min, max, help)                                                   \
-    {name, help, NULL, OPTION_NUMBER, MEMBER(field), def, min, max},
-#define COUNT(field, name, def, min, max, help)                                                    \
-    {name, help, NULL, OPTION_COUNT, MEMBER(field), def, min, max},
-#define CHOICE(field, name, def, help) {name, help, def, OPTION_CHOICE, MEMBER(field), 0, 0, 0},
+#define NUMBER(...) OPTION_ROW_NUMBER(struct train_options, __VA_ARGS__)
+#define COUNT(...)  OPTION_ROW_COUNT(struct train_options, __VA_ARGS__)
+#define CHOICE(...) OPTION_ROW_CHOICE(struct train_options, __VA_ARGS__)
 #include "model/tool/train.def"
 #undef NUMBER
 #undef COUNT
@@ -161,9 +159,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         parse_type(o, arg, state);
         return 0;
     case KEY_THREADS:
-        o->threads = (unsigned)strtoul(arg, NULL, 10);
-        if (o->threads < 1 || o->threads > LIMIT_WORKERS)
-            argp_error(state, "--threads is \"%s\", expected 1 to %u", arg, LIMIT_WORKERS);
+        o->threads = (unsigned)whole_arg("threads", arg, 1, LIMIT_WORKERS, state);
         return 0;
     case 'q':
         o->quiet = true;

@@ -117,8 +117,8 @@ static void expect_each_bad(const char *kind, const char *before, const char *go
 
 static void csv_names_bad_rows(void **state) {
     static const struct bad_row bad[] = {
-        {"row", ": 1 columns; the first row names 2"},
-        {"row,good,more", ": 3 columns; the first row names 2"},
+        {"row", ": 1 columns; expected 2: those of the first row"},
+        {"row,good,more", ": 3 columns; expected 2: those of the first row"},
         {"r\"o\"w,good", ": a quote where none may be"},
         {"row,", ": the label is empty"},
         {",good", ": the text is empty"},
