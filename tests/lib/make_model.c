@@ -1,9 +1,10 @@
 /* make_model.c - a small checkpoint with random weights, for tests that need a model and not its
  * sense.
  *
- *    make_model FILE [KIND [WIDTH [LABELS [LABEL_BYTES]]]]
+ *    make_model FILE [KIND [WIDTH [LABELS [LABEL_BYTES]]]] [KEY=NUMBER...]
  *
  * KIND is byte (default), wordpiece or none (no tokenizer; token ids only, vocabulary of 100).
+ * KEY is seed (1), steps (4), max_length (0) or ngram_rows (0).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,22 +44,41 @@ static diffuse_err make_tokenizer(struct arena *a, struct model *m, const char *
     return e;
 }
 
+/* The number of KEY=NUMBER among the arguments, which it is taken out of; or the preset. */
+static uint32_t take_key(int *argc, char **argv, const char *key, uint32_t preset) {
+    size_t n = strlen(key);
+    for (int i = 2; i < *argc; i++) {
+        if (strncmp(argv[i], key, n) == 0 && argv[i][n] == '=') {
+            preset = (uint32_t)strtoul(argv[i] + n + 1, NULL, 10);
+            memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i) * sizeof *argv);
+            --*argc;
+        }
+    }
+    return preset;
+}
+
 int main(int argc, char **argv) {
     struct reason why = {"wrong arguments"};
     struct arena a = {0};
     struct model m = {.temperature = 1, .provenance = "{}"};
     struct rng rng;
     if (argc < 2) {
-        fprintf(stderr, "usage: make_model FILE [KIND [WIDTH [LABELS [LABEL_BYTES]]]]\n");
+        fprintf(stderr,
+                "usage: make_model FILE [KIND [WIDTH [LABELS [LABEL_BYTES]]]] [KEY=NUMBER...]\n");
         return 2;
     }
     net_config_paper(&m.config);
+    uint32_t seed = take_key(&argc, argv, "seed", 1);
+    m.config.steps = take_key(&argc, argv, "steps", m.config.steps);
+    m.max_length = take_key(&argc, argv, "max_length", 0);
+    m.config.ngram_rows = take_key(&argc, argv, "ngram_rows", 0);
+    m.config.ngram_order = m.config.ngram_rows > 0 ? 2 : 0;
     m.config.width = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 32;
     m.config.mlp_width = 2 * m.config.width;
     m.config.head_width = m.config.width;
     m.config.labels = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 5;
     size_t label_bytes = argc > 5 ? strtoul(argv[5], NULL, 10) : 0;
-    rng_init(&rng, 1, 0);
+    rng_init(&rng, seed, 0);
     diffuse_err e = arena_init(&a, (size_t)256 << 20);
     if (!e)
         e = make_tokenizer(&a, &m, argc > 2 ? argv[2] : "byte", &why);

@@ -115,6 +115,8 @@ class Rig:
 
     def start(self, *options, **keys):
         """Start and wait for READY=1."""
+        while not self.words.empty():  # of a daemon before
+            self.words.get()
         environment = dict(os.environ, NOTIFY_SOCKET=self.path("notify"),
                            TSAN_OPTIONS=f"suppressions={ROOT}/tests/lib/tsan.supp")
         self.log_file = open(self.path("log"), "ab")
