@@ -66,8 +66,8 @@ static void run_job(struct aside *a) {
     a->state = ASIDE_RUNNING;
     pthread_mutex_unlock(&a->lock);
     r->why.text[0] = '\0';
-    r->error =
-        reload_run(a->reload, r->path, serving, ask_for_slot, a, &r->slot, &r->report, &r->why);
+    r->error = reload_run(a->reload, r->path, serving, r->origin == ASIDE_TUNER, ask_for_slot, a,
+                          &r->slot, &r->report, &r->why);
     pthread_mutex_lock(&a->lock);
     r->word = r->error ? ASIDE_REFUSED : r->slot ? ASIDE_LOADED : ASIDE_SAME;
     a->state = ASIDE_DONE;

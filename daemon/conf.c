@@ -161,6 +161,30 @@ static diffuse_err finish_runtime_dir(struct conf *c, struct reason *why) {
     return DIFFUSE_OK;
 }
 
+static diffuse_err finish_state_dir(struct conf *c, struct reason *why) {
+    if (c->state_dir[0])
+        return DIFFUSE_OK;
+    const char *given = getenv("STATE_DIRECTORY");
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    int n;
+    if (given && *given)
+        n = snprintf(c->state_dir, sizeof c->state_dir, "%.*s", (int)strcspn(given, ":"), given);
+    else if (geteuid() == 0)
+        n = snprintf(c->state_dir, sizeof c->state_dir, "/var/lib/diffused");
+    else if (state && *state)
+        n = snprintf(c->state_dir, sizeof c->state_dir, "%s/diffused", state);
+    else
+        n = snprintf(c->state_dir, sizeof c->state_dir, "%s/.local/state/diffused",
+                     home && *home ? home : "/nonexistent");
+    c->origin[CONF_KEY_state_dir].source = CONF_FROM_ENVIRONMENT;
+    if (n < 0 || (uint64_t)n > rows[CONF_KEY_state_dir].max)
+        return reason_set(why, DIFFUSE_INVAL,
+                          "state_dir '%.64s...' has over %llu bytes; set a shorter one",
+                          c->state_dir, (unsigned long long)rows[CONF_KEY_state_dir].max);
+    return DIFFUSE_OK;
+}
+
 static diffuse_err finish_endpoint(const struct conf *c, conf_text endpoint, const char *name,
                                    struct reason *why) {
     if (!endpoint[0])
@@ -181,6 +205,8 @@ diffuse_err conf_finish(struct conf *c, struct reason *why) {
         return reason_set(why, DIFFUSE_INVAL,
                           "model is not set; set it to the checkpoint that shall answer");
     diffuse_err e = finish_runtime_dir(c, why);
+    if (!e)
+        e = finish_state_dir(c, why);
     if (!e)
         e = finish_endpoint(c, c->ingest, "ingest", why);
     if (!e)

@@ -19,6 +19,13 @@
 
 enum conf_too_long { CONF_TRUNCATE, CONF_REFUSE };
 enum conf_reload { CONF_RELOAD_NO, CONF_RELOAD_YES, CONF_RELOAD_AUTO };
+enum conf_parts {
+    CONF_PARTS_AUTO,
+    CONF_PARTS_HEAD,
+    CONF_PARTS_NORMS,
+    CONF_PARTS_BODY,
+    CONF_PARTS_ALL
+};
 enum conf_log_target { CONF_LOG_AUTO, CONF_LOG_JOURNAL, CONF_LOG_STDERR };
 
 struct conf_list {

@@ -122,6 +122,7 @@ static diffuse_err fill_status(struct ctl *c, Diffused__V1__Status *status,
     status->model_parent = text_bytes(serving->model->parent);
     status->model_previous = text_bytes(previous_id(c));
     status->model_path = text_bytes(serving->path);
+    status->tuning = text_bytes(*f->tuning ? "on" : "off");
     status->uptime_ns = clock_now() - f->started_ns;
     status->memory_resident = plan_resident();
     status->workers = (uint32_t)f->conf->workers;
@@ -235,6 +236,10 @@ diffuse_err ctl_handle(struct ctl *c, const void *bytes, size_t len, struct ctl_
         return take_reload(c, request, ret);
     case DIFFUSED__V1__REQUEST__VERB_ROLLBACK:
         ret->verb = CTL_ROLLBACK;
+        return DIFFUSE_OK;
+    case DIFFUSED__V1__REQUEST__VERB_TUNE:
+        ret->verb = CTL_TUNE;
+        ret->action = (int)request->tune->action;
         return DIFFUSE_OK;
     default:
         return ctl_error(c, request->id, DIFFUSE_UNSUPPORTED, &why, ret);

@@ -6,6 +6,7 @@
 #ifndef DAEMON_CTL_H
 #define DAEMON_CTL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct ctl_facts {
     const struct stats *stats;
     const struct models *models;
     struct inflight *inflight;
+    const bool *tuning; /* is it on? */
     uint64_t started_ns;
 };
 
@@ -40,13 +42,15 @@ struct ctl {
 enum ctl_verb {
     CTL_ANSWERED, /* bytes is the reply */
     CTL_RELOAD,   /* load path, "" the configured one; then ctl_model or ctl_error */
-    CTL_ROLLBACK  /* the same for going back */
+    CTL_ROLLBACK, /* the same for going back */
+    CTL_TUNE      /* action is for the tuner */
 };
 
 struct ctl_answer {
     enum ctl_verb verb;
     uint64_t id;                     /* of the request */
     char path[LIMIT_PATH_BYTES + 1]; /* of CTL_RELOAD */
+    int action;                      /* of CTL_TUNE: as in TuneRequest */
     const void *bytes;               /* the encoded Reply; valid until the next call */
     size_t len;
     diffuse_err error;                  /* that the Reply carries */

@@ -22,6 +22,7 @@ enum item {
     ITEM_SIGNAL,
     ITEM_DONE,
     ITEM_ASIDE,
+    ITEM_TUNER,
     ITEM_WATCH,
     ITEM_CONTROL,
     ITEM_LABELS,
@@ -53,6 +54,8 @@ diffuse_err loop_init(struct loop *l) {
     l->send = (struct send){.socket = l->sockets->labels, .wait_ns = l->conf->label_wait};
     l->turnover.send = &l->send;
     l->turnover.control = l->sockets->control;
+    l->tuning.send = &l->send;
+    l->tuning.control = l->sockets->control;
     peers_init(&l->ingest_peers, l->sockets->ingest_peers);
     peers_init(&l->push_peers, l->sockets->push_peers);
     return l->signal_fd < 0 ? DIFFUSE_IO : DIFFUSE_OK;
@@ -105,9 +108,7 @@ static void accept_message(struct loop *l, struct recv_message *m, bool from_pus
     if (outcome == PATH_SAMPLE) {
         accept_sample(l, slot);
     } else if (outcome == PATH_FEEDBACK) {
-        stats_add(l->stats, STATS_feedback_ignored, 1);
-        log_input(l->log, LOG_KIND_FEEDBACK, slot->stream, slot->stream_len, slot->seq,
-                  "feedback ignored: tuning is not offered");
+        tuning_feedback(&l->tuning, &l->path->feedback, slot);
     } else {
         stats_add(l->stats, STATS_unaddressed, 1);
         log_input(l->log, (unsigned)slot->error, NULL, 0, 0,
@@ -168,6 +169,7 @@ static bool answer_samples(struct loop *l) {
             }
         }
         count_answer(l, s, now);
+        tuning_answered(&l->tuning, s);
         s->serving->in_flight--;
         inflight_release(l->inflight);
     }
@@ -184,6 +186,15 @@ static void refresh_stats(struct loop *l) {
         batches += atomic_load_explicit(&l->workers[i].batches, memory_order_relaxed);
     l->stats->counter[STATS_batches] = batches;
     l->stats->counter[STATS_log_suppressed] = l->log->suppressed;
+    tuning_refresh(&l->tuning);
+}
+
+static void answer_tune(struct loop *l, const struct caller *caller,
+                        const struct ctl_answer *asked) {
+    const void *bytes;
+    size_t len;
+    if (tuning_request(&l->tuning, caller, asked->id, asked->action, &bytes, &len))
+        caller_reply(caller, l->sockets->control, bytes, len);
 }
 
 static void answer_request(struct loop *l, struct recv_message *m) {
@@ -199,6 +210,10 @@ static void answer_request(struct loop *l, struct recv_message *m) {
     }
     if (ctl_handle(l->ctl, request, len, &answer)) {
         log_line(l->log, LOG_LEVEL_ERROR, "a reply did not fit its buffer");
+        return;
+    }
+    if (answer.verb == CTL_TUNE) {
+        answer_tune(l, &caller, &answer);
         return;
     }
     if (answer.verb != CTL_ANSWERED && !turnover_request(&l->turnover, &caller, &answer))
@@ -307,6 +322,7 @@ static void wait_for_work(struct loop *l, bool reading, bool blocked) {
         [ITEM_SIGNAL] = {.fd = l->signal_fd, .events = ZMQ_POLLIN},
         [ITEM_DONE] = {.fd = inflight_fd(l->inflight), .events = ZMQ_POLLIN},
         [ITEM_ASIDE] = {.fd = aside_fd(l->turnover.aside), .events = ZMQ_POLLIN},
+        [ITEM_TUNER] = {.fd = tunebox_fd(l->tuning.box), .events = ZMQ_POLLIN},
         [ITEM_WATCH] = {.fd = watcher_fd(l->turnover.watch), .events = ZMQ_POLLIN},
         [ITEM_CONTROL] = {.socket = s->control, .events = ZMQ_POLLIN},
         [ITEM_LABELS] = {.socket = s->labels, .events = ZMQ_POLLIN},
@@ -325,6 +341,8 @@ static void wait_for_work(struct loop *l, bool reading, bool blocked) {
     (void)zmq_poll(items, room ? ITEMS : ITEM_PUSH, timeout);
     if (items[ITEM_DONE].revents)
         inflight_acknowledge(l->inflight);
+    if (items[ITEM_TUNER].revents)
+        tunebox_acknowledge(l->tuning.box);
     l->watch_ready = items[ITEM_WATCH].revents != 0;
 }
 
@@ -342,6 +360,7 @@ void loop_run(struct loop *l) {
         bool full = inflight_open(l->inflight) == NULL;
         reading = reading && still_reading(l, any || full, now);
         turnover_turn(&l->turnover, now, l->watch_ready);
+        tuning_turn(&l->tuning);
         l->watch_ready = false;
         tick(l, now);
         if (!reading && inflight_count(l->inflight) == 0)
@@ -350,4 +369,5 @@ void loop_run(struct loop *l) {
             wait_for_work(l, reading, blocked);
     }
     turnover_stop(&l->turnover);
+    tuning_stop(&l->tuning);
 }

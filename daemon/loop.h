@@ -21,6 +21,7 @@
 #include "daemon/sockets.h"
 #include "daemon/stats.h"
 #include "daemon/stream.h"
+#include "daemon/tuning.h"
 #include "daemon/turnover.h"
 #include "daemon/worker.h"
 #include "proto/diffuse_err.h"
@@ -36,6 +37,7 @@ struct loop {
     struct path *path;
     struct ctl *ctl;
     struct turnover turnover;     /* the owner sets what it borrows, but send and control */
+    struct tuning tuning;         /* likewise */
     const struct worker *workers; /* (n_workers) whose counters are read */
     size_t n_workers;
     uint8_t *answer; /* (answer_cap) one encoded Label */

@@ -17,6 +17,7 @@
 #include "daemon/notify.h"
 #include "daemon/plan.h"
 #include "daemon/reload.h"
+#include "daemon/tuner.h"
 #include "daemon/watcher.h"
 #include "model/base/blas_env.h"
 #include "model/base/gemm.h"
@@ -41,6 +42,9 @@ struct daemon {
     struct inflight *inflight;
     struct path path;
     struct ctl ctl;
+    struct tunebox *box;
+    struct tune_reply *tune_replies;
+    struct tuner tuner;
     uint8_t *answer;
     struct worker *workers; /* (conf.workers) */
     struct sockets sockets;
@@ -74,11 +78,42 @@ static diffuse_err open_model(struct daemon *d, struct ckpt **ret_ckpt, struct r
     return reload_open(&d->reload, d->conf.model, NULL, ret_ckpt, &d->plan, why);
 }
 
+/* What was promoted before serves again. False: nothing was, or it cannot be loaded, which is said.
+ */
+static bool load_promoted(struct daemon *d, const char *root) {
+    char path[LINEAGE_PATH_BYTES];
+    struct lineage_found found;
+    struct reason why = {""};
+    struct ckpt *ckpt = NULL;
+    struct plan plan;
+    diffuse_err e = tuner_find(&d->conf, root, path, &found, &why);
+    if (found.damaged > 0)
+        log_line(&d->log, LOG_LEVEL_WARNING, "%" PRIu32 " promoted checkpoints passed over: %s",
+                 found.damaged, found.why);
+    if (!e && !path[0])
+        return false;
+    if (!e)
+        e = reload_open(&d->reload, path, NULL, &ckpt, &plan, &why);
+    if (!e)
+        e = slot_load(&d->models.slot[0], ckpt, &d->conf, &plan, path, &why);
+    ckpt_close(ckpt);
+    if (e) {
+        log_line(&d->log, LOG_LEVEL_WARNING, "what was tuned before is not loaded: %s", why.text);
+        return false;
+    }
+    d->plan = plan;
+    memcpy(d->models.slot[0].root, root, DIGEST_HEX_BYTES);
+    return true;
+}
+
 static diffuse_err start_model(struct daemon *d, struct reason *why) {
     struct ckpt *ckpt = NULL;
+    char root[DIGEST_HEX_BYTES];
     aside_init(&d->aside);
     diffuse_err e = open_model(d, &ckpt, why);
     if (!e)
+        e = ckpt_verify(ckpt, root, why);
+    if (!e && !load_promoted(d, root))
         e = slot_load(&d->models.slot[0], ckpt, &d->conf, &d->plan, d->conf.model, why);
     ckpt_close(ckpt);
     malloc_trim(0);
@@ -99,12 +134,19 @@ static diffuse_err make_tables(struct daemon *d) {
     const struct conf *c = &d->conf;
     const struct plan_room *room = &d->plan.room;
     struct inflight_size size = {c->queue, room->max_length, room->scores};
-    struct ctl_facts facts = {c, &d->stats, &d->models, NULL, d->started_ns};
+    struct ctl_facts facts = {c, &d->stats, &d->models, NULL, &d->loop.tuning.on, d->started_ns};
     diffuse_err e = inflight_new(a, &size, &d->inflight);
     if (!e)
         e = stream_new(a, c->streams, &d->streams);
     if (!e)
         e = path_init(&d->path, a, c->max_message);
+    if (!e)
+        e = tunebox_new(a, c->tune_queue, room->max_length, &d->box);
+    if (!e)
+        e = tune_reply_new(a, &d->tune_replies);
+    if (!e)
+        e = tuner_init(&d->tuner, c, d->box, &d->aside, &d->reload, room->max_length,
+                       d->models.serving->root);
     facts.inflight = d->inflight;
     if (!e)
         e = ctl_init(&d->ctl, a, &facts);
@@ -126,6 +168,8 @@ static diffuse_err start_memory(struct daemon *d, struct reason *why) {
 }
 
 static void stop_memory(struct daemon *d) {
+    tuner_done(&d->tuner);
+    tunebox_done(d->box);
     inflight_done(d->inflight);
     arena_done(&d->arena);
 }
@@ -156,7 +200,8 @@ static void stop_workers(struct daemon *d) {
 static diffuse_err start_aside(struct daemon *d, struct reason *why) {
     if (!d->reload.aside)
         return DIFFUSE_OK;
-    return aside_start(&d->aside, &d->reload, d->models.serving, NULL, why);
+    struct aside_hooks hooks = {.user = &d->tuner, .slice = tuner_slice, .rebase = tuner_rebase};
+    return aside_start(&d->aside, &d->reload, d->models.serving, &hooks, why);
 }
 
 static void stop_aside(struct daemon *d) {
@@ -192,9 +237,21 @@ static diffuse_err start_loop(struct daemon *d, struct reason *why) {
                                          .path = &d->path,
                                          .ctl = &d->ctl,
                                          .aside = &d->aside,
-                                         .watch = &d->watch}};
-    return loop_init(&d->loop) ? reason_set(why, DIFFUSE_IO, "no descriptor for signals")
-                               : DIFFUSE_OK;
+                                         .watch = &d->watch},
+                            .tuning = {.conf = &d->conf,
+                                       .log = &d->log,
+                                       .stats = &d->stats,
+                                       .models = &d->models,
+                                       .streams = d->streams,
+                                       .aside = &d->aside,
+                                       .box = d->box,
+                                       .ctl = &d->ctl,
+                                       .replies = d->tune_replies}};
+    if (loop_init(&d->loop))
+        return reason_set(why, DIFFUSE_IO, "no descriptor for signals");
+    if (d->conf.tune)
+        tuning_begin(&d->loop.tuning);
+    return DIFFUSE_OK;
 }
 
 static void stop_loop(struct daemon *d) {

@@ -113,6 +113,20 @@ static enum path_outcome take_sample(struct path *p, const Diffused__V1__Sample 
     return outcome;
 }
 
+static enum path_outcome take_feedback(struct path *p, const Diffused__V1__Feedback *said,
+                                       struct inflight_sample *slot) {
+    struct path_feedback *f = &p->feedback;
+    *f = (struct path_feedback){.by_id = said->label_case == DIFFUSED__V1__FEEDBACK__LABEL_LABEL_ID,
+                                .label_id = said->label_id,
+                                .has_text = said->text.len > 0};
+    slot->seq = said->seq;
+    if (!f->by_id)
+        memcpy(f->label, said->label_name.data, said->label_name.len);
+    if (f->has_text)
+        (void)take_text(p, &said->text, slot);
+    return PATH_FEEDBACK;
+}
+
 enum path_outcome path_accept(struct path *p, const struct path_input *in,
                               struct inflight_sample *slot) {
     Diffused__V1__Ingest *ingest = NULL;
@@ -127,10 +141,8 @@ enum path_outcome path_accept(struct path *p, const struct path_input *in,
     diffuse_err e = decode_ingest(in->body, in->body_len, &p->mem, &ingest, &why);
     if (e)
         return refuse(slot, e, "%s", why.text);
-    if (ingest->kind_case == DIFFUSED__V1__INGEST__KIND_FEEDBACK) {
-        slot->seq = ingest->feedback->seq;
-        return PATH_FEEDBACK;
-    }
+    if (ingest->kind_case == DIFFUSED__V1__INGEST__KIND_FEEDBACK)
+        return take_feedback(p, ingest->feedback, slot);
     slot->seq = ingest->sample->seq;
     return take_sample(p, ingest->sample, slot);
 }

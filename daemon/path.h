@@ -22,6 +22,13 @@
 #include "proto/reason.h"
 
 struct slot; /* slot.h */
+/* The true label that a Feedback named. */
+struct path_feedback {
+    bool by_id;
+    uint32_t label_id;
+    char label[LIMIT_LABEL_BYTES + 1]; /* its name, unless by_id */
+    bool has_text;                     /* the slot holds its tokens, or the error that it gave */
+};
 
 /* What path_accept works with. Filled in by the owner; mem by path_init. */
 struct path {
@@ -31,6 +38,7 @@ struct path {
     uint32_t max_length; /* tokens */
     bool refuse_long;    /* a longer sample is refused, else cut */
     struct msgmem mem;
+    struct path_feedback feedback; /* of the last PATH_FEEDBACK */
 };
 
 /* Samples are accepted with this model from now on. */
@@ -47,7 +55,7 @@ struct path_input {
 
 enum path_outcome {
     PATH_SAMPLE,     /* the slot holds a sample, or a refusal (error is set): commit it */
-    PATH_FEEDBACK,   /* feedback; the slot holds its stream and seq, and is not used */
+    PATH_FEEDBACK,   /* feedback: the slot holds stream, seq and a text's tokens, and is not used */
     PATH_UNADDRESSED /* refused, and nobody can be told: the slot holds error and reason, not used
                       */
 };

@@ -11,6 +11,7 @@
 #include "daemon/path.h"
 #include "daemon/slot.h"
 #include "daemon/stream.h"
+#include "daemon/tune_reply.h"
 #include "daemon/worker.h"
 
 /* Measured on x86-64, Debian 12, and rounded up; tests/system holds them against a run.
@@ -92,6 +93,12 @@ static void add_tables(struct plan *p, const struct conf *c, uint64_t reply_max)
         "streams %" PRIu64 " x one table row", c->streams);
     p->arena_bytes += bytes;
 
+    bytes = tunebox_bytes(c->tune_queue, p->room.max_length) + tune_reply_bytes();
+    add(p, "feedback", bytes, CONF_KEY_tune_queue, bytes / c->tune_queue, c->tune_queue,
+        "tune_queue %" PRIu64 " x (%" PRIu32 " tokens, stream name, label)", c->tune_queue,
+        p->room.max_length);
+    p->arena_bytes += bytes;
+
     uint64_t reply = arena_block(reply_max) + arena_block(ctl_rows_room(reply_max));
     bytes = path_bytes(c->max_message) + ctl_bytes() + arena_block(p->room.answer_max);
     add(p, "messages", bytes + reply, CONF_KEY_max_message, 4, c->max_message,
@@ -153,6 +160,10 @@ void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *fa
     add_compute(p, c, facts);
     add_tables(p, c, reply_max);
     add_queues(p, c, reply_max);
+    if (facts->tuning)
+        add(p, "tuning", facts->tuning, CONF_KEYS, 0, 0,
+            "candidate, optimiser, rows to learn from (tune_rows, tune_parts), samples kept "
+            "(tune_window)");
 }
 
 /* Should a rather be changed than b? */

@@ -53,6 +53,7 @@ struct plan_facts {
     const struct plan_shape *serving;
     const struct plan_shape *second; /* that is held beside it; NULL: none is planned for */
     const struct plan_room *room;    /* of tables that are laid; NULL: the plan says how large */
+    uint64_t tuning;                 /* bytes that tuning takes; 0: it is off */
     uint64_t resident; /* that the process held before anything was loaded (plan_resident) */
 };
 

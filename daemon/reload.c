@@ -21,8 +21,10 @@ static diffuse_err check_room(const struct reload *r, const struct plan_shape *s
 
 static void make_plan(const struct reload *r, const struct plan_shape *shape,
                       const struct slot *serving, struct plan *ret_plan) {
-    struct plan_facts facts = {
-        .serving = shape, .room = r->laid ? &r->room : NULL, .resident = r->resident};
+    struct plan_facts facts = {.serving = shape,
+                               .room = r->laid ? &r->room : NULL,
+                               .resident = r->resident,
+                               .tuning = r->tuning};
     if (r->aside)
         facts.second = serving ? &serving->shape : shape;
     plan_make(ret_plan, r->conf, &facts);
@@ -67,9 +69,9 @@ static void write_note(const struct slot *s, const struct conf *c, char *note, s
 
 /* From a file that fits the plan. */
 static diffuse_err run_open(const struct reload *r, struct ckpt *k, const struct plan *plan,
-                            const char *path, const struct slot *serving, reload_room_asker *ask,
-                            void *user, struct slot **ret_slot, struct reload_report *report,
-                            struct reason *why) {
+                            const char *path, const struct slot *serving, bool to_root,
+                            reload_room_asker *ask, void *user, struct slot **ret_slot,
+                            struct reload_report *report, struct reason *why) {
     char id[DIGEST_HEX_BYTES];
     uint64_t begin = clock_now();
     diffuse_err e = ckpt_verify(k, id, why);
@@ -79,6 +81,12 @@ static diffuse_err run_open(const struct reload *r, struct ckpt *k, const struct
     if (strcmp(id, serving->model->id) == 0) {
         snprintf(report->note, sizeof report->note,
                  "this checkpoint serves already; nothing was changed");
+        return DIFFUSE_OK;
+    }
+    if (!to_root && strcmp(id, serving->root) == 0) {
+        snprintf(
+            report->note, sizeof report->note,
+            "what serves was tuned from this checkpoint; `diffusectl tune reset` returns to it");
         return DIFFUSE_OK;
     }
     struct slot *slot = ask(user);
@@ -95,7 +103,7 @@ static diffuse_err run_open(const struct reload *r, struct ckpt *k, const struct
 }
 
 diffuse_err reload_run(const struct reload *r, const char *path, const struct slot *serving,
-                       reload_room_asker *ask, void *user, struct slot **ret_slot,
+                       bool to_root, reload_room_asker *ask, void *user, struct slot **ret_slot,
                        struct reload_report *ret_report, struct reason *why) {
     struct plan plan;
     struct ckpt *k = NULL;
@@ -103,7 +111,7 @@ diffuse_err reload_run(const struct reload *r, const char *path, const struct sl
     *ret_report = (struct reload_report){0};
     diffuse_err e = reload_open(r, path, serving, &k, &plan, why);
     if (!e)
-        e = run_open(r, k, &plan, path, serving, ask, user, ret_slot, ret_report, why);
+        e = run_open(r, k, &plan, path, serving, to_root, ask, user, ret_slot, ret_report, why);
     ckpt_close(k);
     malloc_trim(0); /* the header's text and trees are gone */
     return e;

@@ -22,6 +22,7 @@ struct reload {
     const struct conf *conf; /* borrowed */
     uint64_t resident;       /* bytes of the process before anything was loaded */
     bool aside;              /* reloads are offered: there is memory for a second model */
+    uint64_t tuning;         /* bytes that tuning takes; 0: it is off. Of the thread that reloads */
     bool laid;               /* the tables are laid, for room: */
     struct plan_room room;
 };
@@ -42,12 +43,13 @@ DIFFUSE_MUST_CHECK diffuse_err reload_open(const struct reload *r, const char *p
 typedef struct slot *reload_room_asker(void *user);
 
 /* All of it. *ret_slot is the loaded slot; NULL after DIFFUSE_OK: the file holds the checkpoint
- * that serves already, and nothing was loaded. The asker is called once the file is known to be
- * whole. On failure after that, *ret_slot is the slot that was asked for, empty. Errors: as
- * reload_open, ckpt_verify and slot_load, STOPPING. */
+ * that serves already, or (unless to_root) that it was tuned from, and nothing was loaded. The
+ * asker is called once the file is known to be whole. On failure after that, *ret_slot is the slot
+ * that was asked for, empty. Errors: as reload_open, ckpt_verify and slot_load, STOPPING. */
 DIFFUSE_MUST_CHECK diffuse_err reload_run(const struct reload *r, const char *path,
-                                          const struct slot *serving, reload_room_asker *ask,
-                                          void *user, struct slot **ret_slot,
-                                          struct reload_report *ret_report, struct reason *why);
+                                          const struct slot *serving, bool to_root,
+                                          reload_room_asker *ask, void *user,
+                                          struct slot **ret_slot, struct reload_report *ret_report,
+                                          struct reason *why);
 
 #endif

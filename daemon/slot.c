@@ -82,6 +82,7 @@ diffuse_err slot_load(struct slot *s, struct ckpt *k, const struct conf *c, cons
     if (!e)
         e = ckpt_load(k, &s->arena, &s->model, why);
     if (!e) {
+        memcpy(s->root, s->model->id, sizeof s->root);
         s->shape.config = &s->model->config;
         e = lay_benches(s, c);
     }

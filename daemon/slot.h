@@ -31,11 +31,14 @@ struct slot {
     struct msgmem rows;       /* what a reply about this model points to */
     uint8_t *reply;           /* (reply_cap) encoded */
     size_t reply_cap;
-    char path[SLOT_PATH_BYTES]; /* that it was read from */
-    struct plan_shape shape;    /* shape.config is the model's */
-    struct plan plan;           /* that it was loaded under */
-    bool self_tested;           /* the file had a self-test, which it passed */
-    uint32_t in_flight;         /* samples accepted with it and not yet answered */
+    char path[SLOT_PATH_BYTES];  /* that it was read from */
+    char root[DIGEST_HEX_BYTES]; /* id of the checkpoint that it was tuned from, over all
+                                    promotions; its own, when it was not. Of the same root: the same
+                                    vocabulary */
+    struct plan_shape shape;     /* shape.config is the model's */
+    struct plan plan;            /* that it was loaded under */
+    bool self_tested;            /* the file had a self-test, which it passed */
+    uint32_t in_flight;          /* samples accepted with it and not yet answered */
 };
 
 /* Bytes of one worker's bench. */

@@ -18,7 +18,22 @@
     X(truncated, "samples cut at max_length")                                                      \
     X(ingest_gaps, "sequence numbers missing between samples of one ingest stream")                \
     X(unaddressed, "messages refused without a stream to tell")                                    \
-    X(feedback_ignored, "feedback that arrived; tuning is not offered")                            \
+    X(feedback_given, "feedback that was given to the tuner")                                      \
+    X(feedback_accepted, "feedback that is in the journal, and survives a crash")                  \
+    X(feedback_unjournaled, "feedback that could not be written to the journal")                   \
+    X(feedback_distrusted, "feedback of streams that are not believed")                            \
+    X(feedback_ignored, "feedback that arrived while tuning was off")                              \
+    X(feedback_unknown, "feedback on a sample that was never answered")                            \
+    X(feedback_late, "feedback on a sample answered too long ago")                                 \
+    X(feedback_repeated, "feedback said before")                                                   \
+    X(feedback_contradictory, "feedback that contradicts what was said of the sample before")      \
+    X(feedback_bad_label, "feedback whose label the model lacks")                                  \
+    X(feedback_bad_text, "feedback whose text cannot be read")                                     \
+    X(feedback_dropped, "feedback dropped because tune_queue was full")                            \
+    X(promotions, "tuned models that came to serve")                                               \
+    X(promotions_refused, "tuned models that the gate did not let pass")                           \
+    X(promotions_withdrawn, "promotions that were undone")                                         \
+    X(drifts, "changes of the error rate on feedback")                                             \
     X(disconnected, "publishers disconnected for what they sent")                                  \
     X(left_unread, "publishers that left before all they had sent was read")                       \
     X(labels_dropped, "labels that a full subscriber did not get")                                 \

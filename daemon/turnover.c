@@ -115,6 +115,9 @@ static void settle(struct turnover *t) {
 
 static void loaded(struct turnover *t, const struct aside_result *r) {
     char line[2 * LIMIT_REASON_BYTES];
+    if (r->origin == ASIDE_TUNER &&
+        strcmp(r->slot->model->parent, t->models->serving->model->id) == 0)
+        memcpy(r->slot->root, t->models->serving->root, sizeof r->slot->root);
     models_swap(t->models, r->slot);
     path_use(t->path, r->slot);
     settle(t);

@@ -75,6 +75,8 @@ static diffuse_err check_feedback(const Diffused__V1__Feedback *f, struct reason
     case DIFFUSED__V1__FEEDBACK__LABEL_LABEL_NAME:
         if (f->label_name.len == 0)
             return reason_set(why, DIFFUSE_BADMSG, "Feedback.label_name: empty");
+        if (memchr(f->label_name.data, 0, f->label_name.len))
+            return reason_set(why, DIFFUSE_BADMSG, "Feedback.label_name: holds a NUL");
         return check_size("Feedback.label_name bytes", f->label_name.len, LIMIT_LABEL_BYTES, why);
     default:
         return reason_set(why, DIFFUSE_BADMSG,

@@ -12,7 +12,8 @@
  *
  * What is promised after OK, on top of the .proto:
  *   ingest   kind is set; a sample has content and a known segment (whether the text is UTF-8 is
- *            the tokenizer's question); feedback has a label, whose name is not empty
+ *            the tokenizer's question); feedback has a label, whose name is not empty and
+ *            holds no NUL
  *   request  a verb is set; sync.topic is a valid name that begins with DECODE_SYNC_PREFIX;
  *            reload.path is within LIMIT_PATH_BYTES and holds no NUL; tune.action is known
  *   label    scores: none, or 1..LIMIT_LABELS of them, and then label_id is one of them; strings

@@ -27,7 +27,8 @@ static void make(struct conf *c, struct model *m) {
 static void make_plan_of(struct plan *p, const struct conf *c, const struct model *m,
                          size_t model_bytes, uint64_t resident, bool second) {
     struct plan_shape shape = {&m->config, model_bytes, 60, m->max_length};
-    struct plan_facts facts = {&shape, second ? &shape : NULL, NULL, resident};
+    struct plan_facts facts = {
+        .serving = &shape, .second = second ? &shape : NULL, .resident = resident};
     plan_make(p, c, &facts);
 }
 
@@ -177,13 +178,19 @@ static void test_tables_stay(void **state) {
     longer.config.width = 512;
     struct plan_shape serving = {&longer.config, 5000, 60, 400},
                       second = {&m.config, 1000, 60, 100};
-    struct plan_facts facts = {&serving, &second, &p.room, 1000};
+    struct plan_facts facts = {
+        .serving = &serving, .second = &second, .room = &p.room, .resident = 1000};
     plan_make(&q, &c, &facts);
     assert_int_equal(q.max_length, 100);
     assert_int_equal(bytes_of(&q, "samples"), bytes_of(&p, "samples"));
     assert_int_equal(bytes_of(&q, "second model"), bytes_of(&p, "second model"));
     assert_int_equal(bytes_of(&q, "model"), 5000);
     assert_true(bytes_of(&q, "scratch") > bytes_of(&p, "scratch"));
+    uint64_t without = q.total;
+    facts.tuning = 12345; /* is a row of its own, when it is on */
+    plan_make(&q, &c, &facts);
+    assert_int_equal(bytes_of(&q, "tuning"), 12345);
+    assert_int_equal(q.total, without + 12345);
     serving.max_length = 50;
     plan_make(&q, &c, &facts);
     assert_int_equal(q.max_length, 50);

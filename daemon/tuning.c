@@ -1,0 +1,182 @@
+#include "daemon/tuning.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *serving_root(const struct tuning *t) {
+    return t->models->serving->root;
+}
+
+/* --- feedback --- */
+
+/* Token ids mean nothing to a model of another vocabulary. */
+static void follow_root(struct tuning *t) {
+    if (!t->retain || strcmp(t->root, serving_root(t)) == 0)
+        return;
+    retain_clear(t->retain);
+    snprintf(t->root, sizeof t->root, "%s", serving_root(t));
+}
+
+void tuning_feedback(struct tuning *t, const struct path_feedback *said,
+                     const struct inflight_sample *slot) {
+    follow_root(t);
+    struct feedback_facts facts = {.model = t->models->serving->model,
+                                   .root = serving_root(t),
+                                   .retain = t->retain,
+                                   .streams = t->streams,
+                                   .box = t->box,
+                                   .growing = t->conf->tune_new_labels > 0};
+    enum feedback_fate fate = feedback_take(&facts, said, slot);
+    stats_add(t->stats, feedback_counter(fate), 1);
+    if (fate == FEEDBACK_GIVEN)
+        aside_wake(t->aside);
+    else
+        log_input(t->log, LOG_KIND_FEEDBACK, slot->stream, slot->stream_len, slot->seq,
+                  "feedback %s", feedback_words(fate));
+}
+
+void tuning_answered(struct tuning *t, const struct inflight_sample *s) {
+    follow_root(t);
+    if (t->retain && !s->error && strcmp(s->serving->root, t->root) == 0)
+        retain_keep(t->retain, s);
+}
+
+/* --- orders --- */
+
+static void send_reply(struct tuning *t, const struct caller *caller, const void *bytes, size_t len,
+                       diffuse_err e) {
+    if (e)
+        log_line(t->log, LOG_LEVEL_ERROR, "a reply did not fit its buffer");
+    else
+        caller_reply(caller, t->control, bytes, len);
+}
+
+static diffuse_err make_report(struct tuning *t, uint64_t id, const void **ret_bytes,
+                               size_t *ret_len) {
+    tunebox_report(t->box, &t->replies->report);
+    return tune_reply_make(t->replies, id, t->models->serving->model->id, t->conf->state_dir,
+                           ret_bytes, ret_len);
+}
+
+static void reply_error(struct tuning *t, diffuse_err err, const struct reason *why) {
+    struct ctl_answer answer;
+    diffuse_err e = ctl_error(t->ctl, t->caller_id, err, why, &answer);
+    t->waits = false;
+    stats_add(t->stats, STATS_requests_refused, 1);
+    send_reply(t, &t->caller, answer.bytes, answer.len, e);
+}
+
+static void reply_report(struct tuning *t) {
+    const void *bytes = NULL;
+    size_t len = 0;
+    diffuse_err e = make_report(t, t->caller_id, &bytes, &len);
+    t->waits = false;
+    stats_add(t->stats, STATS_requests, 1);
+    send_reply(t, &t->caller, bytes, len, e);
+}
+
+static diffuse_err order(struct tuning *t, enum tunebox_order what, struct reason *why) {
+    if (aside_fd(t->aside) < 0)
+        return reason_set(why, DIFFUSE_UNSUPPORTED,
+                          "tuning needs room for a second model: set reload = yes, and "
+                          "memory_budget as high as that takes");
+    if (tunebox_order(t->box, what))
+        return reason_set(why, DIFFUSE_BUSY, "another order to the tuner is being carried out");
+    if (what == TUNEBOX_OFF)
+        t->retain = NULL; /* the tuner frees it */
+    aside_wake(t->aside);
+    return DIFFUSE_OK;
+}
+
+void tuning_begin(struct tuning *t) {
+    struct reason why = {""};
+    if (order(t, TUNEBOX_ON, &why))
+        log_line(t->log, LOG_LEVEL_WARNING, "tuning stays off: %s", why.text);
+}
+
+bool tuning_request(struct tuning *t, const struct caller *caller, uint64_t id, int action,
+                    const void **ret_bytes, size_t *ret_len) {
+    static const enum tunebox_order orders[] = {TUNEBOX_NOTHING, TUNEBOX_ON, TUNEBOX_OFF,
+                                                TUNEBOX_RESET, TUNEBOX_SAVE}; /* as TuneRequest */
+    enum tunebox_order what = orders[action];
+    struct reason why = {""};
+    struct ctl_answer answer;
+    if (what == TUNEBOX_NOTHING && !make_report(t, id, ret_bytes, ret_len)) {
+        stats_add(t->stats, STATS_requests, 1);
+        return true;
+    }
+    diffuse_err e = order(t, what, &why);
+    if (!e) {
+        t->waits = true;
+        t->caller = *caller;
+        t->caller_id = id;
+        return false;
+    }
+    stats_add(t->stats, STATS_requests_refused, 1);
+    if (ctl_error(t->ctl, id, e, &why, &answer))
+        return false;
+    *ret_bytes = answer.bytes;
+    *ret_len = answer.len;
+    return true;
+}
+
+/* --- what the tuner says --- */
+
+static void take_answer(struct tuning *t, const struct tunebox_answer *a) {
+    static const char *const words[] = {[TUNEBOX_ON] = "on",
+                                        [TUNEBOX_OFF] = "off",
+                                        [TUNEBOX_RESET] = "reset",
+                                        [TUNEBOX_SAVE] = "save"};
+    if (a->order == TUNEBOX_ON && !a->error) {
+        t->retain = a->retain;
+        snprintf(t->root, sizeof t->root, "%s", serving_root(t));
+    }
+    if (a->error)
+        log_line(t->log, LOG_LEVEL_WARNING, "tune %s refused: %s: %s", words[a->order],
+                 diffuse_errname(a->error), a->why.text);
+    else
+        log_line(t->log, LOG_LEVEL_NOTICE, "tune %s", words[a->order]);
+    if (!t->waits)
+        return;
+    if (a->error)
+        reply_error(t, a->error, &a->why);
+    else
+        reply_report(t);
+}
+
+static void tell(struct tuning *t, const struct tunebox_event *e) {
+    char topic[sizeof "$sys/" + TUNEBOX_KIND_BYTES];
+    int len = snprintf(topic, sizeof topic, "$sys/%s", e->kind);
+    log_line(t->log, e->warning ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "%s: %s", e->kind, e->text);
+    send_event(t->send, topic, (size_t)len, e->kind, e->text);
+}
+
+void tuning_turn(struct tuning *t) {
+    struct tunebox_answer answer;
+    struct tunebox_event event;
+    if (tunebox_answered(t->box, &answer))
+        take_answer(t, &answer);
+    while (tunebox_heard(t->box, &event))
+        tell(t, &event);
+}
+
+void tuning_refresh(struct tuning *t) {
+    struct tunebox_report *r = &t->replies->report;
+    uint64_t *counter = t->stats->counter;
+    tunebox_report(t->box, r);
+    t->on = r->on;
+    counter[STATS_feedback_accepted] = r->journaled;
+    counter[STATS_feedback_unjournaled] = r->unjournaled;
+    counter[STATS_feedback_distrusted] = r->distrusted;
+    counter[STATS_promotions] = r->promoted;
+    counter[STATS_promotions_refused] = r->refused;
+    counter[STATS_promotions_withdrawn] = r->withdrawn;
+    counter[STATS_drifts] = r->drifts;
+}
+
+void tuning_stop(struct tuning *t) {
+    struct reason why = {""};
+    if (t->waits)
+        reply_error(t, DIFFUSE_STOPPING, &why);
+}
