@@ -48,4 +48,9 @@ struct diffusion_acts {
 void diffusion_forward(const struct net_config *c, const struct weights_step *w, uint32_t offset,
                        const struct net_batch *batch, struct diffusion_acts *acts, real *y);
 
+/* The second half of a step, which looks at no neighbour: y(N,C) from acts->s and acts->x, a and g
+ * being one if need be. */
+void diffusion_update(const struct net_config *c, const struct weights_step *w, size_t N,
+                      struct diffusion_acts *acts, real *y);
+
 #endif

@@ -13,11 +13,16 @@ uint32_t embed_ngram_row(const struct net_config *c, const uint32_t *last, uint3
     return (uint32_t)(h % c->ngram_rows);
 }
 
-void embed_forward(const struct net_config *c, const struct net_weights *w, const uint32_t *ids,
-                   size_t n, real *h) {
+void embed_onward(const struct net_config *c, const struct net_weights *w, const uint32_t *ids,
+                  size_t before, size_t n, real *h) {
     for (size_t i = 0; i < n; i++, h += c->width) {
         vec_copy(c->width, w->embed + (size_t)ids[i] * c->width, h);
-        for (uint32_t k = 2; k <= c->ngram_order && k <= i + 1; k++)
+        for (uint32_t k = 2; k <= c->ngram_order && k <= before + i + 1; k++)
             vec_add(c->width, w->ngram + (size_t)embed_ngram_row(c, ids + i, k) * c->width, h);
     }
+}
+
+void embed_forward(const struct net_config *c, const struct net_weights *w, const uint32_t *ids,
+                   size_t n, real *h) {
+    embed_onward(c, w, ids, 0, n, h);
 }

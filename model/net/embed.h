@@ -18,4 +18,9 @@ uint32_t embed_ngram_row(const struct net_config *c, const uint32_t *last, uint3
 void embed_forward(const struct net_config *c, const struct net_weights *w, const uint32_t *ids,
                    size_t n, real *h);
 
+/* The same for the n tokens from ids on of a longer sequence, `before` of whose tokens lie right
+ * before ids; the order's worth of them is enough. */
+void embed_onward(const struct net_config *c, const struct net_weights *w, const uint32_t *ids,
+                  size_t before, size_t n, real *h);
+
 #endif

@@ -7,7 +7,7 @@
 #include "model/base/real.h"
 
 /* xhat(N,C) = (x - mean) / sqrt(var + eps), rstd(N) = 1 / sqrt(var + eps), y(N,C) = gain*xhat +
- * bias. y may be x or xhat. */
+ * bias. All three may be one. */
 void norm_forward(size_t N, size_t C, const real *x, const real *gain, const real *bias, real *xhat,
                   real *rstd, real *y);
 
