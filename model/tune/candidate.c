@@ -112,13 +112,10 @@ static size_t copy(struct candidate *k, const struct model *parent) {
     return same;
 }
 
-diffuse_err candidate_begin(struct candidate *k, const struct model *parent, uint32_t labels,
-                            uint64_t planned) {
+/* Everything as the parent has it. */
+static diffuse_err start_over(struct candidate *k, const struct model *parent, uint32_t labels) {
     diffuse_err e;
-    size_t same;
 
-    k->steps = 0;
-    k->planned = 0;
     if (labels != k->c.labels || !k->step) {
         step_free(k->step);
         k->step = NULL;
@@ -126,17 +123,34 @@ diffuse_err candidate_begin(struct candidate *k, const struct model *parent, uin
         if ((e = new_step(k)))
             return e;
     }
-    rng_init(&k->rng, k->o.seed, ++k->births);
-    same = copy(k, parent);
+    k->anchored = copy(k, parent);
     start_new_labels(k, parent->config.labels);
-    step_restart(k->step, k->o.seed + k->births, parent->weights->block, same);
+    return DIFFUSE_OK;
+}
+
+diffuse_err candidate_begin(struct candidate *k, const struct model *parent, uint32_t labels,
+                            uint64_t planned) {
+    bool over = !k->learned || labels != k->c.labels;
+    diffuse_err e;
+
+    candidate_end(k);
+    rng_init(&k->rng, k->o.seed, ++k->births);
+    if (over && (e = start_over(k, parent, labels)))
+        return e;
+    step_restart(k->step, k->o.seed + k->births, parent->weights->block, k->anchored);
     k->planned = planned;
+    k->learned = true;
     return DIFFUSE_OK;
 }
 
 void candidate_end(struct candidate *k) {
     k->steps = 0;
     k->planned = 0;
+    k->learned = false;
+}
+
+bool candidate_rests(const struct candidate *k) {
+    return k->learned && k->steps >= k->planned;
 }
 
 static void draw(struct candidate *k, const struct reservoir *feedback,

@@ -32,7 +32,9 @@ struct candidate {
     uint32_t *ids;        /* (batch,max_length) */
     struct rng rng;
     uint64_t births;
-    uint64_t steps, planned; /* of this life; planned 0: there is none */
+    size_t anchored;         /* entries that lie where they lie in the parent */
+    uint64_t steps, planned; /* of this life */
+    bool learned;            /* a life is over or under way, and was not given up */
 };
 
 /* Bytes of candidate_init for models of shape c and up to max_labels: in the arena, and beside it.
@@ -47,12 +49,16 @@ DIFFUSE_MUST_CHECK diffuse_err candidate_init(struct candidate *k, struct arena 
                                               uint32_t max_labels);
 void candidate_done(struct candidate *k); /* fine with a zeroed one */
 
-/* A new life of that many steps, from parent, which is pulled towards and borrowed. labels: at
- * least the parent's; rows of the head beyond those start so that they do not fire. Errors: NOMEM:
- * there is no candidate. */
+/* A new life of that many steps. It begins from the parent unless the last one was not given up
+ * and had as many labels. The parent is pulled towards, and borrowed. labels: at least the
+ * parent's; rows of the head beyond those start so that they do not fire. Errors: NOMEM: there is
+ * no candidate. */
 DIFFUSE_MUST_CHECK diffuse_err candidate_begin(struct candidate *k, const struct model *parent,
                                                uint32_t labels, uint64_t planned);
 void candidate_end(struct candidate *k); /* it is given up */
+
+/* It has learned, and waits for more: fit to be judged. */
+bool candidate_rests(const struct candidate *k);
 
 /* One step on rows drawn from both, which hold one row at least. False: none was planned any more.
  */

@@ -35,36 +35,37 @@ static void insert(struct drift *d, bool one) {
     }
 }
 
-/* Do n0 older values with ones0 ones and the rest differ? */
-static enum drift_change differ(const struct drift *d, uint64_t n0, uint64_t ones0) {
+/* By how much n0 older values with ones0 ones and the rest differ, in units of what chance allows:
+ * above 0 when the newer have more. */
+static double difference(const struct drift *d, uint64_t n0, uint64_t ones0) {
     double a = (double)n0, b = (double)(d->n - n0), n = (double)d->n, p = (double)d->ones / n,
            gap = (double)(d->ones - ones0) / b - (double)ones0 / a,
            m = 1 / (a - LEAST + 1) + 1 / (b - LEAST + 1), log_term = log(2 * log(n) / d->delta),
            bound = sqrt(2 * m * p * (1 - p) * log_term) + 2.0 / 3 * log_term * m;
 
-    if (fabs(gap) <= bound)
-        return DRIFT_NONE;
-    return gap > 0 ? DRIFT_MORE : DRIFT_LESS;
+    return gap / bound;
 }
 
-/* The first boundary, from the oldest bucket on, where the parts differ. */
-static enum drift_change find(const struct drift *d) {
+/* The boundary where the parts differ most: the difference, and the values before it. */
+static double find(const struct drift *d, uint64_t *ret_older) {
     uint64_t n0 = 0, ones0 = 0;
+    double most = 0;
 
     for (uint32_t k = DRIFT_ROWS; k-- > 0;)
         for (uint32_t i = 0; i < d->used[k]; i++) {
-            enum drift_change change;
+            double by;
 
             n0 += (uint64_t)1 << k;
             ones0 += d->one[k][i];
-            if (n0 < LEAST)
+            if (n0 < LEAST || d->n - n0 < LEAST)
                 continue;
-            if (d->n - n0 < LEAST)
-                return DRIFT_NONE;
-            if ((change = differ(d, n0, ones0)))
-                return change;
+            by = difference(d, n0, ones0);
+            if (fabs(by) > fabs(most)) {
+                most = by;
+                *ret_older = n0;
+            }
         }
-    return DRIFT_NONE;
+    return most;
 }
 
 static uint32_t oldest_row(const struct drift *d) {
@@ -75,16 +76,22 @@ static uint32_t oldest_row(const struct drift *d) {
     return k;
 }
 
+/* The original forgets one bucket at a time until no parts differ. What it leaves of the old values
+ * then differs from the new ones again as more of those come, and one change is said many times; so
+ * everything before the boundary goes at once. */
 enum drift_change drift_add(struct drift *d, bool one) {
-    enum drift_change first = DRIFT_NONE, change;
+    uint64_t older = 0, left;
+    double by;
 
     insert(d, one);
     if (++d->since < EVERY)
         return DRIFT_NONE;
     d->since = 0;
-    while ((change = find(d))) {
-        first = first ? first : change;
+    by = find(d, &older);
+    if (fabs(by) <= 1)
+        return DRIFT_NONE;
+    left = d->n - older;
+    while (d->n > left)
         remove_oldest(d, oldest_row(d));
-    }
-    return first;
+    return by > 0 ? DRIFT_MORE : DRIFT_LESS;
 }

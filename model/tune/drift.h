@@ -3,8 +3,7 @@
  *
  * A window of what came, as an exponential histogram, is cut where its older and its newer part
  * differ by more than chance. Memory is fixed: five buckets for each power of two. Every boundary
- * between buckets is tested, the last one too, once every 32 values; nothing is said again until
- * the window has been rebuilt from newer values. Threads: one at a time.
+ * between buckets is tested, the last one too, once every 32 values. Threads: one at a time.
  */
 #ifndef MODEL_TUNE_DRIFT_H
 #define MODEL_TUNE_DRIFT_H

@@ -25,24 +25,37 @@ diffuse_err scorer_init(struct scorer *s, struct arena *arena, const struct net_
     return s->ids && s->logits ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
-uint32_t scorer_row(struct scorer *s, const struct model *m, const uint32_t *ids, uint32_t n,
-                    double *ret_confidence) {
+/* logits of ids(n). */
+static void forward(struct scorer *s, const struct net_config *c, const struct net_weights *w,
+                    const uint32_t *ids, uint32_t n) {
     const uint32_t start[2] = {0, n > s->max_length ? s->max_length : n};
     const struct net_batch batch = {ids, start, 1};
+
+    net_forward(c, w, s->scratch, &batch, s->logits);
+}
+
+static uint32_t largest(const real *logits, uint32_t labels) {
+    uint32_t best = 0;
+
+    for (uint32_t i = 1; i < labels; i++)
+        best = logits[i] > logits[best] ? i : best;
+    return best;
+}
+
+uint32_t scorer_row(struct scorer *s, const struct model *m, const uint32_t *ids, uint32_t n,
+                    double *ret_confidence) {
     uint32_t label;
 
-    net_forward(&m->config, m->weights, s->scratch, &batch, s->logits);
+    forward(s, &m->config, m->weights, ids, n);
     label = label_softmax(s->logits, m->config.labels, m->temperature, s->logits);
     *ret_confidence = (double)s->logits[label];
     return label;
 }
 
-static bool largest_is(const real *logits, uint32_t labels, uint32_t label) {
-    uint32_t best = 0;
-
-    for (uint32_t i = 1; i < labels; i++)
-        best = logits[i] > logits[best] ? i : best;
-    return best == label;
+uint32_t scorer_label(struct scorer *s, const struct net_config *c, const struct net_weights *w,
+                      const uint32_t *ids, uint32_t n) {
+    forward(s, c, w, ids, n);
+    return largest(s->logits, c->labels);
 }
 
 void scorer_rows(struct scorer *s, const struct net_config *c, const struct net_weights *w,
@@ -57,6 +70,6 @@ void scorer_rows(struct scorer *s, const struct net_config *c, const struct net_
         net_forward(c, w, s->scratch, &batch, s->logits);
         for (uint32_t i = 0; i < n; i++)
             right[from + i] =
-                largest_is(s->logits + i * c->labels, c->labels, rows->label[from + i]);
+                largest(s->logits + i * c->labels, c->labels) == rows->label[from + i];
     }
 }

@@ -25,6 +25,9 @@ DIFFUSE_MUST_CHECK diffuse_err scorer_init(struct scorer *s, struct arena *arena
 uint32_t scorer_row(struct scorer *s, const struct model *m, const uint32_t *ids, uint32_t n,
                     double *ret_confidence);
 
+uint32_t scorer_label(struct scorer *s, const struct net_config *c, const struct net_weights *w,
+                      const uint32_t *ids, uint32_t n);
+
 /* right(rows): whether w gives each row of the reservoir its label. */
 void scorer_rows(struct scorer *s, const struct net_config *c, const struct net_weights *w,
                  const struct reservoir *rows, bool *right);

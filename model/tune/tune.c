@@ -90,7 +90,7 @@ static size_t arena_bytes(const struct net_config *c, const struct tune_options 
            reservoir_bytes(o->held, n, c->vocab, L) +
            reservoir_bytes(o->rehearsal - back, n, c->vocab, L) +
            reservoir_bytes(back, n, c->vocab, L) + arena_block(back) + 2 * arena_block(judged) +
-           trust_bytes(o->streams) + gate_bytes(o->held) + scorer_bytes(&grown, n) +
+           trust_bytes(o->streams) + gate_bytes(o->held + o->streams) + scorer_bytes(&grown, n) +
            candidate_bytes(c, &k, L) + arena_block(n * sizeof(uint32_t));
 }
 
@@ -116,7 +116,8 @@ static diffuse_err fill(struct tune *t) {
         (e = reservoir_init(&t->held, a, o->held, n, c->vocab, L, o->seed + 1)) ||
         (e = reservoir_init(&t->rehearsal, a, o->rehearsal - back, n, c->vocab, L, o->seed + 2)) ||
         (e = reservoir_init(&t->kept_back, a, back, n, c->vocab, L, o->seed + 3)) ||
-        (e = trust_init(&t->trust, a, o->streams)) || (e = gate_init(&t->gate, a, o->held)) ||
+        (e = trust_init(&t->trust, a, o->streams)) ||
+        (e = gate_init(&t->gate, a, o->held + o->streams)) ||
         (e = scorer_init(&t->scorer, a, &grown, n)) ||
         (e = candidate_init(&t->candidate, a, c, &k, L)))
         return e;
@@ -231,31 +232,38 @@ static bool hold(const struct tune_row *row) {
 }
 
 static void keep(struct tune *t, const struct tune_row *row, uint64_t owner,
-                 struct tune_note *note) {
-    if (hold(row)) {
-        note->place = TUNE_HELD;
-        (void)reservoir_offer(&t->held, row->ids, row->n, row->label, owner);
+                 enum tune_place place) {
+    struct reservoir *to = place == TUNE_HELD ? &t->held : &t->feedback;
+
+    (void)reservoir_offer(to, row->ids, row->n, row->label, owner);
+    if (place == TUNE_HELD)
         return;
-    }
-    note->place = TUNE_TRAINS;
-    (void)reservoir_offer(&t->feedback, row->ids, row->n, row->label, owner);
     t->fresh++;
     t->waiting++;
     t->unpaid++;
 }
 
+static void give_up(struct tune *t) {
+    candidate_end(&t->candidate);
+    gate_forget(&t->gate);
+    t->ripe = false;
+}
+
 /* Nothing of a stream that lost the trust is used any more, not even what the candidate took. */
 static void disown(struct tune *t, uint64_t owner) {
     (void)reservoir_drop(&t->held, owner);
-    if (reservoir_drop(&t->feedback, owner) == 0)
-        return;
-    candidate_end(&t->candidate);
-    t->ripe = false;
+    if (reservoir_drop(&t->feedback, owner) > 0)
+        give_up(t);
+}
+
+static bool says(struct tune *t, const struct net_config *c, const struct net_weights *w,
+                 const struct tune_row *row) {
+    return scorer_label(&t->scorer, c, w, row->ids, row->n) == row->label;
 }
 
 struct tune_note tune_hear(struct tune *t, const struct tune_row *row) {
     struct tune_note note = {.place = TUNE_DISTRUSTED};
-    double sure, other_sure;
+    double sure;
     uint32_t now = scorer_row(&t->scorer, t->serving, row->ids, row->n, &sure);
     bool right = now == row->label, agrees = row->judged ? row->predicted == row->label : right;
     const struct trust_stream *s =
@@ -270,11 +278,13 @@ struct tune_note tune_hear(struct tune *t, const struct tune_row *row) {
         t->recent[t->judged++ % RECENT] = agrees;
     note.drift = drift_add(&t->drift, !right) == DRIFT_MORE;
     if (t->previous && !t->regret.over)
-        note.hurt = regret_add(&t->regret,
-                               scorer_row(&t->scorer, t->previous, row->ids, row->n, &other_sure) ==
-                                   row->label,
-                               right);
-    keep(t, row, s->owner, &note);
+        note.hurt =
+            regret_add(&t->regret, says(t, &t->previous->config, t->previous->weights, row), right);
+    note.place = hold(row) ? TUNE_HELD : TUNE_TRAINS;
+    /* Those held back are scored by the gate. */
+    if (note.place == TUNE_TRAINS && candidate_rests(&t->candidate))
+        gate_live(&t->gate, s->owner, right, says(t, &t->candidate.c, &t->candidate.w, row));
+    keep(t, row, s->owner, note.place);
     return note;
 }
 
@@ -287,7 +297,8 @@ static bool due(const struct tune *t) {
 }
 
 static uint64_t plan_steps(const struct tune *t) {
-    double rows = (double)(t->feedback.n + t->rehearsal.n), work = t->o.visits * (double)t->unpaid;
+    uint64_t unseen = t->candidate.learned ? t->waiting : t->unpaid;
+    double rows = (double)(t->feedback.n + t->rehearsal.n), work = t->o.visits * (double)unseen;
 
     work = work > PASSES * rows ? PASSES * rows : work;
     return 1 + (uint64_t)(work / t->o.batch);
@@ -301,6 +312,7 @@ bool tune_step(struct tune *t) {
     if (k->steps >= k->planned) {
         if (!due(t) || candidate_begin(k, t->serving, t->labels, plan_steps(t)))
             return false;
+        gate_forget(&t->gate); /* what it said before it learned more */
         t->waiting = 0;
         t->paid = t->unpaid;
     }
@@ -338,7 +350,7 @@ void tune_judge(struct tune *t, struct tune_judgement *ret) {
     struct gate_verdict v;
 
     *ret = (struct tune_judgement){.p_worse = 1, .p_better = 1, .verdict = "nothing learned yet"};
-    if (t->candidate.steps == 0)
+    if (!t->candidate.learned)
         return;
     gate_begin(&t->gate);
     score_both(t, &t->kept_back, ret);
@@ -352,13 +364,13 @@ void tune_judge(struct tune *t, struct tune_judgement *ret) {
     ret->p_worse = v.p_worse;
     ret->p_better = v.p_better;
     (void)snprintf(ret->verdict, sizeof ret->verdict, "%s", v.text);
-    if (t->ripe && !v.passes)
-        candidate_end(&t->candidate);
+    if (t->ripe && v.harms)
+        give_up(t);
     t->ripe = false;
 }
 
 diffuse_err tune_candidate(struct tune *t, struct model **ret_model, struct reason *why) {
-    if (t->candidate.steps == 0)
+    if (!t->candidate.learned)
         return reason_set(why, DIFFUSE_NOTFOUND, "tuning: there is no candidate");
     for (uint32_t i = 0; i < t->candidate.c.labels; i++)
         t->names[i] = name_of(t, i);
@@ -413,8 +425,7 @@ diffuse_err tune_rebase(struct tune *t, const struct model *serving, const struc
     t->paid = 0;
     t->fresh = 0;
     t->waiting = previous ? t->waiting : 0;
-    t->ripe = false;
-    candidate_end(&t->candidate);
+    give_up(t);
     if (serving->parent[0] == '\0')
         scorer_rows(&t->scorer, &serving->config, serving->weights, &t->kept_back, t->first);
     return DIFFUSE_OK;
@@ -425,8 +436,7 @@ void tune_reset(struct tune *t) {
     reservoir_clear(&t->held);
     trust_clear(&t->trust);
     drift_init(&t->drift, DRIFT_DELTA);
-    candidate_end(&t->candidate);
-    t->ripe = false;
+    give_up(t);
     t->fresh = t->waiting = t->unpaid = t->paid = t->judged = 0;
 }
 

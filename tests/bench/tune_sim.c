@@ -10,6 +10,7 @@
  *   streams=S      that many streams, in turn (8)
  *   noise=P        share of feedback with a label at random
  *   liars=N        streams 0 .. N-1 give wrong labels only
+ *   peek=1         say how good each candidate is on the test rows
  *   own=0|1        use the rehearsal in the checkpoint instead of base
  * Output: CSV, then a line that sums up. The tuner keeps up with the stream: after each row it
  * takes the steps that there are. Same arguments, same output, but for the time. */
@@ -28,7 +29,7 @@
 
 struct args {
     const char *model, *base, *stream, *test;
-    double feedback, streams, noise, liars, report, own;
+    double feedback, streams, noise, liars, report, own, peek;
     struct tune_options o;
 };
 
@@ -80,7 +81,8 @@ static bool take_number(struct args *a, const char *key, double v) {
                      {"noise", &a->noise},
                      {"liars", &a->liars},
                      {"report", &a->report},
-                     {"own", &a->own}};
+                     {"own", &a->own},
+                     {"peek", &a->peek}};
     const struct {
         const char *key;
         size_t *to;
@@ -280,13 +282,15 @@ static void tune(struct sim *s, size_t row) {
         ;
     if (!tune_ripe(s->tune))
         return;
+    must(tune_candidate(s->tune, &m, &why), &why);
+    if (s->a.peek > 0)
+        fprintf(stderr, "%.4f of test rows ", accuracy(s, m));
     tune_judge(s->tune, &j);
     fprintf(stderr, "%zu: %s: %s\n", row, j.passes ? "promoted" : "refused", j.verdict);
     if (!j.passes) {
         s->refused++;
         return;
     }
-    must(tune_candidate(s->tune, &m, &why), &why);
     s->promoted++;
     serve(s, promote(s, m), s->serving);
 }
