@@ -43,7 +43,6 @@ RUNS = {
 }
 RECIPE = ("--threads", "1", "--quiet")
 SERVING = {"memory_budget": "512M", "log_level": "info"}
-TUNING = {"tune": "yes"}
 QUIET_S, SETTLE_S = 5, 90  # the tuner is done when it made no step for so long; patience
 TRACE = 25                 # looks at the tuner in a run
 
@@ -169,7 +168,7 @@ def run_frozen(a, model, messages, folder):
 
 def run_tuned(a, model, messages, folder):
     bench_daemon.empty(folder)
-    keys = {**SERVING, **TUNING, "state_dir": os.path.join(os.path.abspath(folder), "state")}
+    keys = {**SERVING, "state_dir": os.path.join(os.path.abspath(folder), "state")}
     with bench_daemon.Daemon(a.build, folder, model=model, **keys) as daemon:
         daemon.tune("ON")
         drive = Drive(daemon, os.path.join(folder, "models"))
@@ -258,7 +257,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--run", choices=sorted(RUNS), action="append", default=[])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rate", type=float, default=25.0)
+    parser.add_argument("--rate", type=float, default=50.0)
     parser.add_argument("--messages", type=int, default=0, help="only the first so many; 0: all")
     parser.add_argument("--build", default="build")
     parser.add_argument("--work", default="build/tune-bench")
