@@ -6,7 +6,6 @@
 #include <utf8proc.h>
 
 #include "model/text/letter.h"
-#include "model/text/sigma.h"
 #include "model/text/utf8.h"
 
 #define FOLD_MAX 8u /* code points of the longest canonical decomposition: 4 */
@@ -76,9 +75,10 @@ static void append(struct normalize_word *w, utf8proc_int32_t code) {
 static size_t fold(const struct normalize *n, uint32_t code, size_t start, size_t end,
                    utf8proc_int32_t ret_codes[FOLD_MAX]) {
     int boundary = 0;
-    utf8proc_int32_t lower = code == SIGMA_CAPITAL
-                                 ? (utf8proc_int32_t)sigma_lower(n->text, n->len, start, end)
-                                 : utf8proc_tolower((utf8proc_int32_t)code);
+    utf8proc_int32_t lower =
+        code == SIGMA_CAPITAL
+            ? (utf8proc_int32_t)sigma_lower(n->text, n->len, start, end, n->beyond)
+            : utf8proc_tolower((utf8proc_int32_t)code);
     utf8proc_ssize_t got =
         utf8proc_decompose_char(lower, ret_codes, FOLD_MAX, UTF8PROC_DECOMPOSE, &boundary);
 
@@ -130,13 +130,14 @@ static void take_letters(struct normalize *n, struct normalize_word *w) {
     n->at = at;
 }
 
-bool normalize_next(struct normalize *n, struct normalize_word *ret_word) {
-    struct normalize_word *w = ret_word;
-
+void normalize_clear(struct normalize_word *w) {
     w->len = 0;
     w->settled = 0;
     w->chars = 0;
     w->too_long = false;
+}
+
+bool normalize_more(struct normalize *n, struct normalize_word *w) {
     while (n->at < n->len) {
         switch (byte_class[n->text[n->at]]) {
         case DROP:
@@ -161,5 +162,10 @@ bool normalize_next(struct normalize *n, struct normalize_word *ret_word) {
             take_letters(n, w);
         }
     }
-    return w->len > 0;
+    return false;
+}
+
+bool normalize_next(struct normalize *n, struct normalize_word *ret_word) {
+    normalize_clear(ret_word);
+    return normalize_more(n, ret_word) || ret_word->len > 0;
 }

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/text/sigma.h"
+
 #define NORMALIZE_WORD_CHARS 100u /* BERT: longer words are not looked up */
 #define NORMALIZE_WORD_BYTES (4u * NORMALIZE_WORD_CHARS)
 #define NORMALIZE_LEAD       2u /* spare bytes before a word: room to write "##" in place */
@@ -23,7 +25,8 @@
 struct normalize {
     const uint8_t *text; /* valid UTF-8; borrowed */
     size_t len;
-    size_t at; /* next byte */
+    size_t at;                  /* next byte */
+    struct sigma_beyond beyond; /* when there is more text around: sigma.h */
 };
 
 struct normalize_word {
@@ -36,6 +39,12 @@ struct normalize_word {
 
 /* The next word; false at the end of the text. */
 bool normalize_next(struct normalize *n, struct normalize_word *ret_word);
+
+/* The same with the text in pieces, whole characters each: normalize_more goes on with the word
+ * that the last piece left, and false says that the word, unless its len is 0, may go on in the
+ * next. normalize_clear makes room for the next word. */
+void normalize_clear(struct normalize_word *w);
+bool normalize_more(struct normalize *n, struct normalize_word *w);
 
 static inline uint8_t *normalize_bytes(struct normalize_word *w) {
     return w->room + NORMALIZE_LEAD;

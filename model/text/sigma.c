@@ -1,7 +1,6 @@
 /* sigma.c - see sigma.h. */
 #include "model/text/sigma.h"
 
-#include <stdbool.h>
 #include <utf8proc.h>
 
 #include "model/text/letter.h"
@@ -52,7 +51,7 @@ static enum neighbour judge(uint32_t code) {
     }
 }
 
-static bool cased_before(const uint8_t *text, size_t len, size_t at) {
+static bool cased_before(const uint8_t *text, size_t len, size_t at, bool before) {
     while (at > 0) {
         size_t start = utf8_back(text, at), next = start;
         enum neighbour n = judge(utf8_step(text, len, &next));
@@ -61,20 +60,51 @@ static bool cased_before(const uint8_t *text, size_t len, size_t at) {
             return n == CASED;
         at = start;
     }
-    return false;
+    return before;
 }
 
-static bool cased_after(const uint8_t *text, size_t len, size_t at) {
-    while (at < len) {
+bool sigma_cased(const uint8_t *text, size_t len, bool before) {
+    return cased_before(text, len, len, before);
+}
+
+enum sigma_answer sigma_look(const uint8_t *text, size_t len, uint32_t *seen) {
+    for (size_t at = 0; at < len && *seen < SIGMA_REACH; ++*seen) {
         enum neighbour n = judge(utf8_step(text, len, &at));
 
         if (n != IGNORED)
-            return n == CASED;
+            return n == CASED ? SIGMA_INSIDE : SIGMA_ENDS;
     }
-    return false;
+    return *seen < SIGMA_REACH ? SIGMA_OPEN : SIGMA_ENDS;
 }
 
-uint32_t sigma_lower(const uint8_t *text, size_t len, size_t start, size_t end) {
-    return cased_before(text, len, start) && !cased_after(text, len, end) ? SIGMA_FINAL
-                                                                          : SIGMA_SMALL;
+size_t sigma_waits(const uint8_t *text, size_t len, uint32_t *ret_seen) {
+    uint32_t seen = 0;
+
+    for (size_t at = len; at > 0 && seen < SIGMA_REACH; seen++) {
+        size_t start = utf8_back(text, at), next = start;
+        uint32_t code = utf8_step(text, len, &next);
+
+        *ret_seen = seen;
+        if (code == SIGMA_CAPITAL)
+            return start;
+        if (judge(code) != IGNORED)
+            break;
+        at = start;
+    }
+    return len;
+}
+
+static bool cased_after(const uint8_t *text, size_t len, size_t at, bool after) {
+    uint32_t seen = 0;
+    enum sigma_answer answer = sigma_look(text + at, len - at, &seen);
+
+    return answer == SIGMA_OPEN ? after : answer == SIGMA_INSIDE;
+}
+
+uint32_t sigma_lower(const uint8_t *text, size_t len, size_t start, size_t end,
+                     struct sigma_beyond beyond) {
+    return cased_before(text, len, start, beyond.before) &&
+                   !cased_after(text, len, end, beyond.after)
+               ? SIGMA_FINAL
+               : SIGMA_SMALL;
 }

@@ -6,14 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+static inline bool symbols_is_space(uint8_t byte) {
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
 /* The next symbol of text from *at on: true, where it starts and its bytes, and *at after it. */
 static inline bool symbols_next(const uint8_t *text, size_t len, size_t *at,
                                 const uint8_t **ret_symbol, size_t *ret_len) {
     size_t start = *at, end;
 
-    while (start < len && (text[start] == ' ' || (text[start] >= '\t' && text[start] <= '\r')))
+    while (start < len && symbols_is_space(text[start]))
         start++;
-    for (end = start; end < len && text[end] != ' ' && (text[end] < '\t' || text[end] > '\r');)
+    for (end = start; end < len && !symbols_is_space(text[end]);)
         end++;
     *at = end;
     *ret_symbol = text + start;

@@ -1,22 +1,14 @@
 /* tokenize.c - see tokenize.h. */
-#include "model/text/tokenize.h"
-
 #include <string.h>
 
 #include "model/text/normalize.h"
 #include "model/text/symbols.h"
+#include "model/text/tokenize_part.h"
 #include "model/text/utf8.h"
-#include "model/text/vocab.h"
 #include "model/text/wordpiece.h"
 
 #define UNK        "[UNK]"
 #define BYTE_VOCAB 256u
-
-struct tokenizer {
-    enum tokenizer_kind kind;
-    struct vocab *vocab; /* NULL for byte */
-    uint32_t unk;        /* UINT32_MAX for byte */
-};
 
 static const char *const kind_names[] = {
     [TOKENIZER_WORDPIECE] = "wordpiece", [TOKENIZER_SYMBOL] = "symbol", [TOKENIZER_BYTE] = "byte"};

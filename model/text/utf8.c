@@ -40,6 +40,25 @@ uint32_t utf8_step(const uint8_t *bytes, size_t len, size_t *at) {
     return code;
 }
 
+size_t utf8_length(uint8_t lead) {
+    size_t trail = trail_bytes(lead);
+
+    return lead < 0x80 ? 1 : trail ? trail + 1 : 0;
+}
+
+/* What may follow the bytes is one range of values, so that one of its ends will do. */
+bool utf8_begins(const uint8_t *bytes, size_t len) {
+    uint8_t least[UTF8_MAX], most[UTF8_MAX];
+
+    if (len == 0 || len >= utf8_length(bytes[0]))
+        return false;
+    memset(least, 0x80, sizeof least);
+    memset(most, 0xbf, sizeof most);
+    memcpy(least, bytes, len);
+    memcpy(most, bytes, len);
+    return utf8_valid(least, utf8_length(bytes[0])) || utf8_valid(most, utf8_length(bytes[0]));
+}
+
 size_t utf8_span(const void *bytes, size_t len) {
     const uint8_t *s = bytes;
     size_t at = 0;

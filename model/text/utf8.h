@@ -20,6 +20,12 @@ bool utf8_valid(const void *bytes, size_t len);
  * where the bytes are not valid. */
 uint32_t utf8_step(const uint8_t *bytes, size_t len, size_t *at);
 
+/* Bytes of the code point that begins with lead, 1..UTF8_MAX; 0 when none does. */
+size_t utf8_length(uint8_t lead);
+
+/* Do more bytes make a code point of these, which are fewer than one? */
+bool utf8_begins(const uint8_t *bytes, size_t len);
+
 /* Write a code point (valid, not a surrogate) and return its bytes, 1..UTF8_MAX. */
 size_t utf8_put(uint32_t code, uint8_t ret_bytes[UTF8_MAX]);
 

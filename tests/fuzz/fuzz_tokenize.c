@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/text/tokenize.h"
+#include "model/text/tokenize_stream.h"
 #include "model/text/utf8.h"
 #include "model/text/wordpiece_train.h"
 #include "tests/fuzz/fuzz_driver.h"
@@ -32,6 +32,30 @@ static void encode(const struct tokenizer *t, const char *text, size_t len) {
         check(ids[i] < tokenizer_vocab_size(t));
 }
 
+/* Fed in pieces, whose sizes the text itself decides, the ids are those of the whole. */
+static void in_pieces(const struct tokenizer *t, const uint8_t *text, size_t len) {
+    static uint32_t whole[IDS], ids[2 * IDS];
+    struct tokenize_stream s = {0};
+    size_t n = 0, got = 0, some, most = len ? 1 + text[0] % 16u : 1;
+    bool truncated = false;
+    diffuse_err e = tokenizer_encode(t, (const char *)text, len, whole, IDS, &n, &truncated);
+
+    for (size_t at = 0, piece; at < len; at += piece) {
+        piece = text[at] % (most + 1);
+        piece = piece == 0 ? 1 : piece < len - at ? piece : len - at;
+        if (tokenize_stream_feed(t, &s, (const char *)text + at, piece, ids + got,
+                                 piece + TOKENIZE_STREAM_TAIL, &some)) {
+            check(e == DIFFUSE_BADTEXT);
+            return;
+        }
+        got += some;
+        check(got <= IDS);
+    }
+    got += tokenize_stream_tail(t, &s, ids + got);
+    check((e == DIFFUSE_BADTEXT) == tokenize_stream_torn(&s));
+    check(e == DIFFUSE_BADTEXT || (got == n && memcmp(ids, whole, n * sizeof *ids) == 0));
+}
+
 static void as_text(const uint8_t *bytes, size_t n) {
     static const char vocab[] =
         "[UNK]\nthe\nrobot\na\n##a\nb\n##b\n##ab\n.\n,\n\xce\xbf\n##\xcf\x82\n"
@@ -47,6 +71,7 @@ static void as_text(const uint8_t *bytes, size_t n) {
         check(!tokenizer_new(&arena, (enum tokenizer_kind)kind, (const uint8_t *)vocab,
                              sizeof vocab - 1, &t, NULL));
         encode(t, (const char *)bytes, n);
+        in_pieces(t, bytes, n);
         arena_done(&arena);
     }
 }

@@ -97,12 +97,41 @@ static void failure_leaves_the_place(void **state) {
     assert_int_equal(at, 1);
 }
 
+/* Exactly the proper prefixes of code points begin one: all strings of up to three bytes. */
+static void beginnings_are_the_prefixes(void **state) {
+    static bool prefix[3][1 << 24];
+
+    (void)state;
+    for (uint32_t code = 0x80; code <= 0x10ffff; code++) {
+        uint8_t b[UTF8_MAX];
+        size_t len = utf8_put(code, b);
+        uint32_t key = 0;
+
+        if (!utf8_valid(b, len))
+            continue;
+        assert_int_equal(utf8_length(b[0]), len);
+        for (size_t n = 1; n < len; n++) {
+            key = key << 8 | b[n - 1];
+            prefix[n - 1][key] = true;
+        }
+    }
+    for (size_t n = 1; n <= 3; n++)
+        for (uint32_t key = 0; key < 1u << 8 * n; key++) {
+            const uint8_t b[3] = {(uint8_t)(key >> 8 * (n - 1)),
+                                  (uint8_t)(n > 1 ? key >> 8 * (n - 2) : 0), (uint8_t)key};
+
+            if (utf8_begins(b, n) != prefix[n - 1][key])
+                fail_msg("%zu bytes, %x", n, key);
+        }
+    assert_false(utf8_begins((const uint8_t *)"", 0));
+    assert_false(utf8_begins((const uint8_t *)"\xf0\x9f\x98\x80", 4));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_code_point_comes_back),
-        cmocka_unit_test(the_table_decides),
-        cmocka_unit_test(span_ends_at_the_break),
-        cmocka_unit_test(failure_leaves_the_place),
+        cmocka_unit_test(every_code_point_comes_back), cmocka_unit_test(the_table_decides),
+        cmocka_unit_test(span_ends_at_the_break),      cmocka_unit_test(failure_leaves_the_place),
+        cmocka_unit_test(beginnings_are_the_prefixes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
