@@ -36,8 +36,8 @@ static void step_back(void) {
 }
 
 static void tell_loop(struct aside *a) {
-    atomic_store(&a->said, true);
     (void)eventfd_write(a->fd, 1);
+    atomic_store(&a->said, true); /* last: whoever sees it can read the descriptor empty */
 }
 
 /* --- a job -------------------------------------------------------------------------------------

@@ -196,9 +196,10 @@ static const struct plan_row *row_to_change(const struct plan *p, uint64_t over,
     return best;
 }
 
+/* But the program, which comes first and is as it is. */
 static const struct plan_row *largest_row(const struct plan *p) {
-    const struct plan_row *best = &p->row[0];
-    for (size_t i = 1; i < p->n; i++) {
+    const struct plan_row *best = &p->row[1];
+    for (size_t i = 2; i < p->n; i++) {
         if (p->row[i].bytes > best->bytes)
             best = &p->row[i];
     }

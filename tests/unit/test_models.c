@@ -64,7 +64,8 @@ static diffuse_err reload(struct bed *b, const char *path, struct reload_report 
                           struct reason *why) {
     struct slot *slot = NULL;
     b->lent = NULL;
-    diffuse_err e = reload_run(&b->reload, path, b->models.serving, lend, b, &slot, report, why);
+    diffuse_err e =
+        reload_run(&b->reload, path, b->models.serving, false, lend, b, &slot, report, why);
     if (!e && slot)
         models_swap(&b->models, slot);
     return e;
