@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(HERE, "../lib"))
 import diffuse_client  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
+BUSY = 4  # of diffuse_err.h
 
 
 class Daemon:
@@ -63,10 +64,15 @@ class Daemon:
         return out
 
     def tune(self, action="STATUS", patience=120):
-        """`diffusectl tune ACTION`: the TuneStatus; what is refused ends the benchmark."""
-        action = getattr(self.pb.TuneRequest, action)
+        """`diffusectl tune ACTION`: the TuneStatus. BUSY is tried again; what is refused ends the benchmark."""
+        request = self.pb.TuneRequest(action=getattr(self.pb.TuneRequest, action))
         waited, self.client.timeout = self.client.timeout, patience
-        reply = self.client.request(tune=self.pb.TuneRequest(action=action))
+        end = time.monotonic() + patience
+        while True:
+            reply = self.client.request(tune=request)
+            if reply.error != BUSY or time.monotonic() > end:
+                break
+            time.sleep(0.1)
         self.client.timeout = waited
         if reply.error:
             sys.exit(f"the daemon refuses: {reply.error_text.decode()}")

@@ -203,16 +203,22 @@ def score_served(shop, drive, tests):
     return drive.served
 
 
-def peer_settings(shop, scenario):
-    """Chosen once for each set of base rows."""
-    name = hashlib.sha256(repr(scenario.base).encode()).hexdigest()[:12]
-    path = os.path.join(shop.work, f"peer-{name}.json")
+def kept(path, make):
+    """What make() gives, made once: it is the same every time."""
     if not os.path.exists(path):
-        how = online_peer.settings(scenario, shop.seed)
+        made = make()
         with open(path, "w", encoding="utf-8") as f:
-            json.dump(how, f)
+            json.dump(made, f)
     with open(path, encoding="utf-8") as f:
         return json.load(f)
+
+
+def run_peer(shop, scenario):
+    def name(what, *of):
+        return os.path.join(shop.work, f"{what}-{hashlib.sha256(repr(of).encode()).hexdigest()[:12]}.json")
+
+    how = kept(name("peer-settings", scenario.base), lambda: online_peer.settings(scenario, shop.seed))
+    return kept(name("peer", scenario.base, scenario.messages), lambda: online_peer.run(scenario, how, shop.seed))
 
 
 def measure(a, name):
@@ -231,7 +237,7 @@ def measure(a, name):
     print(f"  {len(messages)} messages at {a.rate:g} a second, {len(told)} feedbacks", flush=True)
     drive, tuned = run_tuned(a, base, messages, os.path.join(a.work, name, "tuned"))
     frozen = run_frozen(a, base, messages, os.path.join(a.work, name, "frozen"))
-    peer = online_peer.run(scenario, peer_settings(shop, scenario), a.seed)
+    peer = run_peer(shop, scenario)
     out = {
         "run": name, "scenario": run.scenario, "about": scenario.note, "feedback_every": run.every,
         "data": os.path.basename(os.path.abspath(a.folder)), "seed": a.seed, "rate": a.rate,
