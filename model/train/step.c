@@ -152,6 +152,17 @@ diffuse_err step_plan_repeat(const struct net_config *c, const struct step_optio
     return DIFFUSE_OK;
 }
 
+void step_plan_piece(const struct net_config *c, const struct step_options *o, unsigned members,
+                     size_t max_rows, size_t max_length, size_t tokens,
+                     struct step_plan *ret_plan) {
+    struct step_plan plan = {.piece_tokens = copies(o) * tokens,
+                             .piece_seqs = copies(o) * max_rows};
+
+    plan.bytes =
+        fixed_bytes(c, o, &plan, members, max_length) + plan.piece_tokens * bytes_each(c, o);
+    *ret_plan = plan;
+}
+
 static diffuse_err part_init(struct step *s, struct part *p, size_t max_length) {
     size_t seqs = chunk_seqs(&s->plan), L = s->c.labels;
     diffuse_err e = net_training_scratch_new(&s->arena, &s->c, chunk_tokens(&s->o, max_length),

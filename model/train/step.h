@@ -72,6 +72,10 @@ DIFFUSE_MUST_CHECK diffuse_err step_plan_repeat(const struct net_config *c,
                                                 size_t piece_tokens, struct step_plan *ret_plan,
                                                 struct reason *why);
 
+/* One piece of max_rows rows and so many tokens, which need not hold all of them at max_length. */
+void step_plan_piece(const struct net_config *c, const struct step_options *o, unsigned members,
+                     size_t max_rows, size_t max_length, size_t tokens, struct step_plan *ret_plan);
+
 /* c, w, team and soft are borrowed; soft may be NULL: no teachers. NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err step_new(const struct net_config *c, struct net_weights *w,
                                         const struct step_options *o, const struct soft *soft,
@@ -88,7 +92,7 @@ DIFFUSE_MUST_CHECK diffuse_err step_run(struct step *s, const struct rows *rows,
 /* As step_new made it: no moments, no updates, drawing by another seed, pulled to other weights. */
 void step_restart(struct step *s, uint64_t seed, const real *anchor, size_t anchored);
 
-/* step_run from rows that lie in memory, with the plan of one piece. */
+/* step_run from rows that lie in memory, with the plan of one piece, which they fit. */
 struct step_row {
     const uint32_t *ids; /* (length) 1 to max_length */
     uint32_t length, label;

@@ -6,6 +6,7 @@
 #include "model/train/sched.h"
 
 #define BESIDE (128u * 1024) /* the trainer's lists, whatever the model */
+#define TOKENS 4096u         /* of a step, or of one row if that may be longer */
 #define WARMUP 10u           /* one step in so many rises */
 
 static struct net_config with_labels(const struct net_config *c, uint32_t labels) {
@@ -22,12 +23,17 @@ static size_t entries(const struct net_config *c) {
     return l.entries;
 }
 
-/* In one piece, whatever it takes. */
-static struct step_plan plan_of(const struct net_config *c, const struct candidate_options *o) {
-    struct step_plan plan = {0};
-    diffuse_err e = step_plan_make(c, &o->step, 1, o->batch, o->max_length, 0, &plan, NULL);
+static size_t room(const struct candidate_options *o) {
+    size_t all = (size_t)o->batch * o->max_length, most = TOKENS;
 
-    (void)e; /* without a budget none is too small */
+    most = most < o->max_length ? o->max_length : most;
+    return all < most ? all : most;
+}
+
+static struct step_plan plan_of(const struct net_config *c, const struct candidate_options *o) {
+    struct step_plan plan;
+
+    step_plan_piece(c, &o->step, 1, o->batch, o->max_length, room(o), &plan);
     return plan;
 }
 
@@ -37,7 +43,7 @@ size_t candidate_bytes(const struct net_config *c, const struct candidate_option
 
     return arena_block(entries(&most) * sizeof(real)) +
            arena_block(o->batch * sizeof(struct step_row)) +
-           arena_block((size_t)o->batch * o->max_length * sizeof(uint32_t));
+           arena_block(room(o) * sizeof(uint32_t));
 }
 
 size_t candidate_bytes_beside(const struct net_config *c, const struct candidate_options *o,
@@ -62,7 +68,7 @@ diffuse_err candidate_init(struct candidate *k, struct arena *arena, const struc
     *k = (struct candidate){.o = *o, .c = *c, .max_labels = max_labels};
     k->block = arena_alloc(arena, entries(&most) * sizeof(real));
     k->row = arena_alloc(arena, o->batch * sizeof *k->row);
-    k->ids = arena_alloc(arena, (size_t)o->batch * o->max_length * sizeof *k->ids);
+    k->ids = arena_alloc(arena, room(o) * sizeof *k->ids);
     if (!k->block || !k->row || !k->ids)
         return DIFFUSE_NOMEM;
     if ((e = team_new(1, &k->team)) || (e = new_step(k)))
@@ -153,19 +159,25 @@ bool candidate_rests(const struct candidate *k) {
     return k->learned && k->steps >= k->planned;
 }
 
-static void draw(struct candidate *k, const struct reservoir *feedback,
-                 const struct reservoir *rehearsal) {
-    for (uint32_t i = 0; i < k->o.batch; i++) {
+/* Rows for a step, as many as fit: at least one. */
+static uint32_t draw(struct candidate *k, const struct reservoir *feedback,
+                     const struct reservoir *rehearsal) {
+    size_t used = 0;
+    uint32_t n = 0;
+
+    for (; n < k->o.batch && used + k->o.max_length <= room(&k->o); n++) {
         bool old = rng_unit(&k->rng) < k->o.replay;
         const struct reservoir *from = old ? rehearsal : feedback;
-        uint32_t *ids = k->ids + (size_t)i * k->o.max_length;
         size_t r;
 
         if (from->n == 0)
             from = old ? feedback : rehearsal;
         r = rng_below(&k->rng, (uint32_t)from->n);
-        k->row[i] = (struct step_row){ids, reservoir_read(from, r, ids), from->label[r]};
+        k->row[n] = (struct step_row){k->ids + used, reservoir_read(from, r, k->ids + used),
+                                      from->label[r]};
+        used += k->row[n].length;
     }
+    return n;
 }
 
 bool candidate_step(struct candidate *k, const struct reservoir *feedback,
@@ -176,8 +188,7 @@ bool candidate_step(struct candidate *k, const struct reservoir *feedback,
     if (k->steps >= k->planned)
         return false;
     rate = sched_factor(SCHED_LINEAR, k->steps, k->planned / WARMUP, k->planned);
-    draw(k, feedback, rehearsal);
-    step_run_rows(k->step, k->row, k->o.batch, rate, &result);
+    step_run_rows(k->step, k->row, draw(k, feedback, rehearsal), rate, &result);
     k->steps++;
     return true;
 }

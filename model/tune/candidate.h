@@ -14,7 +14,7 @@
 
 struct candidate_options {
     struct step_options step; /* anchor and seed are set here */
-    uint32_t batch;           /* rows of a step */
+    uint32_t batch;           /* rows of a step; fewer when they are long */
     uint32_t max_length;
     double replay; /* share of the rows that is rehearsal */
     uint64_t seed;
@@ -29,7 +29,7 @@ struct candidate {
     struct team *team;
     struct step *step;
     struct step_row *row; /* (batch) */
-    uint32_t *ids;        /* (batch,max_length) */
+    uint32_t *ids;        /* (tokens of a step) */
     struct rng rng;
     uint64_t births;
     size_t anchored;         /* entries that lie where they lie in the parent */

@@ -3,8 +3,10 @@
 
 #include "model/net/label.h"
 
+#define TOKENS 2048u /* of one forward pass, or of one row if that may be longer */
+
 static size_t tokens(uint32_t max_length) {
-    return (size_t)SCORER_ROWS * max_length;
+    return max_length > TOKENS ? max_length : TOKENS;
 }
 
 size_t scorer_bytes(const struct net_config *c, uint32_t max_length) {
@@ -17,7 +19,7 @@ diffuse_err scorer_init(struct scorer *s, struct arena *arena, const struct net_
                         uint32_t max_length) {
     diffuse_err e;
 
-    *s = (struct scorer){.max_length = max_length};
+    *s = (struct scorer){.max_length = max_length, .tokens = tokens(max_length)};
     if ((e = net_scratch_new(arena, c, tokens(max_length), SCORER_ROWS, &s->scratch)))
         return e;
     s->ids = arena_alloc(arena, tokens(max_length) * sizeof *s->ids);
@@ -58,17 +60,26 @@ uint32_t scorer_label(struct scorer *s, const struct net_config *c, const struct
     return largest(s->logits, c->labels);
 }
 
+/* Rows from `from` on, as many as fit: at least one. */
+static uint32_t lay(struct scorer *s, const struct reservoir *rows, size_t from) {
+    uint32_t n = 0;
+
+    s->start[0] = 0;
+    for (;
+         n < SCORER_ROWS && from + n < rows->n && s->start[n] + rows->length[from + n] <= s->tokens;
+         n++)
+        s->start[n + 1] = s->start[n] + reservoir_read(rows, from + n, s->ids + s->start[n]);
+    return n;
+}
+
 void scorer_rows(struct scorer *s, const struct net_config *c, const struct net_weights *w,
                  const struct reservoir *rows, bool *right) {
-    for (size_t from = 0; from < rows->n; from += SCORER_ROWS) {
-        uint32_t n = rows->n - from < SCORER_ROWS ? (uint32_t)(rows->n - from) : SCORER_ROWS;
-        const struct net_batch batch = {s->ids, s->start, n};
+    for (size_t from = 0, n; from < rows->n; from += n) {
+        struct net_batch batch = {s->ids, s->start, lay(s, rows, from)};
 
-        s->start[0] = 0;
-        for (uint32_t i = 0; i < n; i++)
-            s->start[i + 1] = s->start[i] + reservoir_read(rows, from + i, s->ids + s->start[i]);
+        n = batch.n;
         net_forward(c, w, s->scratch, &batch, s->logits);
-        for (uint32_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++)
             right[from + i] =
                 largest(s->logits + i * c->labels, c->labels) == rows->label[from + i];
     }

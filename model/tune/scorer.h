@@ -11,7 +11,8 @@
 struct scorer {
     struct net_scratch *scratch;
     uint32_t max_length;
-    uint32_t *ids;                   /* (SCORER_ROWS,max_length) */
+    size_t tokens;                   /* of one forward pass */
+    uint32_t *ids;                   /* (tokens) */
     uint32_t start[SCORER_ROWS + 1]; /* row i is ids[start[i]] .. ids[start[i+1]-1] */
     real *logits;                    /* (SCORER_ROWS,labels) */
 };
