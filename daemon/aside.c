@@ -35,6 +35,7 @@ static void step_back(void) {
                   IO_CLASS_EFFORT << IO_CLASS_SHIFT | IO_LEAST);
 }
 
+/* Never with the lock held: the loop wakes at once, in our place, and must not wait for us. */
 static void tell_loop(struct aside *a) {
     (void)eventfd_write(a->fd, 1);
     atomic_store(&a->said, true); /* last: whoever sees it can read the descriptor empty */
@@ -50,7 +51,9 @@ static struct slot *ask_for_slot(void *user) {
     a->state = ASIDE_ASKING;
     a->granted = NULL;
     a->asked_loop = false;
+    pthread_mutex_unlock(&a->lock);
     tell_loop(a);
+    pthread_mutex_lock(&a->lock);
     while (!a->granted && !a->stopping)
         pthread_cond_wait(&a->changed, &a->lock);
     struct slot *slot = a->granted;
@@ -71,7 +74,9 @@ static void run_job(struct aside *a) {
     pthread_mutex_lock(&a->lock);
     r->word = r->error ? ASIDE_REFUSED : r->slot ? ASIDE_LOADED : ASIDE_SAME;
     a->state = ASIDE_DONE;
+    pthread_mutex_unlock(&a->lock);
     tell_loop(a);
+    pthread_mutex_lock(&a->lock);
 }
 
 /* --- other work --------------------------------------------------------------------------------
@@ -232,10 +237,12 @@ diffuse_err aside_hold(struct aside *a, struct reason *why) {
 enum aside_word aside_take(struct aside *a, struct aside_result *ret) {
     eventfd_t ignored;
     enum aside_word word = ASIDE_NOTHING;
-    if (a->fd < 0 || !atomic_exchange(&a->said, false))
+    if (!aside_said(a))
         return word;
     (void)eventfd_read(a->fd, &ignored);
-    pthread_mutex_lock(&a->lock);
+    if (pthread_mutex_trylock(&a->lock) != 0)
+        return word; /* a thread that gets little time holds it: serving goes on */
+    atomic_store(&a->said, false);
     if (a->state == ASIDE_ASKING && !a->asked_loop) {
         a->asked_loop = true;
         word = ASIDE_WANTS_SLOT;
@@ -246,6 +253,10 @@ enum aside_word aside_take(struct aside *a, struct aside_result *ret) {
     }
     pthread_mutex_unlock(&a->lock);
     return word;
+}
+
+bool aside_said(const struct aside *a) {
+    return a->fd >= 0 && atomic_load(&a->said);
 }
 
 void aside_grant(struct aside *a, struct slot *slot) {
@@ -288,17 +299,17 @@ diffuse_err aside_request_rollback(struct aside *a, const char *why) {
         a->result = (struct aside_result){.word = ASIDE_WANTS_ROLLBACK, .origin = ASIDE_TUNER};
         (void)reason_set(&a->result.why, DIFFUSE_OK, "%s", why);
         a->state = ASIDE_DONE;
-        tell_loop(a);
     }
     pthread_mutex_unlock(&a->lock);
+    if (!e)
+        tell_loop(a);
     return e;
 }
 
 void aside_wake(struct aside *a) {
-    if (a->fd < 0)
+    if (a->fd < 0 || atomic_exchange(&a->woken, true))
         return;
     pthread_mutex_lock(&a->lock);
-    a->woken = true;
     pthread_cond_signal(&a->changed);
     pthread_mutex_unlock(&a->lock);
 }

@@ -27,8 +27,8 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-#define ASIDE_STACK_BYTES (512u * 1024)
-#define ASIDE_SLEEP       UINT32_MAX /* a slice's answer: nothing to do until aside_wake */
+#define ASIDE_STACK_BYTES (2u * 1024 * 1024) /* set aside; lists of tensors lie on it */
+#define ASIDE_SLEEP       UINT32_MAX         /* a slice's answer: nothing to do until aside_wake */
 
 enum aside_origin { ASIDE_CONTROL, ASIDE_SIGNAL, ASIDE_WATCH, ASIDE_TUNER };
 
@@ -74,6 +74,7 @@ struct aside {
     int fd;                      /* -1: not started */
     atomic_bool said;            /* there may be something to take; costs the loop nothing to ask */
     pthread_t thread;
+    atomic_bool woken;    /* since the last slice */
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t changed;
     enum aside_state {
@@ -85,7 +86,6 @@ struct aside {
         ASIDE_DONE     /* its result waits for the loop */
     } state;
     bool stopping;
-    bool woken;  /* since the last slice */
     bool rebase; /* the roles changed since the last rebase */
     const struct slot *serving, *previous;
     struct slot *granted;
@@ -116,7 +116,10 @@ DIFFUSE_MUST_CHECK diffuse_err aside_load(struct aside *a, const char *path,
  * aside_load. */
 DIFFUSE_MUST_CHECK diffuse_err aside_hold(struct aside *a, struct reason *why);
 
-/* The next word for the loop. */
+/* May there be a word? False as soon as aside_take has looked. */
+bool aside_said(const struct aside *a);
+
+/* The next word for the loop. Never waits: when aside_said remains true, try again soon. */
 enum aside_word aside_take(struct aside *a, struct aside_result *ret);
 
 void aside_grant(struct aside *a, struct slot *slot);

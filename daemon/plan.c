@@ -21,8 +21,9 @@
     (24u * 1024)           /* of ZeroMQ for one connection: session, engine, buffers, pipes        \
                             */
 #define FRAME_BYTES   320u /* of ZeroMQ and malloc around one frame, names included */
-#define STACK_BYTES   (96u * 1024) /* that a thread touches of its stack and thread-local memory */
-#define FIXED_THREADS 3u           /* loop, and ZeroMQ's own two */
+#define STACK_BYTES   (96u * 1024)  /* that a thread touches of its stack and thread-local memory */
+#define ASIDE_BYTES   (256u * 1024) /* the same of the thread aside, which reads checkpoints */
+#define FIXED_THREADS 3u            /* loop, and ZeroMQ's own two */
 #define BLAS_BYTES    (1u << 20) /* of OpenBLAS for one thread, beside the panels of the matrices */
 
 __attribute__((format(printf, 7, 8))) static void add(struct plan *p, const char *name,
@@ -75,9 +76,10 @@ static void add_compute(struct plan *p, const struct conf *c, const struct plan_
     add(p, "matrix library", (c->workers + aside) * blas, CONF_KEY_workers, one_less, c->workers,
         "workers %" PRIu64 "%s x OpenBLAS's buffers at these matrix sizes", c->workers,
         aside ? " + 1 aside" : "");
-    uint64_t threads = FIXED_THREADS + c->workers + aside;
-    add(p, "stacks", threads * STACK_BYTES, CONF_KEYS, 0, 0, "threads %" PRIu64 " x %u KiB",
-        threads, STACK_BYTES / 1024u);
+    uint64_t threads = FIXED_THREADS + c->workers;
+    add(p, "stacks", threads * STACK_BYTES + aside * ASIDE_BYTES, CONF_KEYS, 0, 0,
+        "threads %" PRIu64 " x %u KiB%s", threads, STACK_BYTES / 1024u,
+        aside ? ", and the one aside" : "");
 }
 
 static void add_tables(struct plan *p, const struct conf *c, uint64_t reply_max) {

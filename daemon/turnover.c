@@ -251,6 +251,8 @@ void turnover_turn(struct turnover *t, uint64_t now_ns, bool looked) {
 }
 
 long turnover_wait(const struct turnover *t, uint64_t now_ns, long ms) {
+    if (aside_said(t->aside))
+        return 1;
     uint64_t wait = watcher_wait(t->watch, now_ns) / MS;
     return wait < (uint64_t)ms ? (long)wait + 1 : ms;
 }
