@@ -47,7 +47,7 @@ TOOL   := $(call objects,model/tool/*.c)
 DAEMON := $(filter-out $B/daemon/main.o,$(call objects,daemon/*.c))
 CLIENT := $(call objects,client/*.c)
 CTL    := $(call objects,client/ctl/*.c)
-TLIB   := $(filter-out $B/tests/lib/make_%.o $B/tests/lib/probe_%.o,$(call objects,tests/lib/*.c))
+TLIB   := $(filter-out $(addprefix $B/tests/lib/,make_%.o probe_%.o fault_shim.o),$(call objects,tests/lib/*.c))
 UNIT   := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(wildcard tests/unit/test_*.c))
 F64    := $(patsubst tests/f64/%.c,$B/tests/f64/%,$(wildcard tests/f64/test_*.c))
 PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffuse.a
@@ -149,6 +149,13 @@ $B/tests/f64/%: $B/f64/tests/f64/%.o $B/libmodel-f64.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -lcmocka $(MODEL_LIBS)
 
+# A library that tests preload. Never with a sanitizer: it must load before that.
+$B/tests/fault_shim.so: tests/lib/fault_shim.c
+	$(LINK)
+	$(Q)$(CC) $(filter-out $(SAN),$(OURS)) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
+
+$B/tests/unit/test_crash: | $B/tests/fault_shim.so
+
 # Programs that tests use to make their input.
 $B/tests/make_%: $B/tests/lib/make_%.o $B/libmodel.a $B/libproto.a
 	$(LINK)
@@ -192,7 +199,7 @@ CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh))
 SANITIZED    := $(filter-out system/030% system/150%,$(SYSTEM_NAMES))
 HELPERS      := $(patsubst tests/lib/%.c,$B/tests/%,$(wildcard tests/lib/make_*.c tests/lib/probe_*.c))
 FUZZ         := $(patsubst tests/fuzz/%.c,$B/tests/%,$(filter-out %/fuzz_driver.c,$(wildcard tests/fuzz/fuzz_*.c)))
-TESTS        := $(UNIT) $(F64) $(HELPERS) $(FUZZ)
+TESTS        := $(UNIT) $(F64) $(HELPERS) $(FUZZ) $B/tests/fault_shim.so
 
 .PHONY: tests check check-plain check-asan check-tsan check-torch unit
 tests: $(PROGRAMS) $B/fleet_demo $(TESTS)

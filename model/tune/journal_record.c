@@ -46,13 +46,17 @@ bool journal_record_is_header(const uint8_t *bytes, const char *root_id) {
     return memcmp(bytes, want, sizeof want) == 0;
 }
 
+void journal_record_sign(uint8_t *record, size_t n) {
+    put_u32(record + 4, record_checksum(record, n - JOURNAL_FRAME_BYTES));
+}
+
 /* Length and checksum before a body of n bytes, which is padded with zeros to a multiple of 4. */
 static size_t frame(uint8_t *record, size_t n) {
     size_t body = (n + 3) & ~(size_t)3;
 
     memset(record + JOURNAL_FRAME_BYTES + n, 0, body - n);
     put_u32(record, (uint32_t)body);
-    put_u32(record + 4, record_checksum(record, body));
+    journal_record_sign(record, JOURNAL_FRAME_BYTES + body);
     return JOURNAL_FRAME_BYTES + body;
 }
 

@@ -29,6 +29,9 @@ bool journal_record_is_header(const uint8_t *bytes, const char *root_id);
 size_t journal_record_row(const struct journal_row *row, uint8_t *ret);
 size_t journal_record_mark(uint8_t *ret);
 
+/* Put the checksum of a record right: n bytes, frame and all. */
+void journal_record_sign(uint8_t *record, size_t n);
+
 /* Bytes of the record that begins here, frame and all; 0 when the frame cannot be one. */
 size_t journal_record_bytes(const uint8_t frame[JOURNAL_FRAME_BYTES]);
 

@@ -1,9 +1,11 @@
 #!/bin/sh
-# Damaged checkpoints, rehearsal rows, texts and data sets, some thousands of each. The fuzz programs run as long as one likes.
+# Damaged checkpoints, rehearsal rows, journals, texts and data sets, some thousands of each. The fuzz programs
+# run as long as one likes.
 set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
 "$B/tests/fuzz_ckpt" tests/golden/ckpt-v1.safetensors 2000 1
 "$B/tests/fuzz_dataset" 2000 1
 "$B/tests/fuzz_rehearsal" 20000 1
+"$B/tests/fuzz_journal" 5000 1
 "$B/tests/fuzz_tokenize" 2000 1
