@@ -99,7 +99,7 @@ static int child(const char *folder) {
     struct ckpt_sample sample;
     struct net_config c;
     struct lineage l;
-    struct journal *j;
+    struct journal *j = NULL;
     uint64_t row = 0;
     diffuse_err e;
 

@@ -143,8 +143,8 @@ static void append(struct journal *j, uint64_t i) {
         fail_msg("%s", why.text);
 }
 
-/* A new journal of rows 0 .. n-1, marked after `marked` of them; its bytes when asked. */
-static void make_journal(uint64_t n, uint64_t marked, uint8_t **ret_bytes, size_t *ret_n) {
+/* A new journal of rows 0 .. n-1, marked after `marked` of them. */
+static void make_journal(uint64_t n, uint64_t marked) {
     struct journal_found found;
     struct journal *j;
 
@@ -156,8 +156,6 @@ static void make_journal(uint64_t n, uint64_t marked, uint8_t **ret_bytes, size_
             assert_int_equal(journal_mark(j, NULL), DIFFUSE_OK);
     }
     journal_close(j);
-    if (ret_bytes)
-        *ret_bytes = ckpt_sample_slurp(path, ret_n);
 }
 
 static void put_file(const uint8_t *bytes, size_t n) {
@@ -275,7 +273,8 @@ static void test_every_torn_tail(void **state) {
     uint8_t *bytes;
 
     (void)state;
-    make_journal(20, 7, &bytes, &n);
+    make_journal(20, 7);
+    bytes = ckpt_sample_slurp(path, &n);
     records = boundaries(bytes, n, end);
     assert_int_equal(records, 21);
     for (size_t cut = JOURNAL_HEADER_BYTES; cut <= n; cut++) {
@@ -309,7 +308,8 @@ static void test_every_torn_header(void **state) {
     uint8_t *bytes;
 
     (void)state;
-    make_journal(3, 0, &bytes, &n);
+    make_journal(3, 0);
+    bytes = ckpt_sample_slurp(path, &n);
     for (size_t cut = 0; cut < JOURNAL_HEADER_BYTES; cut++) {
         struct journal_found found;
         struct journal *j;
@@ -332,7 +332,8 @@ static void test_every_flipped_bit(void **state) {
     uint8_t *bytes;
 
     (void)state;
-    make_journal(12, 5, &bytes, &n);
+    make_journal(12, 5);
+    bytes = ckpt_sample_slurp(path, &n);
     records = boundaries(bytes, n, end);
     for (size_t bit = 0; bit < 8 * n; bit++) {
         size_t whole = 0;
@@ -366,7 +367,8 @@ static void test_records_that_lie(void **state) {
     uint8_t *bytes;
 
     (void)state;
-    make_journal(1, 0, &bytes, &n);
+    make_journal(1, 0);
+    bytes = ckpt_sample_slurp(path, &n);
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         size_t len = journal_record_bytes(bytes + JOURNAL_HEADER_BYTES);
         uint8_t *record = calloc(1, len);
@@ -394,7 +396,7 @@ static void test_foreign_root(void **state) {
     struct stat st;
 
     (void)state;
-    make_journal(5, 0, NULL, NULL);
+    make_journal(5, 0);
     j = open_as(FOREIGN, LARGE, &h, &found);
     assert_true(found.set_aside);
     assert_int_equal(found.rows, 0);
@@ -461,7 +463,7 @@ static void test_bound_lowered(void **state) {
     struct heard h;
 
     (void)state;
-    make_journal(30000, 29000, NULL, NULL);
+    make_journal(30000, 29000);
     journal_close(open_as(ROOT, JOURNAL_BYTES_MIN, NULL, &found));
     h = (struct heard){.first = 30000 - found.rows};
     assert_true(found.rows > 1000 && found.rows < 30000);
@@ -511,7 +513,8 @@ static void test_full_disk(void **state) {
 
     (void)state;
     assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
-    make_journal(4, 0, &bytes, &n);
+    make_journal(4, 0);
+    bytes = ckpt_sample_slurp(path, &n);
     for (size_t room = n; room < n + 200; room++) {
         struct journal_found found;
         struct heard h = {0};

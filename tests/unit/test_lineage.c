@@ -64,7 +64,7 @@ static int by_name(const void *a, const void *b) {
 static void assert_files(const char *want) {
     DIR *d = opendir(folder);
     struct dirent *entry;
-    char *name[64], text[2048] = "";
+    char *name[64] = {NULL}, text[2048] = "";
     size_t n = 0, len = 0;
 
     assert_non_null(d);
