@@ -235,7 +235,8 @@ void step_free(struct step *s) {
     free(s);
 }
 
-void step_restart(struct step *s, uint64_t seed, const real *anchor, size_t anchored) {
+void step_restart(struct step *s, uint64_t seed, const real *anchor, size_t anchored,
+                  double anchor_pull) {
     struct step_state state = step_state(s);
 
     vec_zero(state.n, state.m);
@@ -245,6 +246,7 @@ void step_restart(struct step *s, uint64_t seed, const real *anchor, size_t anch
     s->o.seed = seed;
     s->update.o.anchor = anchor;
     s->update.o.anchored = anchored;
+    s->update.o.anchor_pull = anchor_pull;
 }
 
 struct step_state step_state(struct step *s) {

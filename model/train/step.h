@@ -89,8 +89,9 @@ DIFFUSE_MUST_CHECK diffuse_err step_run(struct step *s, const struct rows *rows,
                                         size_t n, double rate, struct step_result *ret_result,
                                         struct reason *why);
 
-/* As step_new made it: no moments, no updates, drawing by another seed, pulled to other weights. */
-void step_restart(struct step *s, uint64_t seed, const real *anchor, size_t anchored);
+/* As step_new made it: no moments, no updates; drawing by another seed, pulled to other weights. */
+void step_restart(struct step *s, uint64_t seed, const real *anchor, size_t anchored,
+                  double anchor_pull);
 
 /* step_run from rows that lie in memory, with the plan of one piece, which they fit. */
 struct step_row {

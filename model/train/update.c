@@ -187,6 +187,7 @@ static void apply_run(struct update *u, const struct adamw *a, size_t at, size_t
     size_t anchored = at < u->o.anchored ? u->o.anchored - at : 0;
 
     adamw_update(a, n, u->scale, grad, u->m + at - u->rests, u->v + at - u->rests, x);
+    way = way < 1 ? way : 1;
     if (way > 0)
         vec_mix(anchored < n ? anchored : n, way, u->o.anchor + at, 1 - way, x);
 }

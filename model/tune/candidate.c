@@ -135,7 +135,7 @@ static diffuse_err start_over(struct candidate *k, const struct model *parent, u
 }
 
 diffuse_err candidate_begin(struct candidate *k, const struct model *parent, uint32_t labels,
-                            uint64_t planned) {
+                            uint64_t planned, double pull) {
     bool over = !k->learned || labels != k->c.labels;
     diffuse_err e;
 
@@ -143,7 +143,7 @@ diffuse_err candidate_begin(struct candidate *k, const struct model *parent, uin
     rng_init(&k->rng, k->o.seed, ++k->births);
     if (over && (e = start_over(k, parent, labels)))
         return e;
-    step_restart(k->step, k->o.seed + k->births, parent->weights->block, k->anchored);
+    step_restart(k->step, k->o.seed + k->births, parent->weights->block, k->anchored, pull);
     k->planned = planned;
     k->learned = true;
     return DIFFUSE_OK;

@@ -54,7 +54,7 @@ void candidate_done(struct candidate *k); /* fine with a zeroed one */
  * parent's; rows of the head beyond those start so that they do not fire. Errors: NOMEM: there is
  * no candidate. */
 DIFFUSE_MUST_CHECK diffuse_err candidate_begin(struct candidate *k, const struct model *parent,
-                                               uint32_t labels, uint64_t planned);
+                                               uint32_t labels, uint64_t planned, double pull);
 void candidate_end(struct candidate *k); /* it is given up */
 
 /* It has learned, and waits for more: fit to be judged. */

@@ -20,7 +20,8 @@
 #define REHEARSAL_SHARE 5u /* and one of rehearsal */
 #define RECENT          256u
 #define DRIFT_DELTA     0.002
-#define PASSES          40u /* times that a life sees all rows, at most */
+#define PASSES          40u   /* times that a life sees all rows, at most */
+#define LEAST_OLD       1024u /* rows that the parent stands for, without rehearsal too */
 #define PROVENANCE      512u
 
 struct tune {
@@ -304,13 +305,19 @@ static uint64_t plan_steps(const struct tune *t) {
     return 1 + (uint64_t)(work / t->o.batch);
 }
 
+/* The parent stands for what it learned from, the feedback for itself: the more there is of one,
+ * the less the other counts. */
+static double pull(const struct tune *t) {
+    return t->o.pull * (double)larger(t->rehearsal.n, LEAST_OLD) / (double)t->feedback.n;
+}
+
 bool tune_step(struct tune *t) {
     struct candidate *k = &t->candidate;
 
     if (t->ripe)
         return false;
     if (k->steps >= k->planned) {
-        if (!due(t) || candidate_begin(k, t->serving, t->labels, plan_steps(t)))
+        if (!due(t) || candidate_begin(k, t->serving, t->labels, plan_steps(t), pull(t)))
             return false;
         gate_forget(&t->gate); /* what it said before it learned more */
         t->waiting = 0;
