@@ -44,6 +44,7 @@ void gate_begin(struct gate *g) {
     g->all = g->live;
     g->all.stream = stream;
     g->rehearsal = g->since = (struct paired){0};
+    g->surer = 0;
 }
 
 void gate_rehearsal(struct gate *g, bool first, bool serving, bool candidate) {
@@ -51,7 +52,8 @@ void gate_rehearsal(struct gate *g, bool first, bool serving, bool candidate) {
     paired_add(&g->since, first, candidate);
 }
 
-void gate_feedback(struct gate *g, uint64_t owner, bool serving, bool candidate) {
+void gate_feedback(struct gate *g, uint64_t owner, bool serving, bool candidate, double surer) {
+    g->surer += surer;
     hear(&g->all, g->cap, owner, serving, candidate);
 }
 
@@ -102,7 +104,7 @@ static const char *objection(const struct gate *g, struct paired *ret_by, bool *
     *ret_by = *heard;
     if (heard->rows < GATE_LEAST)
         return "too little feedback to judge by";
-    if (gain(heard) <= 0)
+    if (gain(heard) < 0 || (gain(heard) == 0 && g->surer <= 0))
         return "no gain on feedback";
     *ret_by = rest;
     if (gain(&rest) < 0)

@@ -5,9 +5,10 @@
  *   1. on rehearsal it is not worse: no significant loss (5 %), and no more rows lost than won but
  *      for GATE_LOSS of them; and since the first model, all promotions together, no more than
  *      GATE_LOSS_ALL;
- *   2. on feedback it gains: more rows won than lost, of GATE_LEAST at least. A gain need not be
- *      significant, for a few hundred rows would hardly ever show one of a point; what chance lets
- *      through is bounded by 1, and taken back by regret.h;
+ *   2. on feedback (GATE_LEAST rows or more) it gains: more rows won than lost, or as many, and the
+ *      true labels get more of a chance. A gain need not be significant, for a few hundred rows
+ *      would hardly ever show one of a point; what chance lets through is bounded by 1, and taken
+ *      back by regret.h;
  *   3. and not for one stream alone: without the stream that it gains the most on, it does not
  *      lose (where other streams gave feedback at all).
  * Labels that are wrong at random cost both models the same rows, and so decide nothing.
@@ -43,6 +44,8 @@ struct gate {
     struct paired since;    /* rehearsal; first: the first model of all */
     struct gate_heard live; /* as it came */
     struct gate_heard all;  /* and what is held back */
+    double surer;           /* chance that the candidate gives the labels held back, less what
+                               the one that serves gives them, summed */
     size_t cap;             /* streams told apart */
 };
 
@@ -65,7 +68,7 @@ void gate_live(struct gate *g, uint64_t owner, bool serving, bool candidate);
 /* Rows held back, between begin and end. */
 void gate_begin(struct gate *g);
 void gate_rehearsal(struct gate *g, bool first, bool serving, bool candidate);
-void gate_feedback(struct gate *g, uint64_t owner, bool serving, bool candidate);
+void gate_feedback(struct gate *g, uint64_t owner, bool serving, bool candidate, double surer);
 void gate_end(const struct gate *g, struct gate_verdict *ret_verdict);
 
 #endif

@@ -72,15 +72,21 @@ static uint32_t lay(struct scorer *s, const struct reservoir *rows, size_t from)
     return n;
 }
 
+static struct scorer_mark mark(real *logits, uint32_t labels, real temperature, uint32_t label) {
+    uint32_t said = label_softmax(logits, labels, temperature, logits);
+
+    return (struct scorer_mark){said == label, label < labels ? logits[label] : 0};
+}
+
 void scorer_rows(struct scorer *s, const struct net_config *c, const struct net_weights *w,
-                 const struct reservoir *rows, bool *right) {
+                 real temperature, const struct reservoir *rows, struct scorer_mark *marks) {
     for (size_t from = 0, n; from < rows->n; from += n) {
         struct net_batch batch = {s->ids, s->start, lay(s, rows, from)};
 
         n = batch.n;
         net_forward(c, w, s->scratch, &batch, s->logits);
         for (size_t i = 0; i < n; i++)
-            right[from + i] =
-                largest(s->logits + i * c->labels, c->labels) == rows->label[from + i];
+            marks[from + i] =
+                mark(s->logits + i * c->labels, c->labels, temperature, rows->label[from + i]);
     }
 }

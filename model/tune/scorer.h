@@ -8,6 +8,11 @@
 
 #define SCORER_ROWS 32u /* of one forward pass */
 
+struct scorer_mark {
+    bool right;
+    real chance;
+};
+
 struct scorer {
     struct net_scratch *scratch;
     uint32_t max_length;
@@ -29,8 +34,9 @@ uint32_t scorer_row(struct scorer *s, const struct model *m, const uint32_t *ids
 uint32_t scorer_label(struct scorer *s, const struct net_config *c, const struct net_weights *w,
                       const uint32_t *ids, uint32_t n);
 
-/* right(rows): whether w gives each row of the reservoir its label. */
+/* marks(rows): whether w gives each row of the reservoir its label, and what chance it gives that.
+ */
 void scorer_rows(struct scorer *s, const struct net_config *c, const struct net_weights *w,
-                 const struct reservoir *rows, bool *right);
+                 real temperature, const struct reservoir *rows, struct scorer_mark *marks);
 
 #endif

@@ -6,23 +6,21 @@
 #include <string.h>
 
 #include "model/ckpt/ckpt.h"
-#include "model/text/hash.h"
 #include "model/tune/candidate.h"
 #include "model/tune/drift.h"
 #include "model/tune/gate.h"
 #include "model/tune/kin.h"
+#include "model/tune/lot.h"
 #include "model/tune/regret.h"
 #include "model/tune/scorer.h"
 #include "model/tune/trust.h"
 #include "model/tune/tune_setup.h"
 
-#define HELD_SHARE      8u /* one row of feedback in so many is held back, */
-#define REHEARSAL_SHARE 5u /* and one of rehearsal */
-#define RECENT          256u
-#define DRIFT_DELTA     0.002
-#define PASSES          40u   /* times that a life sees all rows, at most */
-#define LEAST_OLD       1024u /* rows that the parent stands for, without rehearsal too */
-#define PROVENANCE      512u
+#define RECENT      256u
+#define DRIFT_DELTA 0.002
+#define PASSES      40u   /* times that a life sees all rows, at most */
+#define LEAST_OLD   1024u /* rows that the parent stands for, without rehearsal too */
+#define PROVENANCE  512u
 
 struct tune {
     struct arena arena;
@@ -36,7 +34,7 @@ struct tune {
     struct reservoir feedback, held;       /* feedback: to train on, and held back */
     struct reservoir rehearsal, kept_back; /* the same of rehearsal */
     bool *first;                           /* (kept_back) right by the first model */
-    bool *serves, *learns;                 /* (held or kept_back) right; of tune_judge */
+    struct scorer_mark *serves, *learns;   /* (held or kept_back) of tune_judge */
 
     struct trust trust;
     struct drift drift;
@@ -66,7 +64,7 @@ static uint32_t most_labels(const struct net_config *c, const struct tune_option
 }
 
 static size_t kept_back(const struct tune_options *o) {
-    return o->rehearsal / REHEARSAL_SHARE;
+    return o->rehearsal / LOT_REHEARSAL;
 }
 
 static size_t larger(size_t a, size_t b) {
@@ -90,9 +88,10 @@ static size_t arena_bytes(const struct net_config *c, const struct tune_options 
            arena_block(L * sizeof(char *)) + reservoir_bytes(o->rows, n, c->vocab, L) +
            reservoir_bytes(o->held, n, c->vocab, L) +
            reservoir_bytes(o->rehearsal - back, n, c->vocab, L) +
-           reservoir_bytes(back, n, c->vocab, L) + arena_block(back) + 2 * arena_block(judged) +
-           trust_bytes(o->streams) + gate_bytes(o->held + o->streams) + scorer_bytes(&grown, n) +
-           candidate_bytes(c, &k, L) + arena_block(n * sizeof(uint32_t));
+           reservoir_bytes(back, n, c->vocab, L) + arena_block(back) +
+           2 * arena_block(judged * sizeof(struct scorer_mark)) + trust_bytes(o->streams) +
+           gate_bytes(o->held + o->streams) + scorer_bytes(&grown, n) + candidate_bytes(c, &k, L) +
+           arena_block(n * sizeof(uint32_t));
 }
 
 size_t tune_bytes(const struct net_config *c, const struct tune_options *o) {
@@ -125,8 +124,8 @@ static diffuse_err fill(struct tune *t) {
     t->added = arena_alloc(a, o->new_labels * sizeof *t->added);
     t->names = arena_alloc(a, L * sizeof *t->names);
     t->first = arena_alloc(a, back);
-    t->serves = arena_alloc(a, judged);
-    t->learns = arena_alloc(a, judged);
+    t->serves = arena_alloc(a, judged * sizeof *t->serves);
+    t->learns = arena_alloc(a, judged * sizeof *t->learns);
     t->ids = arena_alloc(a, n * sizeof *t->ids);
     return t->added && t->names && t->first && t->serves && t->learns && t->ids ? DIFFUSE_OK
                                                                                 : DIFFUSE_NOMEM;
@@ -182,18 +181,11 @@ void tune_free(struct tune *t) {
 /* --- rows --------------------------------------------------------------------------------------
  */
 
-static uint64_t hash_ids(uint64_t h, const uint32_t *ids, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++)
-        for (unsigned shift = 0; shift < 32; shift += 8)
-            h = hash_add(h, (uint8_t)(ids[i] >> shift));
-    return h;
-}
-
 void tune_rehearse(struct tune *t, const uint32_t *ids, uint32_t n, uint32_t label) {
     size_t at;
     double sure;
 
-    if (hash_end(hash_ids(HASH_START, ids, n)) >> 32 < (UINT64_C(1) << 32) / REHEARSAL_SHARE) {
+    if (lot_rehearsal(ids, n)) {
         at = reservoir_offer(&t->kept_back, ids, n, label, 0);
         if (at != RESERVOIR_NONE)
             t->first[at] = scorer_row(&t->scorer, t->serving, ids, n, &sure) == label;
@@ -218,18 +210,6 @@ diffuse_err tune_label(struct tune *t, const char *name, uint32_t *ret_label) {
     memcpy(t->added[t->labels - t->first_labels], name, strlen(name) + 1);
     *ret_label = t->labels++;
     return DIFFUSE_OK;
-}
-
-/* Is a row held back? Its own doing, and not the time's. */
-static bool hold(const struct tune_row *row) {
-    uint64_t h = HASH_START;
-
-    for (size_t i = 0; i < row->stream_len; i++)
-        h = hash_add(h, (uint8_t)row->stream[i]);
-    for (unsigned shift = 0; shift < 64; shift += 8)
-        h = hash_add(h, (uint8_t)(row->seq >> shift));
-    h = hash_ids(h, row->ids, row->n);
-    return hash_end(h) >> 32 < (UINT64_C(1) << 32) / HELD_SHARE;
 }
 
 static void keep(struct tune *t, const struct tune_row *row, uint64_t owner,
@@ -281,7 +261,7 @@ struct tune_note tune_hear(struct tune *t, const struct tune_row *row) {
     if (t->previous && !t->regret.over)
         note.hurt =
             regret_add(&t->regret, says(t, &t->previous->config, t->previous->weights, row), right);
-    note.place = hold(row) ? TUNE_HELD : TUNE_TRAINS;
+    note.place = lot_feedback(row) ? TUNE_HELD : TUNE_TRAINS;
     /* Those held back are scored by the gate. */
     if (note.place == TUNE_TRAINS && candidate_rests(&t->candidate))
         gate_live(&t->gate, s->owner, right, says(t, &t->candidate.c, &t->candidate.w, row));
@@ -336,21 +316,20 @@ bool tune_ripe(const struct tune *t) {
 /* --- the gate ----------------------------------------------------------------------------------
  */
 
-static size_t count(const bool *right, size_t n) {
-    size_t sum = 0;
-
-    for (size_t i = 0; i < n; i++)
-        sum += right[i];
-    return sum;
+static void score(struct tune *t, const struct net_config *c, const struct net_weights *w,
+                  const struct reservoir *rows, struct scorer_mark *marks) {
+    scorer_rows(&t->scorer, c, w, t->serving->temperature, rows, marks);
 }
 
 /* Both models on all of the rows. */
 static void score_both(struct tune *t, const struct reservoir *rows, struct tune_judgement *ret) {
-    scorer_rows(&t->scorer, &t->serving->config, t->serving->weights, rows, t->serves);
-    scorer_rows(&t->scorer, &t->candidate.c, &t->candidate.w, rows, t->learns);
+    score(t, &t->serving->config, t->serving->weights, rows, t->serves);
+    score(t, &t->candidate.c, &t->candidate.w, rows, t->learns);
     ret->rows += rows->n;
-    ret->serving += count(t->serves, rows->n);
-    ret->candidate += count(t->learns, rows->n);
+    for (size_t i = 0; i < rows->n; i++) {
+        ret->serving += t->serves[i].right;
+        ret->candidate += t->learns[i].right;
+    }
 }
 
 void tune_judge(struct tune *t, struct tune_judgement *ret) {
@@ -362,10 +341,11 @@ void tune_judge(struct tune *t, struct tune_judgement *ret) {
     gate_begin(&t->gate);
     score_both(t, &t->kept_back, ret);
     for (size_t i = 0; i < t->kept_back.n; i++)
-        gate_rehearsal(&t->gate, t->first[i], t->serves[i], t->learns[i]);
+        gate_rehearsal(&t->gate, t->first[i], t->serves[i].right, t->learns[i].right);
     score_both(t, &t->held, ret);
     for (size_t i = 0; i < t->held.n; i++)
-        gate_feedback(&t->gate, t->held.owner[i], t->serves[i], t->learns[i]);
+        gate_feedback(&t->gate, t->held.owner[i], t->serves[i].right, t->learns[i].right,
+                      (double)(t->learns[i].chance - t->serves[i].chance));
     gate_end(&t->gate, &v);
     ret->passes = v.passes;
     ret->p_worse = v.p_worse;
@@ -418,6 +398,13 @@ static diffuse_err fits(const struct tune *t, const struct model *m, struct reas
     return DIFFUSE_OK;
 }
 
+/* What serves is no tuned model: losses are counted from here. */
+static void know_first(struct tune *t) {
+    score(t, &t->serving->config, t->serving->weights, &t->kept_back, t->serves);
+    for (size_t i = 0; i < t->kept_back.n; i++)
+        t->first[i] = t->serves[i].right;
+}
+
 diffuse_err tune_rebase(struct tune *t, const struct model *serving, const struct model *previous,
                         struct reason *why) {
     diffuse_err e = fits(t, serving, why);
@@ -434,7 +421,7 @@ diffuse_err tune_rebase(struct tune *t, const struct model *serving, const struc
     t->waiting = previous ? t->waiting : 0;
     give_up(t);
     if (serving->parent[0] == '\0')
-        scorer_rows(&t->scorer, &serving->config, serving->weights, &t->kept_back, t->first);
+        know_first(t);
     return DIFFUSE_OK;
 }
 
@@ -450,6 +437,14 @@ void tune_reset(struct tune *t) {
 /* --- reports -----------------------------------------------------------------------------------
  */
 
+static double share(const bool *right, size_t n) {
+    size_t sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += right[i];
+    return n ? (double)sum / (double)n : 0;
+}
+
 void tune_report(const struct tune *t, struct tune_report *ret) {
     size_t n = t->judged < RECENT ? (size_t)t->judged : RECENT;
 
@@ -458,7 +453,7 @@ void tune_report(const struct tune *t, struct tune_report *ret) {
                                 .rows_rehearsal = t->rehearsal.n + t->kept_back.n,
                                 .rows_new = (size_t)t->fresh,
                                 .steps = t->steps,
-                                .recent = n ? (double)count(t->recent, n) / (double)n : 0,
+                                .recent = share(t->recent, n),
                                 .recent_rows = n,
                                 .streams = t->trust.n};
 }

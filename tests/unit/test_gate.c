@@ -26,7 +26,7 @@ static void box_init(struct box *b, size_t cap) {
 /* So many rows of a stream that the candidate wins, loses, and neither. */
 static void feedback(struct box *b, uint64_t owner, unsigned won, unsigned lost, unsigned same) {
     for (unsigned i = 0; i < won + lost + same; i++)
-        gate_feedback(&b->g, owner, i >= won, i < won || i >= won + lost);
+        gate_feedback(&b->g, owner, i >= won, i < won || i >= won + lost, 0);
 }
 
 static void rehearsal(struct box *b, unsigned won, unsigned lost, unsigned same) {
@@ -68,6 +68,19 @@ static void test_no_gain_is_no_reason(void **state) {
     rehearsal(&b, 5, 0, 395);
     feedback(&b, 1, 3, 3, 90);
     expect(&b, false, false, "no gain on feedback");
+}
+
+/* As many won as lost: the chances of the labels decide. */
+static void test_a_tie_goes_to_the_surer(void **state) {
+    (void)state;
+    for (int sign = -1; sign <= 1; sign += 2) {
+        struct box b;
+
+        box_init(&b, 8);
+        for (unsigned i = 0; i < 20; i++)
+            gate_feedback(&b.g, i % 3, true, true, 0.01 * sign);
+        expect(&b, sign > 0, false, sign > 0 ? "gains" : "no gain");
+    }
 }
 
 static void test_few_rows_decide_nothing(void **state) {
@@ -174,6 +187,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_gain_without_a_loss_passes),
         cmocka_unit_test(test_no_gain_is_no_reason),
+        cmocka_unit_test(test_a_tie_goes_to_the_surer),
         cmocka_unit_test(test_few_rows_decide_nothing),
         cmocka_unit_test(test_forgetting_is_harm),
         cmocka_unit_test(test_small_losses_add_up),

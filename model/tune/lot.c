@@ -1,0 +1,32 @@
+/* lot.c - see lot.h. */
+#include "model/tune/lot.h"
+
+#include "model/text/hash.h"
+
+static uint64_t add(uint64_t h, uint64_t number, unsigned bits) {
+    for (unsigned shift = 0; shift < bits; shift += 8)
+        h = hash_add(h, (uint8_t)(number >> shift));
+    return h;
+}
+
+static uint64_t add_ids(uint64_t h, const uint32_t *ids, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++)
+        h = add(h, ids[i], 32);
+    return h;
+}
+
+static bool drawn(uint64_t h, unsigned one_in) {
+    return hash_end(h) >> 32 < (UINT64_C(1) << 32) / one_in;
+}
+
+bool lot_feedback(const struct tune_row *row) {
+    uint64_t h = HASH_START;
+
+    for (size_t i = 0; i < row->stream_len; i++)
+        h = hash_add(h, (uint8_t)row->stream[i]);
+    return drawn(add_ids(add(h, row->seq, 64), row->ids, row->n), LOT_FEEDBACK);
+}
+
+bool lot_rehearsal(const uint32_t *ids, uint32_t n) {
+    return drawn(add_ids(HASH_START, ids, n), LOT_REHEARSAL);
+}

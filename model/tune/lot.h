@@ -1,0 +1,14 @@
+/* lot.h - which rows are held back: drawn by what a row is, not by when it comes, so that one heard
+ * again after a restart lands where it was. tune/ only. */
+#ifndef MODEL_TUNE_LOT_H
+#define MODEL_TUNE_LOT_H
+
+#include "model/tune/tune.h"
+
+#define LOT_FEEDBACK  8u /* one row of feedback in so many is held back, */
+#define LOT_REHEARSAL 5u /* and one of rehearsal */
+
+bool lot_feedback(const struct tune_row *row);       /* by stream, seq and ids */
+bool lot_rehearsal(const uint32_t *ids, uint32_t n); /* by ids */
+
+#endif
