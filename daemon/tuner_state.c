@@ -11,6 +11,7 @@
 
 #include "daemon/plan.h"
 #include "model/tune/rehearse_file.h"
+#include "model/tune/roots.h"
 
 /* --- what it costs --- */
 
@@ -54,13 +55,16 @@ static diffuse_err check_budget(struct tuner *t, struct reason *why) {
 
 /* --- the state folder --- */
 
+#define OTHER_ROOTS 2 /* whose folders are kept */
+
 static void journal_path(const struct tuner *t, char path[LINEAGE_PATH_BYTES]) {
-    snprintf(path, LINEAGE_PATH_BYTES, "%.400s/feedback.journal", t->conf->state_dir);
+    snprintf(path, LINEAGE_PATH_BYTES, "%.480s/feedback.journal", t->lineage.dir);
 }
 
 static diffuse_err lock_folder(struct tuner *t, struct reason *why) {
     char path[LINEAGE_PATH_BYTES];
     snprintf(path, sizeof path, "%.400s/lock", t->conf->state_dir);
+    (void)mkdir(t->conf->state_dir, 0700);
     t->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (t->lock < 0)
         return reason_set(why, DIFFUSE_IO, "%s: %s; make state_dir writable", path,
@@ -73,10 +77,12 @@ static diffuse_err lock_folder(struct tuner *t, struct reason *why) {
 
 diffuse_err tuner_state_lineage(struct tuner *t, struct reason *why) {
     struct lineage_found found = {0};
+    char dir[LINEAGE_PATH_BYTES];
     if (t->lineage.dir[0])
         return DIFFUSE_OK;
-    diffuse_err e = lineage_open(&t->lineage, t->conf->state_dir, t->root,
-                                 (uint32_t)t->conf->tune_keep, &found, why);
+    roots_dir(t->conf->state_dir, t->root, dir);
+    diffuse_err e =
+        lineage_open(&t->lineage, dir, t->root, (uint32_t)t->conf->tune_keep, &found, why);
     if (e)
         t->lineage.dir[0] = '\0';
     return e;
@@ -84,14 +90,15 @@ diffuse_err tuner_state_lineage(struct tuner *t, struct reason *why) {
 
 diffuse_err tuner_find(const struct conf *conf, const char *root, char ret_path[LINEAGE_PATH_BYTES],
                        struct lineage_found *ret_found, struct reason *why) {
+    char dir[LINEAGE_PATH_BYTES];
     struct lineage l;
     struct stat st;
     ret_path[0] = '\0';
     *ret_found = (struct lineage_found){0};
-    if (stat(conf->state_dir, &st) != 0)
-        return DIFFUSE_OK; /* nothing was ever tuned */
-    diffuse_err e =
-        lineage_open(&l, conf->state_dir, root, (uint32_t)conf->tune_keep, ret_found, why);
+    roots_dir(conf->state_dir, root, dir);
+    if (stat(dir, &st) != 0)
+        return DIFFUSE_OK; /* nothing was ever tuned from this one */
+    diffuse_err e = lineage_open(&l, dir, root, (uint32_t)conf->tune_keep, ret_found, why);
     if (!e)
         lineage_path(&l, l.last, ret_path);
     return e;
@@ -178,9 +185,9 @@ diffuse_err tuner_state_open(struct tuner *t, struct reason *why) {
     options_of(t->conf, t->serving->plan.max_length, &o);
     diffuse_err e = check_budget(t, why);
     if (!e)
-        e = tuner_state_lineage(t, why);
-    if (!e)
         e = lock_folder(t, why);
+    if (!e)
+        e = tuner_state_lineage(t, why);
     if (!e)
         e = keep_samples(t, why);
     if (!e)
@@ -195,6 +202,7 @@ diffuse_err tuner_state_open(struct tuner *t, struct reason *why) {
     }
     t->on = true;
     t->reload->tuning = t->cost;
+    (void)roots_prune(t->conf->state_dir, t->root, OTHER_ROOTS);
     return DIFFUSE_OK;
 }
 
