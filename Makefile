@@ -279,6 +279,12 @@ tune-latency: deps-bench
 	tests/bench/tune_latency.py "$(DATA)/$(firstword $(TUNE_SETS))" --out docs/results/tuning/latency.json --build $B
 	tests/bench/tune_results.py docs/results/tuning
 
+.PHONY: reload-storm
+## reload-storm: 100 reloads under full load, every 7th file damaged; what they cost those who are served (STORM=OPTIONS)
+reload-storm: deps-check
+	@$(SUBMAKE) --silent $B/diffused $B/tests/make_model
+	B=$B tests/bench/reload_storm.py $(STORM)
+
 ## results-table: write the README's section on results from docs/results
 results-table:
 	@tests/peers/table.py

@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 """What reloads cost those who are being served.
 
-    reload_storm.py [--reloads N] [--seconds S] [--rate R] [--workers W] [--out DIR]
+    reload_storm.py [--reloads N] [--seconds S] [--rate R] [--workers W] [--realtime] [--out DIR]
 
 Storm: N reloads under full load, with every 7th file damaged in one of eight ways; each sample has to be
 answered exactly once, by a model that was in force, and each damage refused for its own reason.
 
 Latency: R samples a second, whether answers come or not, in a process of their own; S seconds each, in turn,
 without reloads and with a 20 MB checkpoint loaded again and again. Same run, same daemon, same clients.
+
+On a machine that has other work, --realtime (as root) puts the clients and the daemon's threads that serve,
+but not the one that loads, under SCHED_FIFO in the latency part: what is left is what the daemon does to itself.
 
 Writes DIR/storm.json and DIR/README.md (default: docs/results/reload). Seeds are fixed.
 """
@@ -157,8 +160,21 @@ def storm(rig, reloads, workers):
 # --- latency ----------------------------------------------------------------------------------------
 
 
-def send_steadily(folder, endpoint, rate, samples, seed):
+def put_first(realtime, tid=0):
+    if realtime:
+        os.sched_setscheduler(tid, os.SCHED_FIFO, os.sched_param(1))
+
+
+def put_daemon_first(realtime, pid):
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii") as f:
+            if f.read().strip() != "aside":
+                put_first(realtime, int(tid))
+
+
+def send_steadily(folder, endpoint, rate, over, sent, seed, realtime):
     """A process: samples at a steady rate, whatever comes back; stamped when they are sent."""
+    put_first(realtime)
     sys.path.insert(0, folder)
     import diffused_pb2 as pb
     rng = random.Random(seed)
@@ -167,17 +183,21 @@ def send_steadily(folder, endpoint, rate, samples, seed):
     s.connect(endpoint)
     gc.disable()
     begun = time.monotonic()
-    for seq in range(1, samples + 1):
+    seq = 0
+    while not (seq % 100 == 0 and over.is_set()):
+        seq += 1
         wait = begun + seq / rate - time.monotonic()
         if wait > 0:
             time.sleep(wait)
         sample = pb.Sample(seq=seq, stamp_ns=time.monotonic_ns(), text=bodies[seq % len(bodies)])
         s.send_multipart([b"steady", pb.Ingest(sample=sample).SerializeToString()])
+    sent.put(seq)
     time.sleep(3)  # nobody leaves before all was read
 
 
-def receive_all(folder, endpoint, samples, ready, result):
+def receive_all(folder, endpoint, sent, ready, result, realtime):
     """A process: (stamp, latency there and back, latency in the daemon) of each label, in order."""
+    put_first(realtime)
     sys.path.insert(0, folder)
     import diffused_pb2 as pb
     s = zmq.Context().socket(zmq.SUB)
@@ -187,8 +207,12 @@ def receive_all(folder, endpoint, samples, ready, result):
     gc.disable()
     time.sleep(1)
     ready.set()
-    rows = []
-    for seq in range(1, samples + 1):
+    rows, samples = [], None
+    while samples is None or len(rows) < samples:
+        if not s.poll(200):
+            samples = samples or (None if sent.empty() else sent.get())
+            continue
+        seq = len(rows) + 1
         body = s.recv_multipart()[1]
         now = time.monotonic_ns()
         label = pb.Label.FromString(body)
@@ -205,17 +229,20 @@ def quantiles(values):
                                        for name, q in (("p50_ms", .5), ("p99_ms", .99), ("p999_ms", .999), ("worst_ms", 1))}}
 
 
-def latency(rig, seconds, rate, workers):
+def latency(rig, seconds, rate, workers, realtime):
     paths = [rig.path(f"large{i}.safetensors") for i in range(2)]
     for i, path in enumerate(paths):
         rig.make_model(path, "byte", 64, 5, f"seed={i + 1}", "ngram_rows=80000")
     rig.start(workers=workers, memory_budget="128M", model=paths[0])
-    samples = int(rate * (2 * ROUNDS + 1) * seconds)
-    ready, result = multiprocessing.Event(), multiprocessing.Queue()
-    receiver = multiprocessing.Process(target=receive_all, args=(rig.dir, rig.endpoint("labels"), samples, ready, result))
+    put_daemon_first(realtime, rig.process.pid)
+    ready, over, sent, result = (multiprocessing.Event(), multiprocessing.Event(), multiprocessing.Queue(),
+                                 multiprocessing.Queue())
+    receiver = multiprocessing.Process(target=receive_all, args=(rig.dir, rig.endpoint("labels"), sent, ready, result,
+                                                                 realtime))
     receiver.start()
     ready.wait()
-    sender = multiprocessing.Process(target=send_steadily, args=(rig.dir, rig.endpoint("push"), rate, samples, 1))
+    sender = multiprocessing.Process(target=send_steadily, args=(rig.dir, rig.endpoint("push"), rate, over, sent, 1,
+                                                                  realtime))
     sender.start()
     time.sleep(seconds / 2)
     phases, reloads, took = [], 0, []
@@ -229,13 +256,15 @@ def latency(rig, seconds, rate, workers):
                 reloads += 1
             time.sleep(0.1)
         phases.append((begun, time.monotonic_ns(), ("quiet", "reloads")[turn % 2]))
+        if turn + 1 == 2 * ROUNDS:
+            over.set()
     rows = result.get()
     r.check(not isinstance(rows, str), rows)
     sender.join()
     receiver.join()
     peak, plan = rig.resident()[1], rig.status().memory_plan
     r.equal(rig.stop(), 0, "exit status")
-    found = {"checkpoint_mb": round(os.path.getsize(paths[0]) / 1e6, 1), "rate": rate, "reloads": reloads,
+    found = {"checkpoint_mb": round(os.path.getsize(paths[0]) / 1e6, 1), "rate": rate, "reloads": reloads, "realtime": realtime,
              "reload_ms": {"median": round(sorted(took)[len(took) // 2] / 1e6, 1), "worst": round(max(took) / 1e6, 1)},
              "peak_resident_mib": round(peak / 2**20, 1), "plan_mib": round(plan / 2**20, 1), "rounds": []}
     for what, column in (("there_and_back", 1), ("in_the_daemon", 2)):
@@ -280,7 +309,8 @@ def readme(found, command):
     lines += [f"| {kind} | {reason} |" for kind, reason in sorted(s["reasons"].items())]
     lines += ["", "## Latency", "",
               f"{q['rate']} samples a second, open loop; a checkpoint of {q['checkpoint_mb']} MB loaded {q['reloads']} times "
-              f"({q['reload_ms']['median']} ms each, {q['reload_ms']['worst']} ms at worst), {ROUNDS} rounds of each in turn, in one run.", "",
+              f"({q['reload_ms']['median']} ms each, {q['reload_ms']['worst']} ms at worst), {ROUNDS} rounds of each in turn, in one run."
+              + (" Clients and serving threads under SCHED_FIFO." if q["realtime"] else ""), "",
               "| | without reloads | with reloads |", "|---|---|---|"]
     for what, title in (("there_and_back", "there and back"), ("in_the_daemon", "in the daemon")):
         for key in ("p50_ms", "p99_ms", "p999_ms", "worst_ms"):
@@ -296,17 +326,18 @@ def main():
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--realtime", action="store_true")
     parser.add_argument("--out", default=os.path.join(ROOT, "docs", "results", "reload"))
     args = parser.parse_args()
     found = {"machine": machine()}
     with r.Rig() as rig:
         found["storm"] = storm(rig, args.reloads, args.workers)
         print(json.dumps(found["storm"], indent=1), flush=True)
-        found["latency"] = latency(rig, args.seconds, args.rate, args.workers)
+        found["latency"] = latency(rig, args.seconds, args.rate, args.workers, args.realtime)
         print(json.dumps(found["latency"], indent=1))
     os.makedirs(args.out, exist_ok=True)
     command = "tests/bench/reload_storm.py" + "".join(
-        f" --{k} {v}" for k, v in vars(args).items() if k != "out" and v != parser.get_default(k))
+        f" --{k}" + ("" if v is True else f" {v}") for k, v in vars(args).items() if k != "out" and v != parser.get_default(k))
     with open(os.path.join(args.out, "storm.json"), "w", encoding="utf-8") as f:
         json.dump({"command": command, **found}, f, indent=1)
         f.write("\n")

@@ -136,7 +136,7 @@ def lengths(rig):
 def budget(rig):
     """What does not fit is refused, and the row is named."""
     large, many = rig.path("large.safetensors"), rig.path("many.safetensors")
-    rig.make_model(large, "byte", 32, 5, "ngram_rows=150000")
+    rig.make_model(large, "byte", 32, 5, "ngram_rows=250000")
     rig.make_model(many, "byte", 32, 6)
     with Session(rig, scores="yes", memory_budget="50M") as s:
         refused(rig, large, "BUDGET", "memory_budget", "row", "'model'")
@@ -145,9 +145,9 @@ def budget(rig):
     with Session(rig, reload="no"):
         r.check(not any(row.name == b"second model" for row in rig.status().plan), "no second model is planned")
         refused(rig, many, "UNSUPPORTED", "reload = yes")
-    status, _, err = rig.run(model=large, reload="yes")
+    status, _, err = rig.run(model=large, reload="yes", memory_budget="90M")
     r.check(status == 1 and "'second model'" in err, err)
-    with Session(rig, model=large):  # reload = auto
+    with Session(rig, model=large, memory_budget="90M"):  # reload = auto
         refused(rig, many, "UNSUPPORTED", "reload = yes")
     r.check("reload is not offered" in rig.read_log(), "and the log says so at the start")
 
