@@ -5,29 +5,53 @@
 #include <stdlib.h>
 
 #include "model/tool/commands.h"
-#include "model/tool/model_args.h"
+#include "model/tool/model_grow.h"
 #include "model/tool/say.h"
+#include "model/tool/whole_arg.h"
 
 struct args {
     struct model_args model;
-    bool tokens;
+    bool tokens, incremental, pieces;
+    uint32_t chunk; /* 0: random sizes */
+    uint64_t seed;
 };
+
+enum { KEY_CHUNK = 0x200, KEY_SEED };
 
 static const struct argp_option options[] = {
     {"tokens", 't', 0, 0, "Lines hold token ids, separated by spaces, instead of text", 0},
+    {"incremental", 'i', 0, 0,
+     "Feed each line in pieces, as a stream grows; the logits are the same", 20},
+    {"chunk", KEY_CHUNK, "N", 0, "Bytes of text, or tokens, of a piece (random sizes)", 20},
+    {"seed", KEY_SEED, "S", 0, "Of the random sizes (1)", 20},
     {0},
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     struct args *a = state->input;
 
-    (void)arg;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->model;
+        a->seed = 1;
         return 0;
     case 't':
         a->tokens = true;
+        return 0;
+    case 'i':
+        a->incremental = true;
+        return 0;
+    case KEY_CHUNK:
+        a->chunk = (uint32_t)whole_arg("chunk", arg, 1, MODEL_GROW_PIECE_MAX, state);
+        a->pieces = true;
+        return 0;
+    case KEY_SEED:
+        a->seed = whole_arg("seed", arg, 0, UINT64_MAX, state);
+        a->pieces = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (a->pieces && !a->incremental)
+            argp_error(state, "--chunk and --seed need --incremental");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -62,15 +86,40 @@ static diffuse_err read_ids(struct model_one *o, const char *line, size_t *ret_n
     return DIFFUSE_OK;
 }
 
-static diffuse_err run_line(struct model_one *o, bool tokens, const char *line, size_t len,
-                            struct reason *why) {
+/* g NULL: whole. */
+static diffuse_err run_line(struct model_one *o, struct model_grow *g, bool tokens,
+                            const char *line, size_t len, struct reason *why) {
     size_t n = 0;
     diffuse_err e;
 
     if (!tokens)
-        return model_one_text(o, line, len, why);
-    e = read_ids(o, line, &n, why);
-    return e ? e : model_one_run(o, n, why);
+        return g ? model_grow_text(g, line, len, why) : model_one_text(o, line, len, why);
+    if ((e = read_ids(o, line, &n, why)))
+        return e;
+    return g ? model_grow_run(g, n, why) : model_one_run(o, n, why);
+}
+
+static diffuse_err run_lines(const struct args *args, struct model_one *one,
+                             struct model_grow *grow) {
+    struct reason why = {""};
+    char *line = NULL;
+    size_t cap = 0, number = 0;
+    ssize_t len;
+    diffuse_err e = DIFFUSE_OK;
+
+    while (!e && (len = getline(&line, &cap, stdin)) >= 0) {
+        number++;
+        len -= len > 0 && line[len - 1] == '\n';
+        e = run_line(one, grow, args->tokens, line, (size_t)len, &why);
+        for (uint32_t i = 0; !e && i < one->model->config.labels; i++)
+            printf("%s%.9g", i ? " " : "", (double)one->logits[i]);
+        if (!e)
+            putchar('\n');
+    }
+    if (e)
+        (void)say_failed("line %zu: %s", number, why.text[0] ? why.text : diffuse_strerror(e));
+    free(line);
+    return e;
 }
 
 int cmd_logits(int argc, char **argv) {
@@ -80,27 +129,18 @@ int cmd_logits(int argc, char **argv) {
         children, NULL,  NULL};
     struct args args = {0};
     struct model_one one;
+    struct model_grow grow = {0};
     struct reason why = {""};
-    char *line = NULL;
-    size_t cap = 0, number = 0;
-    ssize_t len;
     diffuse_err e;
 
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if ((e = model_one_open(&one, &args.model, &why)))
         return say_error(e, &why);
-    while (!e && (len = getline(&line, &cap, stdin)) >= 0) {
-        number++;
-        len -= len > 0 && line[len - 1] == '\n';
-        e = run_line(&one, args.tokens, line, (size_t)len, &why);
-        for (uint32_t i = 0; !e && i < one.model->config.labels; i++)
-            printf("%s%.9g", i ? " " : "", (double)one.logits[i]);
-        if (!e)
-            putchar('\n');
-    }
-    if (e)
-        (void)say_failed("line %zu: %s", number, why.text[0] ? why.text : diffuse_strerror(e));
-    free(line);
+    if (args.incremental && (e = model_grow_open(&grow, &one, args.chunk, args.seed, &why)))
+        (void)say_error(e, &why);
+    else
+        e = run_lines(&args, &one, args.incremental ? &grow : NULL);
+    model_grow_close(&grow);
     model_one_close(&one);
     return e != DIFFUSE_OK;
 }

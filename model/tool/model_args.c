@@ -93,7 +93,7 @@ diffuse_err model_one_open(struct model_one *o, const struct model_args *args, s
     e = ckpt_read(args->path, &args->hints, &o->arena, &o->model, why);
     if (e)
         return e;
-    e = model_one_reserve(o, o->model->max_length ? o->model->max_length : DEFAULT_LENGTH);
+    e = model_one_reserve(o, model_one_max_length(o));
     if (e)
         model_one_close(o);
     return e;
@@ -104,10 +104,12 @@ void model_one_close(struct model_one *o) {
     arena_done(&o->arena);
 }
 
-diffuse_err model_one_run(struct model_one *o, size_t n, struct reason *why) {
+size_t model_one_max_length(const struct model_one *o) {
+    return o->model->max_length ? o->model->max_length : DEFAULT_LENGTH;
+}
+
+diffuse_err model_one_check(const struct model_one *o, size_t n, struct reason *why) {
     const struct net_config *c = &o->model->config;
-    uint32_t start[2] = {0, (uint32_t)n};
-    struct net_batch batch = {o->ids, start, 1};
 
     if (n == 0)
         return reason_set(why, DIFFUSE_EMPTY, "no tokens");
@@ -115,12 +117,23 @@ diffuse_err model_one_run(struct model_one *o, size_t n, struct reason *why) {
         if (o->ids[i] >= c->vocab)
             return reason_set(why, DIFFUSE_BADTOKEN, "token %zu is %u, the vocabulary has %u",
                               i + 1, o->ids[i], c->vocab);
+    return DIFFUSE_OK;
+}
+
+diffuse_err model_one_run(struct model_one *o, size_t n, struct reason *why) {
+    const struct net_config *c = &o->model->config;
+    uint32_t start[2] = {0, (uint32_t)n};
+    struct net_batch batch = {o->ids, start, 1};
+    diffuse_err e = model_one_check(o, n, why);
+
+    if (e)
+        return e;
     net_forward(c, o->model->weights, o->scratch, &batch, o->logits);
     return DIFFUSE_OK;
 }
 
 diffuse_err model_one_text(struct model_one *o, const char *text, size_t len, struct reason *why) {
-    size_t n = 0, max = o->model->max_length ? o->model->max_length : DEFAULT_LENGTH;
+    size_t n = 0, max = model_one_max_length(o);
     bool cut;
     diffuse_err e;
 

@@ -35,6 +35,12 @@ void model_one_close(struct model_one *o);
 /* Room for sequences of tokens; keeps ids. Errors: NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err model_one_reserve(struct model_one *o, size_t tokens);
 
+size_t model_one_max_length(const struct model_one *o); /* tokens a text is cut at */
+
+/* Are ids[0..n) tokens of the model? Errors: EMPTY, BADTOKEN. */
+DIFFUSE_MUST_CHECK diffuse_err model_one_check(const struct model_one *o, size_t n,
+                                               struct reason *why);
+
 /* logits of ids[0..n). Errors: EMPTY, BADTOKEN. */
 DIFFUSE_MUST_CHECK diffuse_err model_one_run(struct model_one *o, size_t n, struct reason *why);
 
