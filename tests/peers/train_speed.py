@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 """Training speed of `diffuse train` beside the same model in PyTorch and beside OpenBLAS's sgemm alone.
 
-    train_speed.py [--build DIR] [--data ag_news:FOLDER] [--rows N] [--rounds N] [--threads N] [--out FOLDER]
+    train_speed.py [--build DIR] [--data ag_news:FOLDER] [--rows N] [--rounds N] [--threads N]
+                   [--out FOLDER] [--no-torch]
 
 All sides train on the same rows: AG News, or made-up rows of like lengths and word frequencies without
 --data, split into words so that every side sees the same tokens. PyTorch pads to the longest row of a
 batch (its ring goes over the padding) and takes AdamW's steps over whole tensors, as its users do. The sides take turns for --rounds rounds
 of two epochs; of each the fastest epoch counts, so a busy machine spoils less. Reading the rows and
-building the vocabulary is not timed on any side. Writes FOLDER/result.json.
+building the vocabulary is not timed on any side. Writes FOLDER/result.json; --no-torch: leaves PyTorch out and
+writes nothing.
 """
 import argparse
 import collections
@@ -156,13 +158,13 @@ def diffuse_command(build, m, tsv, out, threads):
     return [f"{build}/diffuse", "train"] + [x for k, v in options.items() for x in ("--" + k, str(v))]
 
 
-def run_diffuse(build, m, tsv, out, threads):
+def run_diffuse(build, m, tsv, out, threads, tokens):
     command = diffuse_command(build, m, tsv, out, threads)
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"train_speed: {' '.join(command)} failed: {done.stderr.strip()}")
     with open(os.path.join(out, "epoch_results.csv"), encoding="utf-8") as f:
-        return [float(row["epoch_time"]) for row in csv.DictReader(f)]
+        return [tokens / float(row["tokens_per_second"]) for row in csv.DictReader(f)]  # epoch_time is rounded
 
 
 def run_sgemm(build, m, labels, tokens, threads, seconds=2):
@@ -183,14 +185,20 @@ def compare(name, a, data, folder):
     ours, theirs, alone = [], [], []
     for _ in range(a.rounds):
         alone.append(run_sgemm(a.build, m, len({label for label, _ in data}), round(tokens / steps), a.threads))
-        ours += run_diffuse(a.build, m, tsv, os.path.join(folder, "out"), a.threads)
-        seconds, version = run_torch(name, tsv, a.threads, alone[0][2])
-        theirs += seconds
+        ours += run_diffuse(a.build, m, tsv, os.path.join(folder, "out"), a.threads, tokens)
+        if a.torch:
+            seconds, version = run_torch(name, tsv, a.threads, alone[0][2])
+            theirs += seconds
+    share = round(min(alone)[0] * steps / min(ours), 3)
+    if not a.torch:
+        print(f"{m['what']}: diffuse {round(tokens / min(ours))} tokens/s; {100 * share:.0f} % of sgemm's own rate"
+              f" ({min(alone)[1]:.0f} GFLOP/s)", flush=True)
+        return None
     sgemm = min(alone)
     out = {
         "model": name, "what": m["what"], "tokens": tokens, "steps": steps,
         "diffuse_tokens_per_s": round(tokens / min(ours)), "torch_tokens_per_s": round(tokens / min(theirs)),
-        "ratio": round(min(theirs) / min(ours), 3), "sgemm_share": round(sgemm[0] * steps / min(ours), 3),
+        "ratio": round(min(theirs) / min(ours), 3), "sgemm_share": share,
         "sgemm_step_seconds": sgemm[0], "sgemm_gflops": sgemm[1],
         "diffuse_epoch_seconds": ours, "torch_epoch_seconds": theirs,
     }
@@ -208,6 +216,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
     parser.add_argument("--threads", type=int, default=2, metavar="N")
     parser.add_argument("--out", default="docs/results/train-speed", metavar="FOLDER")
+    parser.add_argument("--no-torch", dest="torch", action="store_false")
     parser.add_argument("--torch-worker", nargs=2, help=argparse.SUPPRESS)
     a = parser.parse_args()
     if a.torch_worker:
@@ -219,6 +228,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         write_tsv(os.path.join(folder, "train.tsv"), data)
         done = [compare(name, a, data, folder) for name in MODELS]
+    if not a.torch:
+        return 0
     made = {
         "load_average_before": load, "rows": len(data), "of": "AG News" if a.data else "made-up rows like AG News", "threads": a.threads,
         "rounds": a.rounds, "epochs_a_round": EPOCHS, "batch": BATCH, "vocabulary": VOCAB,
