@@ -138,7 +138,7 @@ def budget(rig):
     large, many = rig.path("large.safetensors"), rig.path("many.safetensors")
     rig.make_model(large, "byte", 32, 5, "ngram_rows=250000")
     rig.make_model(many, "byte", 32, 6)
-    with Session(rig, scores="yes", memory_budget="50M") as s:
+    with Session(rig, scores="yes", memory_budget="60M") as s:
         refused(rig, large, "BUDGET", "memory_budget", "row", "'model'")
         s.event("reload-refused", "BUDGET", large)
         refused(rig, many, "BUDGET", "'samples'", "5", "6")
