@@ -279,7 +279,13 @@ tune-latency: deps-bench
 	tests/bench/tune_latency.py "$(DATA)/$(firstword $(TUNE_SETS))" --out docs/results/tuning/latency.json --build $B
 	tests/bench/tune_results.py docs/results/tuning
 
-.PHONY: reload-storm
+.PHONY: reload-storm kill-storm
+## kill-storm: kill -9 a tuning daemon at 200 random writes, fsyncs and renames; into docs/results/tuning
+kill-storm: deps-check
+	@$(SUBMAKE) --silent tests
+	@mkdir -p docs/results/tuning
+	KILLS=200 KILL_OUT=docs/results/tuning/kill.json tests/system/330-kill.py
+
 ## reload-storm: 100 reloads under full load, every 7th file damaged; what they cost those who are served (STORM=OPTIONS)
 reload-storm: deps-check
 	@$(SUBMAKE) --silent $B/diffused $B/tests/make_model

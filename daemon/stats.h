@@ -21,6 +21,7 @@
     X(feedback_given, "feedback that was given to the tuner")                                      \
     X(feedback_accepted, "feedback that is in the journal, and survives a crash")                  \
     X(feedback_unjournaled, "feedback that could not be written to the journal")                   \
+    X(feedback_forgotten, "accepted feedback that made room in the journal before it was learned") \
     X(feedback_distrusted, "feedback of streams that are not believed")                            \
     X(feedback_ignored, "feedback that arrived while tuning was off")                              \
     X(feedback_unknown, "feedback on a sample that was never answered")                            \

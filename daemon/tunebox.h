@@ -63,6 +63,7 @@ struct tunebox_report {
     struct tune_judgement judged; /* the last one; rows 0: none yet */
     uint64_t journal_bytes;
     uint64_t journaled;   /* feedback that is in the journal: accepted */
+    uint64_t forgotten;   /* of them those that made room before they were learned */
     uint64_t unjournaled; /* that could not be written, and is not learned from */
     uint64_t unknown_labels, distrusted, promoted, refused, withdrawn, drifts;
     size_t n_streams;

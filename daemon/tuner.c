@@ -22,6 +22,7 @@ static void publish(struct tuner *t) {
     if (t->on) {
         tune_report(t->tune, &r->tune);
         r->journal_bytes = journal_bytes(t->journal);
+        r->forgotten = journal_dropped(t->journal);
         r->n_streams = tune_streams(t->tune, r->stream, TUNEBOX_STREAMS);
         if (r->n_streams > TUNEBOX_STREAMS)
             r->n_streams = TUNEBOX_STREAMS;

@@ -167,6 +167,7 @@ void tuning_refresh(struct tuning *t) {
     tunebox_report(t->box, r);
     t->on = r->on;
     counter[STATS_feedback_accepted] = r->journaled;
+    counter[STATS_feedback_forgotten] = r->forgotten;
     counter[STATS_feedback_unjournaled] = r->unjournaled;
     counter[STATS_feedback_distrusted] = r->distrusted;
     counter[STATS_promotions] = r->promoted;
