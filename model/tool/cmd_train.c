@@ -12,8 +12,11 @@
 #include "model/tool/train_finish.h"
 #include "model/tool/train_memory.h"
 #include "model/tool/train_save.h"
+#include "model/train/linear_start.h"
 
 #define REHEARSAL_BYTES (64u * 1024)
+
+#define LINEAR_SMOOTHING 2 /* rows; one of each of two labels */
 
 static void run_done(struct train_run *r) {
     train_record_close(&r->record);
@@ -44,6 +47,25 @@ static void start_from(struct train_run *r) {
         train_record_line(&r->record, "all weights are from %s", r->o.init);
     else
         train_record_line(&r->record, "weights are from %s, the classifier is new", r->o.init);
+}
+
+/* The linear classifier of the rows, on top of the weights there are. */
+static diffuse_err start_linear(struct train_run *r) {
+    const struct linear_start_options o = {.cost = r->o.linear_start,
+                                           .smoothing = LINEAR_SMOOTHING,
+                                           .passes = (unsigned)r->o.linear_passes,
+                                           .seed = r->o.seed};
+    double began = say_now();
+    diffuse_err e;
+
+    if (!(r->o.linear_start > 0))
+        return DIFFUSE_OK;
+    e = linear_start(&r->config, r->weights, &r->train, r->soft.teachers ? &r->soft : NULL, &o,
+                     &r->why);
+    if (!e)
+        train_record_line(&r->record, "starts as a linear classifier of the rows  %.1f s",
+                          say_now() - began);
+    return e;
 }
 
 static diffuse_err make_weights(struct train_run *r) {
@@ -99,7 +121,7 @@ static diffuse_err make_model(struct train_run *r, bool *found) {
         (e = train_options_step(&r->o, &fit.step, &fit.decay, &r->why)) || (e = make_weights(r)) ||
         (e = pick_rehearsal(r)) || (r->o.resume && (e = train_save_look(r, found, &fit.pieces))) ||
         (e = team_new(r->o.threads, &r->team)) || (e = train_data_teach(r)) ||
-        (e = train_memory_budget(r, &fit.memory)))
+        (!*found && (e = start_linear(r))) || (e = train_memory_budget(r, &fit.memory)))
         return e;
     data.soft = r->soft.teachers ? &r->soft : NULL;
     if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit, &r->why)))
