@@ -18,8 +18,9 @@
 
 #define RECENT      256u
 #define DRIFT_DELTA 0.002
-#define PASSES      40u   /* times that a life sees all rows, at most */
-#define LEAST_OLD   1024u /* rows that the parent stands for, without rehearsal too */
+#define PASSES      40u /* times that a life sees all rows, at most */
+#define PULL_ROWS   1024.0
+#define PULL_MOST   100.0
 #define PROVENANCE  512u
 
 struct tune {
@@ -285,10 +286,11 @@ static uint64_t plan_steps(const struct tune *t) {
     return 1 + (uint64_t)(work / t->o.batch);
 }
 
-/* The parent stands for what it learned from, the feedback for itself: the more there is of one,
- * the less the other counts. */
+/* Little feedback says little about the parent's weights, much makes up for what they forget. */
 static double pull(const struct tune *t) {
-    return t->o.pull * (double)larger(t->rehearsal.n, LEAST_OLD) / (double)t->feedback.n;
+    double many = (double)t->feedback.n / PULL_ROWS, p = t->o.pull / (many * many);
+
+    return p < PULL_MOST ? p : PULL_MOST;
 }
 
 bool tune_step(struct tune *t) {
