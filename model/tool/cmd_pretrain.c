@@ -6,7 +6,6 @@
 
 #include "model/ckpt/ckpt.h"
 #include "model/tool/commands.h"
-#include "model/tool/interrupt.h"
 #include "model/tool/pretrain_save.h"
 #include "model/tool/say.h"
 #include "model/tool/state_file.h"
@@ -32,8 +31,7 @@ static void run_done(struct pretrain_run *r) {
     label_set_done(&r->labels);
     arena_done(&r->net_arena);
     arena_done(&r->text_arena);
-    if (r->signals >= 0)
-        close(r->signals);
+    run_watch_done(&r->watch);
 }
 
 static void tick_bytes(void *user, uint64_t done, uint64_t total) {
@@ -214,34 +212,27 @@ static diffuse_err begin(struct pretrain_run *r) {
 /* One pass as the ticks see it. */
 struct running {
     struct pretrain_run *r;
-    struct say_progress progress;
-    double began, saved; /* monotonic seconds */
-    diffuse_err e;       /* of a save */
+    diffuse_err e; /* of a save */
 };
-
-static double running_seconds(const struct running *u) {
-    return u->r->spent + say_now() - u->began;
-}
 
 static bool tick_rows(void *user, size_t done, size_t total, double loss, uint64_t tokens) {
     struct running *u = user;
+    enum run_watch_order order;
     char extra[64];
 
     (void)snprintf(extra, sizeof extra, "loss %.4f  %.0f tokens/s", loss,
-                   (double)tokens / (running_seconds(u) + 1e-9));
-    say_progress_tick(&u->progress, done, total, extra);
-    if (interrupt_came(u->r->signals))
-        return false;
-    if (say_now() - u->saved >= (double)u->r->o.model.save_every) {
-        u->e = pretrain_save_state(u->r, running_seconds(u));
-        u->saved = say_now();
+                   (double)tokens / (run_watch_seconds(&u->r->watch) + 1e-9));
+    order = run_watch_tick(&u->r->watch, done, total, extra);
+    if (order == RUN_WATCH_SAVE) {
+        u->e = pretrain_save_state(u->r);
+        run_watch_saved(&u->r->watch);
     }
-    return !u->e;
+    return order != RUN_WATCH_STOP && !u->e;
 }
 
-static diffuse_err stop(struct pretrain_run *r, double seconds) {
+static diffuse_err stop(struct pretrain_run *r) {
     const struct denoise_place *p = denoise_fit_place(r->fit);
-    diffuse_err e = pretrain_save_state(r, seconds);
+    diffuse_err e = pretrain_save_state(r);
 
     return e ? e
              : reason_set(&r->why, DIFFUSE_STOPPING,
@@ -250,34 +241,29 @@ static diffuse_err stop(struct pretrain_run *r, double seconds) {
                           p->pass + 1, (unsigned long long)p->rows, r->train.n);
 }
 
-static diffuse_err run_pass(struct pretrain_run *r, double *saved) {
-    struct running u = {.r = r, .began = say_now(), .saved = *saved};
+static diffuse_err run_pass(struct pretrain_run *r) {
+    struct running u = {.r = r};
     uint32_t pass = denoise_fit_place(r->fit)->pass;
-    char what[32];
     bool done = false;
     diffuse_err e;
 
-    (void)snprintf(what, sizeof what, "pass %u", pass + 1);
-    say_progress_start(&u.progress, what, r->o.model.quiet);
+    run_watch_begin(&r->watch, "pass", pass + 1, r->o.model.quiet);
     e = denoise_fit_run(r->fit, tick_rows, &u, &r->passes[pass], &done, &r->why);
-    say_progress_end(&u.progress);
-    *saved = u.saved;
+    say_progress_end(&r->watch.progress);
     if (e || u.e)
         return e ? e : u.e;
     if (!done)
-        return stop(r, running_seconds(&u));
-    r->seconds[pass] = running_seconds(&u);
-    r->spent = 0;
+        return stop(r);
+    r->seconds[pass] = run_watch_end(&r->watch);
     record_pass(r, pass);
     return DIFFUSE_OK;
 }
 
 static diffuse_err run_passes(struct pretrain_run *r) {
-    double saved = say_now();
     diffuse_err e = DIFFUSE_OK;
 
     while (!e && denoise_fit_place(r->fit)->pass < r->o.passes)
-        e = run_pass(r, &saved);
+        e = run_pass(r);
     return e;
 }
 
@@ -361,15 +347,15 @@ static diffuse_err run_all(struct pretrain_run *r) {
 
     if ((e = train_record_open_csv(&r->record, r->o.model.out, r->o.model.quiet, r->o.model.resume,
                                    "pretrain_results.csv", CSV_HEADER, &r->why)) ||
-        (e = read_data(r)) || (e = interrupt_catch(&r->signals, &r->why)) || (e = make_model(r)) ||
-        (e = begin(r)) || (e = run_passes(r)) || (e = finish(r)))
+        (e = read_data(r)) || (e = run_watch_init(&r->watch, r->o.model.save_every, &r->why)) ||
+        (e = make_model(r)) || (e = begin(r)) || (e = run_passes(r)) || (e = finish(r)))
         return e;
     state_file_forget(r->o.model.out);
     return DIFFUSE_OK;
 }
 
 int cmd_pretrain(int argc, char **argv) {
-    struct pretrain_run r = {.signals = -1};
+    struct pretrain_run r = {.watch.signals = -1};
     diffuse_err e;
 
     pretrain_options_parse(argc, argv, &r.o);

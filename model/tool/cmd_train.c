@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "model/tool/commands.h"
-#include "model/tool/interrupt.h"
 #include "model/tool/say.h"
 #include "model/tool/state_file.h"
 #include "model/tool/train_data.h"
@@ -35,8 +34,7 @@ static void run_done(struct train_run *r) {
     train_init_done(&r->init);
     arena_done(&r->net_arena);
     arena_done(&r->text_arena);
-    if (r->signals >= 0)
-        close(r->signals);
+    run_watch_done(&r->watch);
 }
 
 /* The weights of --init over the random ones. */
@@ -171,33 +169,26 @@ static diffuse_err keep_best(struct train_run *r) {
 /* One epoch as the ticks see it. */
 struct running {
     struct train_run *r;
-    struct say_progress progress;
-    double began, saved; /* monotonic seconds */
-    diffuse_err e;       /* of a save */
+    diffuse_err e; /* of a save */
 };
-
-static double running_seconds(const struct running *u) {
-    return u->r->spent + say_now() - u->began;
-}
 
 static enum fit_order tick_rows(void *user, size_t done, size_t total, double loss) {
     struct running *u = user;
+    enum run_watch_order order;
     char extra[32];
 
     (void)snprintf(extra, sizeof extra, "loss %.4f", loss);
-    say_progress_tick(&u->progress, done, total, extra);
-    if (interrupt_came(u->r->signals))
-        return FIT_STOP;
-    if (say_now() - u->saved >= (double)u->r->o.save_every) {
-        u->e = train_save_state(u->r, running_seconds(u));
-        u->saved = say_now();
+    order = run_watch_tick(&u->r->watch, done, total, extra);
+    if (order == RUN_WATCH_SAVE) {
+        u->e = train_save_state(u->r);
+        run_watch_saved(&u->r->watch);
     }
-    return u->e ? FIT_STOP : FIT_GO_ON;
+    return order == RUN_WATCH_STOP || u->e ? FIT_STOP : FIT_GO_ON;
 }
 
-static diffuse_err stop(struct train_run *r, double seconds) {
+static diffuse_err stop(struct train_run *r) {
     const struct fit_place *p = fit_place(r->fit);
-    diffuse_err e = train_save_state(r, seconds);
+    diffuse_err e = train_save_state(r);
 
     return e ? e
              : reason_set(&r->why, DIFFUSE_STOPPING,
@@ -206,34 +197,29 @@ static diffuse_err stop(struct train_run *r, double seconds) {
                           p->epoch + 1, (unsigned long long)p->rows, r->train.n);
 }
 
-static diffuse_err train_epoch(struct train_run *r, double *saved) {
-    struct running u = {.r = r, .began = say_now(), .saved = *saved};
+static diffuse_err train_epoch(struct train_run *r) {
+    struct running u = {.r = r};
     uint32_t epoch = fit_place(r->fit)->epoch;
-    char what[32];
     diffuse_err e;
     bool done;
 
-    (void)snprintf(what, sizeof what, "epoch %u", epoch + 1);
-    say_progress_start(&u.progress, what, r->o.quiet);
+    run_watch_begin(&r->watch, "epoch", epoch + 1, r->o.quiet);
     e = fit_run_epoch(r->fit, tick_rows, &u, &r->epochs[epoch], &done, &r->why);
-    say_progress_end(&u.progress);
-    *saved = u.saved;
+    say_progress_end(&r->watch.progress);
     if (e || u.e)
         return e ? e : u.e;
     if (!done)
-        return stop(r, running_seconds(&u));
-    r->seconds[epoch] = running_seconds(&u);
-    r->spent = 0;
+        return stop(r);
+    r->seconds[epoch] = run_watch_end(&r->watch);
     train_record_epoch(&r->record, &r->epochs[epoch], r->seconds[epoch]);
     return keep_best(r);
 }
 
 static diffuse_err train_epochs(struct train_run *r) {
-    double saved = say_now();
     diffuse_err e = DIFFUSE_OK;
 
     while (!e && fit_place(r->fit)->epoch < r->o.epochs)
-        e = train_epoch(r, &saved);
+        e = train_epoch(r);
     if (e == DIFFUSE_INVAL && r->best_epoch) /* diverged */
         train_record_line(&r->record, "%s/model.safetensors has epoch %u", r->o.out, r->best_epoch);
     return e;
@@ -245,14 +231,14 @@ static diffuse_err run_all(struct train_run *r) {
 
     if ((e = train_record_open(&r->record, r->o.out, r->o.quiet, r->o.resume, &r->why)) ||
         (e = train_init_open(&r->init, &r->o, &r->why)) || (e = train_data_read(r)) ||
-        (e = interrupt_catch(&r->signals, &r->why)) || (e = make_model(r, &found)) ||
+        (e = run_watch_init(&r->watch, r->o.save_every, &r->why)) || (e = make_model(r, &found)) ||
         (e = begin(r, found)) || (e = train_epochs(r)))
         return e;
     return train_finish(r);
 }
 
 int cmd_train(int argc, char **argv) {
-    struct train_run r = {.signals = -1, .temperature = 1};
+    struct train_run r = {.watch.signals = -1, .temperature = 1};
     diffuse_err e;
 
     soft_init(&r.soft);

@@ -4,6 +4,7 @@
 #define MODEL_TOOL_PRETRAIN_RUN_H
 
 #include "model/tool/pretrain_options.h"
+#include "model/tool/run_watch.h"
 #include "model/tool/train_record.h"
 #include "model/train/label_set.h"
 
@@ -19,10 +20,9 @@ struct pretrain_run {
     struct team *team;
     struct denoise_fit *fit;
     struct train_record record;
-    int signals;                 /* a descriptor that is readable once the run should stop */
+    struct run_watch watch;
     struct denoise_pass *passes; /* (o.passes) those done */
     double *seconds;             /* (o.passes) what each took */
-    double spent;                /* of the running pass, before this process */
     struct reason why;
 };
 

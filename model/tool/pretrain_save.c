@@ -57,16 +57,16 @@ static json_t *place_json(const struct denoise_place *p) {
                      (json_int_t)p->tokens, "loss", p->loss, "norm", p->norm, "shown", p->shown);
 }
 
-diffuse_err pretrain_save_state(struct pretrain_run *r, double seconds) {
+diffuse_err pretrain_save_state(struct pretrain_run *r) {
     struct resume_part part[RESUME_PARTS_MAX];
     size_t n = parts(r, part);
 
-    return state_file_write(r->o.model.out,
-                            json_pack("{s:o, s:o, s:I, s:f, s:o}", "run", identity(r), "passes",
-                                      passes_json(r), "updates",
-                                      (json_int_t)*denoise_fit_state(r->fit).count, "seconds",
-                                      seconds, "place", place_json(denoise_fit_place(r->fit))),
-                            part, n, &r->why);
+    return state_file_write(
+        r->o.model.out,
+        json_pack("{s:o, s:o, s:I, s:f, s:o}", "run", identity(r), "passes", passes_json(r),
+                  "updates", (json_int_t)*denoise_fit_state(r->fit).count, "seconds",
+                  run_watch_seconds(&r->watch), "place", place_json(denoise_fit_place(r->fit))),
+        part, n, &r->why);
 }
 
 /* --- back in -----------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ static diffuse_err take_text(struct pretrain_run *r, const json_t *all) {
                                                         .norm = state_file_number(p, "norm"),
                                                         .shown = state_file_number(p, "shown")};
     *denoise_fit_state(r->fit).count = state_file_whole(all, "updates");
-    r->spent = state_file_number(all, "seconds");
+    r->watch.spent = state_file_number(all, "seconds");
     take_passes(r, passes);
     return DIFFUSE_OK;
 }

@@ -6,8 +6,8 @@
 
 #include "model/tool/pretrain_run.h"
 
-/* Where the run stands. seconds: of the running pass so far. Errors: as resume_write. */
-DIFFUSE_MUST_CHECK diffuse_err pretrain_save_state(struct pretrain_run *r, double seconds);
+/* Where the run stands. Errors: as resume_write. */
+DIFFUSE_MUST_CHECK diffuse_err pretrain_save_state(struct pretrain_run *r);
 
 /* Go on from there, once r->fit is made; *ret_found false: there is nothing to go on with. Errors:
  * as resume_read; INVAL, naming what differs from the saved run. */

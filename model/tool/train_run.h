@@ -3,6 +3,7 @@
 #ifndef MODEL_TOOL_TRAIN_RUN_H
 #define MODEL_TOOL_TRAIN_RUN_H
 
+#include "model/tool/run_watch.h"
 #include "model/tool/train_init.h"
 #include "model/tool/train_options.h"
 #include "model/tool/train_record.h"
@@ -28,11 +29,10 @@ struct train_run {
     struct fit *fit;
     uint64_t memory_limit; /* bytes that the process may take */
     struct train_record record;
-    int signals;              /* a descriptor that is readable once the run should stop */
+    struct run_watch watch;
     real *best;               /* (list.entries) weights of the best epoch, with validation rows */
     struct fit_epoch *epochs; /* (o.epochs) those done */
     double *seconds;          /* (o.epochs) what each took, with its evaluation */
-    double spent;             /* of the running epoch, before this process */
     uint32_t best_epoch;      /* from 1; 0: none yet */
     double temperature;       /* of the confidences; 1 without validation rows */
     struct reason why;

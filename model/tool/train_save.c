@@ -132,21 +132,21 @@ static json_t *scaler_json(const struct scaler *s) {
                      (json_int_t)s->good_steps, "skipped", (json_int_t)s->skipped);
 }
 
-static json_t *state_json(struct train_run *r, double seconds) {
+static json_t *state_json(struct train_run *r) {
     struct step_state s = fit_step_state(r->fit);
 
     return json_pack("{s:o, s:o, s:I, s:I, s:I, s:f, s:o, s:o}", "run", identity(r), "epochs",
                      epochs_json(r), "best_epoch", (json_int_t)r->best_epoch, "updates",
                      (json_int_t)*s.count, "pieces", (json_int_t)fit_plan(r->fit)->piece_tokens,
-                     "seconds", seconds, "place", place_json(fit_place(r->fit)), "scaler",
-                     scaler_json(s.scaler));
+                     "seconds", run_watch_seconds(&r->watch), "place",
+                     place_json(fit_place(r->fit)), "scaler", scaler_json(s.scaler));
 }
 
-diffuse_err train_save_state(struct train_run *r, double seconds) {
+diffuse_err train_save_state(struct train_run *r) {
     struct resume_part part[RESUME_PARTS_MAX];
     size_t n = parts(r, part);
 
-    return state_file_write(r->o.out, state_json(r, seconds), part, n, &r->why);
+    return state_file_write(r->o.out, state_json(r), part, n, &r->why);
 }
 
 /* --- the state: back in ------------------------------------------------------------------------
@@ -199,7 +199,7 @@ static diffuse_err take_text(struct train_run *r, const json_t *all) {
                         .skipped = state_file_whole(scaler, "skipped")};
     *fit_step_state(r->fit).count = state_file_whole(all, "updates");
     r->best_epoch = (uint32_t)state_file_whole(all, "best_epoch");
-    r->spent = state_file_number(all, "seconds");
+    r->watch.spent = state_file_number(all, "seconds");
     take_epochs(r, epochs);
     return DIFFUSE_OK;
 }

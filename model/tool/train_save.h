@@ -12,9 +12,8 @@
 /* block(list.entries) as DIR/name. Errors: as ckpt_write. */
 DIFFUSE_MUST_CHECK diffuse_err train_save_model(struct train_run *r, const char *name, real *block);
 
-/* Where the run stands, to DIR/resume.safetensors. seconds: of the running epoch so far. Errors: as
- * resume_write. */
-DIFFUSE_MUST_CHECK diffuse_err train_save_state(struct train_run *r, double seconds);
+/* Where the run stands, to DIR/resume.safetensors. Errors: as resume_write. */
+DIFFUSE_MUST_CHECK diffuse_err train_save_state(struct train_run *r);
 
 /* Is there a run to go on with, and is it this one? Before r->fit is made; *ret_pieces is what it
  * needs to know (fit.h). Errors: as resume_peek; INVAL, naming what differs from the saved run. */
