@@ -175,9 +175,18 @@ $B/tests/%_sim: $B/tests/bench/%_sim.o $B/libmodel.a $B/libproto.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(MODEL_LIBS)
 
+$B/tests/%_speed: $B/tests/bench/%_speed.o $B/libmodel.a $B/libproto.a
+	$(LINK)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(MODEL_LIBS)
+
 .PHONY: tune-sim
 ## tune-sim: build the offline simulator of tuning, build/tests/tune_sim
 tune-sim: $B/tests/tune_sim
+
+.PHONY: segment-speed
+## segment-speed: tokens a second of texts that grow, beside whole ones; into docs/results/segments
+segment-speed: $B/tests/segment_speed
+	$B/tests/segment_speed 0.3 >docs/results/segments/speed.csv
 
 # --- demo ------------------------------------------------------------------------------------------
 $B/fleet_demo: $(call objects,client/demo/*.c) $B/libdiffuse.a

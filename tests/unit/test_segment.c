@@ -102,17 +102,28 @@ static void whole_logits(struct rig *r, const uint32_t *ids, size_t n, real *log
     net_forward(&r->c, r->w, r->whole, &(struct net_batch){ids, start, 1}, logits);
 }
 
-static void assert_close(const real *a, const real *b, const char *what, unsigned i,
-                         size_t prefix) {
-    for (int k = 0; k < LABELS; k++)
-        if (!(fabs((double)(a[k] - b[k])) < 1e-5))
+/* What assert_close has seen. */
+struct seen {
+    unsigned long long compared;
+    double worst;
+};
+
+static void assert_close(const real *a, const real *b, const char *what, unsigned i, size_t prefix,
+                         struct seen *seen) {
+    for (int k = 0; k < LABELS; k++) {
+        double apart = fabs((double)(a[k] - b[k]));
+
+        if (!(apart < 1e-5))
             fail_msg("%s %u, %zu tokens, label %d: %.9g, whole %.9g", what, i, prefix, k,
                      (double)a[k], (double)b[k]);
+        seen->worst = apart > seen->worst ? apart : seen->worst;
+    }
+    seen->compared++;
 }
 
 /* Texts in random pieces; before each piece is appended, the logits as if the text ended within it
  * at each of its tokens. */
-static void grow(struct rig *r, struct rng *rng, unsigned which) {
+static void grow(struct rig *r, struct rng *rng, unsigned which, struct seen *seen) {
     struct segment *s = segment_begin(&r->c, r->segment[0]);
     uint32_t ids[TEXT];
     size_t n = 1 + rng_below(rng, rng_below(rng, 8) ? 12 : TEXT), done = 0;
@@ -132,7 +143,7 @@ static void grow(struct rig *r, struct rng *rng, unsigned which) {
             whole_logits(r, ids, done + k, whole);
             segment_logits(&r->c, r->w, r->scratch, &(struct segment_feed){s, ids + done, k}, 1,
                            grown);
-            assert_close(grown, whole, "variant", which, done + k);
+            assert_close(grown, whole, "variant", which, done + k, seen);
         }
         segment_advance(&r->c, r->w, r->scratch, &(struct segment_feed){s, ids + done, piece}, 1);
         done += piece;
@@ -141,6 +152,8 @@ static void grow(struct rig *r, struct rng *rng, unsigned which) {
 }
 
 static void test_every_prefix(void **state) {
+    struct seen seen = {0};
+
     (void)state;
     for (unsigned i = 0; i < VARIANTS; i++) {
         struct net_config c = variant(i);
@@ -150,13 +163,17 @@ static void test_every_prefix(void **state) {
         rig_open(&r, &c, TEXT, 20, 1);
         rng_init(&rng, i, 0);
         for (int text = 0; text < TEXTS; text++)
-            grow(&r, &rng, i);
+            grow(&r, &rng, i, &seen);
         arena_done(&r.arena);
     }
+    print_message("%d variants, %d texts each: %llu prefixes, largest difference %.2g\n",
+                  (int)VARIANTS, TEXTS, seen.compared, seen.worst);
 }
 
 /* A scratch for fewer tokens takes more passes, and that is all. */
 static void test_scratch_size_does_not_matter(void **state) {
+    struct seen seen = {0};
+
     (void)state;
     for (unsigned i = 0; i < VARIANTS; i++)
         for (size_t pass = 1; pass <= 3; pass++) {
@@ -172,7 +189,7 @@ static void test_scratch_size_does_not_matter(void **state) {
             segment_logits(&c, r.w, r.scratch, &(struct segment_feed){r.segment[0], NULL, 0}, 1,
                            grown);
             whole_logits(&r, ids, TEXT, whole);
-            assert_close(grown, whole, "variant", i, TEXT);
+            assert_close(grown, whole, "variant", i, TEXT, &seen);
             arena_done(&r.arena);
         }
 }
@@ -183,6 +200,7 @@ static void many_at_once(const struct net_config *c, unsigned which, size_t pass
     struct rng rng;
     uint32_t ids[8][TEXT];
     size_t n[8] = {0};
+    struct seen seen = {0};
 
     rig_open(&r, c, TEXT, pass, segments);
     rng_init(&rng, which, 1);
@@ -206,7 +224,7 @@ static void many_at_once(const struct net_config *c, unsigned which, size_t pass
         segment_logits(c, r.w, r.scratch, feeds, 8, grown);
         for (unsigned i = 0; i < 8; i++) {
             whole_logits(&r, ids[i], n[i], whole);
-            assert_close(grown + LABELS * i, whole, "segment", i, n[i]);
+            assert_close(grown + LABELS * i, whole, "segment", i, n[i], &seen);
         }
     }
     arena_done(&r.arena);
