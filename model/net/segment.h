@@ -52,7 +52,7 @@ struct segment *segment_begin(const struct net_config *c, void *memory);
 
 uint64_t segment_tokens(const struct segment *s); /* so far */
 
-/* Scratch for passes over up to max_tokens new tokens and max_segments segments at once. Larger
+/* Scratch for passes over up to max_tokens new tokens and max_segments segments, 1 or more. Larger
  * jobs take several passes; passes over 64 tokens or more are fastest. Error: NOMEM. */
 size_t segment_scratch_bytes(const struct net_config *c, size_t max_tokens, size_t max_segments);
 DIFFUSE_MUST_CHECK diffuse_err segment_scratch_new(struct arena *arena, const struct net_config *c,
