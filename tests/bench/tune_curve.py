@@ -10,7 +10,7 @@ over `push` at RATE a second, its label is awaited, and its feedback follows at 
 and scored on the test rows after the last message. The same messages go to a daemon without tuning, and to the
 peer of online_peer.py. Writes DIR/RUN.json, and tune_results.py makes tables and pictures of them.
 
-Nothing is chosen by the test rows: neither the daemon's settings, which are its defaults, nor the peer's.
+Nothing is chosen by the test rows: neither the settings of the tuner nor those of the peer.
 """
 import argparse
 import collections
@@ -42,7 +42,9 @@ RUNS = {
     "liar": Run("liar", 1),
 }
 RECIPE = ("--threads", "1", "--quiet")
-SERVING = {"memory_budget": "512M", "log_level": "info"}
+REHEARSAL = 4096  # rows that travel with the base
+SERVING = {"memory_budget": "512M"}
+TUNING = {"tune_rows": 8192, "tune_held": 1024, "tune_rehearsal": REHEARSAL}  # where the library's own defaults are
 QUIET_S, SETTLE_S = 5, 90  # the tuner is done when it made no step for so long; patience
 TRACE = 25                 # looks at the tuner in a run
 
@@ -61,16 +63,19 @@ class Shop:
             sys.exit(f"diffuse {' '.join(args)}: {done.stderr.strip()}")
         return done.stdout
 
-    def train(self, rows, what):
+    def train(self, rows, what, *more):
         name = hashlib.sha256("\n".join("\t".join(row) for row in rows).encode()).hexdigest()[:12]
-        folder = os.path.join(self.work, "models", f"{name}-{self.seed}")
+        folder = os.path.join(self.work, "models", "-".join([name, str(self.seed), *(m.strip("-") for m in more)]))
         model = os.path.join(folder, "model.safetensors")
         if not os.path.exists(model):
             print(f"  training {what}: {len(rows)} rows", flush=True)
             data = streams.write_rows(os.path.join(self.work, "rows", name + ".tsv"), rows)
             os.makedirs(os.path.dirname(folder), exist_ok=True)
-            self.call("train", "--data", "tsv:" + data, "--out", folder, "--seed", str(self.seed), *RECIPE)
+            self.call("train", "--data", "tsv:" + data, "--out", folder, "--seed", str(self.seed), *RECIPE, *more)
         return model
+
+    def train_base(self, scenario):
+        return self.train(scenario.base, "the base", "--rehearsal", str(REHEARSAL))
 
     def score(self, model, tests):
         """Accuracy on each file of tests, name -> path."""
@@ -168,7 +173,7 @@ def run_frozen(a, model, messages, folder):
 
 def run_tuned(a, model, messages, folder):
     bench_daemon.empty(folder)
-    keys = {**SERVING, "state_dir": os.path.join(os.path.abspath(folder), "state")}
+    keys = {**SERVING, **TUNING, "state_dir": os.path.join(os.path.abspath(folder), "state")}
     with bench_daemon.Daemon(a.build, folder, model=model, **keys) as daemon:
         daemon.tune("ON")
         drive = Drive(daemon, os.path.join(folder, "models"))
@@ -232,7 +237,7 @@ def measure(a, name):
     tests = {test: streams.write_rows(os.path.join(a.work, name, test + ".tsv"), rows)
              for test, rows in scenario.tests.items()}
     told = [(m.truth, m.text) for m in messages if m.feedback is not None]
-    base = shop.train(scenario.base, "the base")
+    base = shop.train_base(scenario)
     bound = shop.train(scenario.base + [(m.truth, m.text) for m in messages], "the upper bound")
     print(f"  {len(messages)} messages at {a.rate:g} a second, {len(told)} feedbacks", flush=True)
     drive, tuned = run_tuned(a, base, messages, os.path.join(a.work, name, "tuned"))
@@ -241,6 +246,7 @@ def measure(a, name):
     out = {
         "run": name, "scenario": run.scenario, "about": scenario.note, "feedback_every": run.every,
         "data": os.path.basename(os.path.abspath(a.folder)), "seed": a.seed, "rate": a.rate,
+        "settings": {**SERVING, **TUNING, "rehearsal": REHEARSAL},
         "rows": {"base": len(scenario.base), "messages": len(messages), "feedback": len(told),
                  **{test: len(rows) for test, rows in scenario.tests.items()}},
         "frozen": {"tests": rounded(shop.score(base, tests)), "right": bits(frozen.right)},

@@ -152,11 +152,11 @@ def rises(phases, sides):
 
 def measure(a):
     scenario = streams.make("half", a.folder, a.seed)
-    model = tune_curve.Shop(a.build, a.work, a.seed).train(scenario.base, "the base")
+    model = tune_curve.Shop(a.build, a.work, a.seed).train_base(scenario)
     rows = [(m.truth, m.text) for m in scenario.messages]
     folder = os.path.join(a.work, "latency")
     bench_daemon.empty(folder)
-    keys = {**tune_curve.SERVING, "state_dir": os.path.join(os.path.abspath(folder), "state")}
+    keys = {**tune_curve.SERVING, **tune_curve.TUNING, "state_dir": os.path.join(os.path.abspath(folder), "state")}
     with bench_daemon.Daemon(a.build, folder, model=model, **keys) as daemon:
         load = Load(daemon, rows, a.build, a.seed)
         capacity = load.capacity()

@@ -222,12 +222,15 @@ def page(runs, latency):
     seeds = sorted({r["seed"] for r in runs})
     out = ["# Online tuning, from end to end", "",
            "Made by `make tune-bench DATA=FOLDER` (seed " + ", ".join(map(str, seeds)) + "): checkpoints of `diffuse train` with "
-           "its defaults, a running daemon with its defaults, every message and every feedback over its sockets. "
+           "its defaults, a running daemon, every message and every feedback over its sockets. "
            "What each run is: [tests/bench/streams.py](../../../tests/bench/streams.py). Accuracies are shares of test rows "
            "in percent; *tuned* is what answers when the tuner has come to rest after the last message; the *gap* is retrained "
            "minus frozen. The peer is our restatement of the published method of Vowpal Wabbit, not the program: "
            "[tests/bench/online_peer.py](../../../tests/bench/online_peer.py). `SET/RUN.json` holds everything, "
            "`.csv` windows of the stream, `-served.csv` each model that answered.", ""]
+    settings = [f"`{key}={value}`" for key, value in runs[0]["settings"].items() if key != "rehearsal"] if runs else []
+    out += [f"Settings: {', '.join(settings)}, and `--rehearsal {runs[0]['settings']['rehearsal']}` of `diffuse train`; "
+            "all else as it comes.", ""] if settings else []
     if learning:
         out += ["## Learning", "", *learning_table(learning), ""]
     classes = [r for r in learning if r["scenario"] == "class"]

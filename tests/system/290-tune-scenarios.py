@@ -98,6 +98,7 @@ def made_run(right, served):
     """As tune_curve.py writes it."""
     return {
         "run": "half", "scenario": "half", "about": "", "feedback_every": 1, "data": "made", "seed": 1, "rate": 9.0,
+        "settings": {"tune_rows": 64, "rehearsal": 5},
         "rows": {"base": 10, "messages": len(right), "feedback": len(right), "original": 100},
         "frozen": {"tests": {"original": 0.80}, "right": "0" * len(right)},
         "retrained": {"tests": {"original": 0.90}},
