@@ -3,12 +3,13 @@
  * A candidate starts as a copy of the model that serves, and is trained on a bounded,
  * class-balanced replay buffer: feedback mixed with a rehearsal sample of what the model was
  * trained on, so that old classes are not forgotten. A part of all rows is held back and never
- * trained on; the candidate may replace what serves only when it is not worse there, by the test in
- * paired.h.
+ * trained on; the candidate may replace what serves only by the rules of gate.h: McNemar's test on
+ * rehearsal, and a gain on feedback that no single stream carries.
  *
  * Pure: no threads, no clock, no sockets; files are for journal.h and lineage.h. Memory is reserved
- * by tune_new, and nothing is allocated later. Threads: one at a time; the models may be read by
- * others meanwhile. Same seed, same calls: same bits.
+ * by tune_new; later only a new label makes it exchange the trainer for another, within
+ * tune_bytes. Threads: one at a time; the models may be read by others meanwhile. Same seed, same
+ * calls: same bits.
  */
 #ifndef MODEL_TUNE_TUNE_H
 #define MODEL_TUNE_TUNE_H
@@ -114,8 +115,9 @@ struct tune_judgement {
     size_t rows;      /* held back, of feedback and rehearsal */
     size_t serving;   /* of them right by the model that serves, */
     size_t candidate; /* and by the candidate */
-    double p_worse;   /* probability of so many losses or more, were both as good */
-    double p_better;
+    double p_worse;   /* chance of so many losses or more, were both as good: on rehearsal or on
+                         feedback, the smaller */
+    double p_better;  /* of so many wins or more, on feedback */
     bool passes;
     char verdict[160]; /* in words */
 };

@@ -1,21 +1,18 @@
 #!/bin/bash
 # tune_choices.sh DATA OUT [JOBS] - what each choice of the tuner gives, by validation rows. DATA holds clinc150/ and
-# hwu64/. Trains on half of the rows and on all, streams the other half through tune_sim for each line of
+# hwu64/. Trains on half of the rows, streams the other half through tune_sim for each line of
 # tune_choices.list, JOBS at a time, and writes OUT/choices.csv.
 set -eu
 cd "$(dirname "$0")/../.."
 data=$1 out=$2 jobs=${3:-1} b=${B:-build} list=tests/bench/tune_choices.list
-export OPENBLAS_NUM_THREADS=1 out b
+export OPENBLAS_NUM_THREADS=1 data out b
 mkdir -p "$out/runs"
 
 prepare() { # set scenario
     local to=$out/$1-$2
-    [ -e "$to/model-full/model.safetensors" ] && return
+    [ -e "$to/model-half/model.safetensors" ] && return
     tests/bench/tune_split.py "$data/$1" "$to" "$2"
-    for rows in half full; do
-        "$b/diffuse" train --data "tsv:$to/$rows" --test "tsv:$to/$rows" --out "$to/model-$rows" --seed 1 --threads 1 \
-            --quiet
-    done
+    "$b/diffuse" train --data "tsv:$to/half" --test "tsv:$to/half" --out "$to/model-half" --seed 1 --threads 1 --quiet
 }
 
 run() { # set scenario choice argument...
@@ -31,10 +28,11 @@ run() { # set scenario choice argument...
         >"$raw.line"
     cat "$raw.line"
 }
-export -f run
+export -f prepare run
 
-grep -v '^#' "$list" | cut -d' ' -f1,2 | sort -u | while read -r set scenario; do prepare "$set" "$scenario"; done
 # shellcheck disable=SC2016 # the inner shell's words
+grep -v '^#' "$list" | cut -d' ' -f1,2 | sort -u | xargs -P "$jobs" -d '\n' -I{} bash -euc 'prepare $1' - {}
+# shellcheck disable=SC2016
 grep -v '^#' "$list" | xargs -P "$jobs" -d '\n' -I{} bash -euc 'run $1' - {}
 {
     echo 'set,choice,arguments,frozen_test,tuned_test,last_candidate,frozen_stream,tuned_stream,promoted,refused,hurt,drifts,distrusted,steps'
