@@ -133,6 +133,18 @@ def one(rig, keys, books, rng, seed):
         talk.close()
 
 
+def rows_heard(rig, said):
+    """Of the journal, as the log has it; it says nothing when there are none."""
+    wait("the log says that tuning is on", lambda: "notice: tune on" in rig.read_log()[said:])
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        found = re.search(r"(\d+) rows of feedback", rig.read_log()[said:])
+        if found:
+            return int(found.group(1))
+        time.sleep(0.02)
+    return 0
+
+
 def check_again(rig, keys, books):
     """It starts, with what was promised."""
     begun = time.monotonic()
@@ -143,8 +155,7 @@ def check_again(rig, keys, books):
     status = rig.status()
     serves = number(status.model_path.decode())
     r.check(serves >= books.announced, f"promotion {serves} serves, {books.announced} was announced")
-    found = re.search(r"(\d+) rows of feedback", rig.read_log()[said:])
-    rows = int(found.group(1)) if found else 0
+    rows = rows_heard(rig, said)
     r.check(rows >= books.rows + books.accepted,
             f"{rows} rows in the journal; {books.rows} were there, {books.accepted} accepted since")
     books.promotions += max(0, serves - books.announced)
