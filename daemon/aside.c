@@ -259,17 +259,20 @@ bool aside_said(const struct aside *a) {
     return a->fd >= 0 && atomic_load(&a->said);
 }
 
-void aside_grant(struct aside *a, struct slot *slot) {
-    pthread_mutex_lock(&a->lock);
+bool aside_grant(struct aside *a, struct slot *slot) {
+    if (pthread_mutex_trylock(&a->lock) != 0)
+        return false;
     a->granted = slot;
     pthread_cond_signal(&a->changed);
     pthread_mutex_unlock(&a->lock);
+    return true;
 }
 
-void aside_settle(struct aside *a, const struct slot *serving, const struct slot *previous) {
+bool aside_settle(struct aside *a, const struct slot *serving, const struct slot *previous) {
     if (a->fd < 0)
-        return;
-    pthread_mutex_lock(&a->lock);
+        return true;
+    if (pthread_mutex_trylock(&a->lock) != 0)
+        return false;
     /* A slot is only loaded by a job, and after each job its place in the roles is another. */
     a->rebase |= a->serving != serving || a->previous != previous;
     a->serving = serving;
@@ -278,6 +281,7 @@ void aside_settle(struct aside *a, const struct slot *serving, const struct slot
         a->state = ASIDE_IDLE;
     pthread_cond_signal(&a->changed);
     pthread_mutex_unlock(&a->lock);
+    return true;
 }
 
 /* --- from a slice

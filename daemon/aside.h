@@ -122,10 +122,12 @@ bool aside_said(const struct aside *a);
 /* The next word for the loop. Never waits: when aside_said remains true, try again soon. */
 enum aside_word aside_take(struct aside *a, struct aside_result *ret);
 
-void aside_grant(struct aside *a, struct slot *slot);
+/* The slot that was wanted. False: not now, as with aside_take; try again soon. */
+bool aside_grant(struct aside *a, struct slot *slot);
 
-/* These are the roles from now on, and the job whose result was taken, if any, is over. */
-void aside_settle(struct aside *a, const struct slot *serving, const struct slot *previous);
+/* These are the roles from now on, and the job whose result was taken, if any, is over. False: not
+ * now, as with aside_take; no job begins before it is said. */
+bool aside_settle(struct aside *a, const struct slot *serving, const struct slot *previous);
 
 /* From a slice or rebase: load this file, as soon as the call returns. Errors: BUSY, a job from
  * elsewhere or a rollback came first: ask again after the rebase, if it still makes sense then. */

@@ -109,18 +109,21 @@ void turnover_signal(struct turnover *t) {
 /* --- a job ends --------------------------------------------------------------------------------
  */
 
+/* Tell the thread aside, now or in a later turn. */
 static void settle(struct turnover *t) {
-    aside_settle(t->aside, t->models->serving, t->models->previous);
+    t->settle_owed = !aside_settle(t->aside, t->models->serving, t->models->previous);
 }
 
-static void loaded(struct turnover *t, const struct aside_result *r) {
+static void begin_to_serve(struct turnover *t, struct slot *slot, enum aside_origin origin) {
+    const struct slot *before = t->models->serving;
+    if (origin == ASIDE_TUNER && strcmp(slot->model->parent, before->model->id) == 0)
+        memcpy(slot->root, before->root, sizeof slot->root);
+    models_swap(t->models, slot);
+    path_use(t->path, slot);
+}
+
+static void tell_loaded(struct turnover *t, const struct aside_result *r) {
     char line[2 * LIMIT_REASON_BYTES];
-    if (r->origin == ASIDE_TUNER &&
-        strcmp(r->slot->model->parent, t->models->serving->model->id) == 0)
-        memcpy(r->slot->root, t->models->serving->root, sizeof r->slot->root);
-    models_swap(t->models, r->slot);
-    path_use(t->path, r->slot);
-    settle(t);
     uint64_t took = clock_now() - r->asked_ns;
     const struct models *m = t->models;
     stats_add(t->stats, STATS_reloads, 1);
@@ -137,9 +140,8 @@ static void loaded(struct turnover *t, const struct aside_result *r) {
     reply_model(t, took, r->report.note);
 }
 
-static void same(struct turnover *t, const struct aside_result *r) {
+static void tell_same(struct turnover *t, const struct aside_result *r) {
     char line[LIMIT_REASON_BYTES];
-    settle(t);
     snprintf(line, sizeof line, "%.200s, looked at for %s: %s", r->path,
              aside_origin_word(r->origin), r->report.note);
     log_line(t->log, LOG_LEVEL_INFO, "%s", line);
@@ -148,57 +150,59 @@ static void same(struct turnover *t, const struct aside_result *r) {
     reply_model(t, clock_now() - r->asked_ns, r->report.note);
 }
 
-/* Call while no job can begin; settles. */
-static diffuse_err go_back(struct turnover *t, const char *whose, struct reason *why) {
-    char line[2 * LIMIT_REASON_BYTES];
+static diffuse_err go_back(struct turnover *t, struct reason *why) {
     diffuse_err e = models_rollback(t->models, why);
     if (!e)
         path_use(t->path, t->models->serving);
-    settle(t);
-    if (e)
-        return e;
+    return e;
+}
+
+static void tell_back(struct turnover *t, const char *whose) {
+    char line[2 * LIMIT_REASON_BYTES];
     const struct models *m = t->models;
     stats_add(t->stats, STATS_rollbacks, 1);
     snprintf(line, sizeof line, "%.*s (%.200s) serves again, in place of %.*s: %.300s", SHORT_ID,
              m->serving->model->id, m->serving->path, SHORT_ID, m->previous->model->id, whose);
     log_line(t->log, LOG_LEVEL_NOTICE, "%s", line);
     send_event(t->send, EVENT("rolled-back"), line);
-    return DIFFUSE_OK;
 }
 
+static void tell_end(struct turnover *t, const struct aside_result *r) {
+    if (r->word == ASIDE_LOADED)
+        tell_loaded(t, r);
+    else if (r->word == ASIDE_SAME)
+        tell_same(t, r);
+    else if (r->word == ASIDE_REFUSED)
+        refused(t, r->origin, r->path, r->error, &r->why);
+    else if (!r->error)
+        tell_back(t, r->why.text);
+    else
+        log_line(t->log, LOG_LEVEL_WARNING, "there is no model to go back to, as was asked for: %s",
+                 r->why.text);
+}
+
+/* What changes is changed at once; it is told when the thread aside can begin another job. */
 static void take_word(struct turnover *t) {
-    struct aside_result r;
-    struct reason why = {""};
-    switch (aside_take(t->aside, &r)) {
-    case ASIDE_NOTHING:
-        return;
-    case ASIDE_WANTS_SLOT:
+    enum aside_word word = aside_take(t->aside, &t->end);
+    if (word == ASIDE_WANTS_SLOT)
         t->wants_slot = true;
+    if (word == ASIDE_NOTHING || word == ASIDE_WANTS_SLOT)
         return;
-    case ASIDE_LOADED:
-        loaded(t, &r);
-        break;
-    case ASIDE_SAME:
-        same(t, &r);
-        break;
-    case ASIDE_REFUSED:
-        settle(t);
-        refused(t, r.origin, r.path, r.error, &r.why);
-        break;
-    case ASIDE_WANTS_ROLLBACK:
-        if (go_back(t, r.why.text, &why))
-            log_line(t->log, LOG_LEVEL_WARNING, "%s; asked for because: %s", why.text, r.why.text);
-        break;
-    }
-    begin_later(t);
+    if (word == ASIDE_LOADED)
+        begin_to_serve(t, t->end.slot, t->end.origin);
+    if (word == ASIDE_WANTS_ROLLBACK)
+        t->end.error = go_back(t, NULL);
+    t->ended = true;
+    settle(t);
 }
 
 static void lend(struct turnover *t) {
-    struct slot *slot = models_lend(t->models);
-    if (!slot)
+    if (!t->lent)
+        t->lent = models_lend(t->models);
+    if (!t->lent || !aside_grant(t->aside, t->lent))
         return;
     t->wants_slot = false;
-    aside_grant(t->aside, slot);
+    t->lent = NULL;
 }
 
 /* --- from control ------------------------------------------------------------------------------
@@ -206,7 +210,13 @@ static void lend(struct turnover *t) {
 
 static diffuse_err roll_back(struct turnover *t, struct reason *why) {
     diffuse_err e = aside_hold(t->aside, why);
-    return e ? e : go_back(t, "a request", why);
+    if (e)
+        return e;
+    e = go_back(t, why);
+    settle(t);
+    if (!e)
+        tell_back(t, "a request");
+    return e;
 }
 
 bool turnover_request(struct turnover *t, const struct caller *caller, struct ctl_answer *answer) {
@@ -242,6 +252,13 @@ void turnover_turn(struct turnover *t, uint64_t now_ns, bool looked) {
     take_word(t);
     if (t->wants_slot)
         lend(t);
+    if (t->settle_owed)
+        settle(t);
+    if (t->ended && !t->settle_owed) {
+        t->ended = false;
+        tell_end(t, &t->end);
+        begin_later(t);
+    }
     if (looked || now_ns - t->watched_ns >= (uint64_t)LOOK_MS * MS) {
         t->watched_ns = now_ns;
         if (watcher_turn(t->watch, now_ns))
@@ -251,7 +268,7 @@ void turnover_turn(struct turnover *t, uint64_t now_ns, bool looked) {
 }
 
 long turnover_wait(const struct turnover *t, uint64_t now_ns, long ms) {
-    if (aside_said(t->aside))
+    if (aside_said(t->aside) || t->lent || t->settle_owed)
         return 1;
     uint64_t wait = watcher_wait(t->watch, now_ns) / MS;
     return wait < (uint64_t)ms ? (long)wait + 1 : ms;

@@ -39,8 +39,12 @@ struct turnover {
     struct caller caller; /* this one, */
     uint64_t caller_id;   /* with this request */
     bool wants_slot;      /* the job waits until the previous model's samples are answered */
-    unsigned later;       /* origins, as bits, of reloads that came while one was under way */
-    bool ready_owed;      /* the service manager has to hear that the reload is over: */
+    struct slot *lent;    /* to it, which it has not heard yet */
+    bool settle_owed;     /* it is over, or there was a rollback, which it has not heard yet */
+    bool ended;           /* it is over, which is announced when that is heard: */
+    struct aside_result end;
+    unsigned later;  /* origins, as bits, of reloads that came while one was under way */
+    bool ready_owed; /* the service manager has to hear that the reload is over: */
     char ready[256];
     uint64_t watched_ns; /* when the watch was looked at last */
 };

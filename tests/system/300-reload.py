@@ -372,7 +372,7 @@ def under_load(rig):
     with open(paths[0], "rb") as f:
         data = f.read()
     bad = rig.path("bad.safetensors")
-    with Session(rig, workers=3, queue=200) as s:
+    with Session(rig, workers=3, queue=200, memory_budget="128M") as s:
         load = Load(rig, 4)
         served = [rig.status().model_id]
         for turn in range(20):

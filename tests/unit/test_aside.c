@@ -1,5 +1,6 @@
 /* The thread beside the path: one job at a time, slices only between jobs, and no word is lost. */
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -101,9 +102,17 @@ static enum aside_word wait_word(struct bed *b, struct aside_result *r) {
     return word;
 }
 
+static void grant(struct bed *b) {
+    struct slot *slot = models_lend(&b->models);
+    assert_non_null(slot);
+    while (!aside_grant(&b->aside, slot))
+        sched_yield();
+}
+
 static void settle(struct bed *b) {
     atomic_store(&b->in_job, false);
-    aside_settle(&b->aside, b->models.serving, b->models.previous);
+    while (!aside_settle(&b->aside, b->models.serving, b->models.previous))
+        sched_yield();
 }
 
 /* The job that was begun, to its end; the loop's part of it. */
@@ -111,7 +120,7 @@ static enum aside_word finish(struct bed *b, struct aside_result *r) {
     enum aside_word word = wait_word(b, r);
     if (word == ASIDE_WANTS_SLOT) {
         atomic_store(&b->in_job, true);
-        aside_grant(&b->aside, models_lend(&b->models));
+        grant(b);
         word = wait_word(b, r);
     }
     if (word == ASIDE_LOADED)
@@ -161,7 +170,7 @@ static void test_one_at_a_time(void **state) {
     assert_int_equal(wait_word(&b, &r), ASIDE_WANTS_SLOT);
     assert_int_equal(aside_take(&b.aside, &r), ASIDE_NOTHING); /* it is said once */
     assert_int_equal(aside_hold(&b.aside, &why), DIFFUSE_BUSY);
-    aside_grant(&b.aside, models_lend(&b.models));
+    grant(&b);
     assert_int_equal(wait_word(&b, &r), ASIDE_LOADED);
     assert_int_equal(r.origin, ASIDE_WATCH);
     assert_int_equal(aside_load(&b.aside, path[2], ASIDE_CONTROL, &why), DIFFUSE_BUSY);
@@ -276,7 +285,7 @@ static void test_not_started(void **state) {
     assert_non_null(strstr(why.text, "reload = yes"));
     assert_int_equal(aside_take(&a, &r), ASIDE_NOTHING);
     aside_wake(&a);
-    aside_settle(&a, NULL, NULL);
+    assert_true(aside_settle(&a, NULL, NULL));
     aside_stop(&a);
 }
 
