@@ -75,13 +75,16 @@ int ctl_reload(struct verb_env *env, int argc, char **argv) {
     struct model_args a = {.takes_path = true};
     struct diffuse_model *m = NULL;
     diffuse_client *client;
+    diffuse_err e;
     int patience = env->timeout_ms < PATIENCE_MS ? PATIENCE_MS : env->timeout_ms;
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &a))
         return VERB_USAGE;
     if (!(client = verb_open(env)))
         return VERB_FAILED;
-    return finish(client, &a, diffuse_reload(client, a.path, patience, &m), m);
+    e = diffuse_reload(client, a.path, patience, &m);
+
+    return finish(client, &a, e, m);
 }
 
 int ctl_rollback(struct verb_env *env, int argc, char **argv) {
@@ -91,10 +94,13 @@ int ctl_rollback(struct verb_env *env, int argc, char **argv) {
     struct model_args a = {0};
     struct diffuse_model *m = NULL;
     diffuse_client *client;
+    diffuse_err e;
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &a))
         return VERB_USAGE;
     if (!(client = verb_open(env)))
         return VERB_FAILED;
-    return finish(client, &a, diffuse_rollback(client, env->timeout_ms, &m), m);
+    e = diffuse_rollback(client, env->timeout_ms, &m);
+
+    return finish(client, &a, e, m);
 }

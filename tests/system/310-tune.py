@@ -3,6 +3,7 @@
 serves after a restart, accepted feedback survives kill -9, every fate of feedback is counted, reset returns.
 """
 import glob
+import json
 import os
 import signal
 import subprocess
@@ -145,6 +146,37 @@ def grows_a_label(rig, keys):
     r.equal(rig.stop(signal.SIGTERM), 0, "exit status")
 
 
+def by_hand(rig, keys):
+    """The same by diffusectl: feedback from the command line and from lines, tune, reload, rollback."""
+    rig.start(**keys)
+    wait("tuning on", lambda: tune(rig)[1].on)
+
+    def ctl(*args, status=0, **options):
+        done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), "--endpoint", rig.path("run"), *args],
+                              capture_output=True, text=True, **options)
+        r.equal(done.returncode, status, f"exit status of {args}: {done.stderr}")
+        return done.stdout + done.stderr
+
+    accepted = rig.counters()["feedback_accepted"]
+    ctl("feedback", "battery", "batao batbo the unit")
+    ctl("feedback", input="a/1\t7\tmotor\tmotao motbo now\na/1\t8\tcamera\tcamao at\n")
+    wait_counter(rig, "feedback_accepted", accepted + 3)
+    r.check("line 1: expected STREAM" in ctl("feedback", input="nonsense\n", status=1), "a bad line is named")
+    ctl("feedback", "battery", status=2)
+    shown = json.loads(ctl("tune", "status", "--json"))
+    r.equal((shown["on"], shown["root_id"]), (True, rig.status().model_id.decode()), "tune status --json")
+    r.check(any(s["stream"] == "a/1" for s in shown["streams"]), f"streams: {shown['streams']}")
+    r.check("tuning is on" in ctl("tune"), "tune status in words")
+    rig.make_model(rig.path("other.safetensors"), "wordpiece", 48, 3)
+    r.check("rollback returns to" in ctl("reload", rig.path("other.safetensors")), "reload")
+    back = json.loads(ctl("rollback", "--json"))
+    r.equal(back["id"], shown["root_id"], "rollback --json")
+    r.check("No such file" in ctl("reload", rig.path("none"), status=1), "a reload that is refused")
+    r.check("tuning is off" in ctl("tune", "off"), "tune off")
+    ctl("tune", "sideways", status=2)
+    r.equal(rig.stop(signal.SIGTERM), 0, "exit status")
+
+
 with r.Rig() as rig:
     base = train(rig)
     settings = {"model": base, "tune": "yes", "state_dir": rig.path("state"), "tune_cpu": 100, "tune_keep": 2,
@@ -155,3 +187,4 @@ with r.Rig() as rig:
     switches(rig, settings, root)
     too_little_memory(rig, settings)
     grows_a_label(rig, settings)
+    by_hand(rig, dict(settings, state_dir=rig.path("by-hand")))

@@ -70,7 +70,7 @@ class Books:
 
     def __init__(self):
         self.rows, self.accepted, self.announced = 0, 0, 0
-        self.deaths, self.promotions, self.worst = {}, 0, 0.0
+        self.deaths, self.worst, self.lost, self.older = {}, 0.0, 0, 0
 
     def look(self, rig):
         status = ask(rig, status=rig.pb.StatusRequest()).status
@@ -153,12 +153,12 @@ def check_again(rig, keys, books):
     books.worst = max(books.worst, time.monotonic() - begun)
     wait("tuning on", lambda: tune(rig)[1].on)
     status = rig.status()
-    serves = number(status.model_path.decode())
+    serves, rows = number(status.model_path.decode()), rows_heard(rig, said)
+    books.older += serves < books.announced
+    books.lost += max(0, books.rows + books.accepted - rows)
     r.check(serves >= books.announced, f"promotion {serves} serves, {books.announced} was announced")
-    rows = rows_heard(rig, said)
     r.check(rows >= books.rows + books.accepted,
             f"{rows} rows in the journal; {books.rows} were there, {books.accepted} accepted since")
-    books.promotions += max(0, serves - books.announced)
     books.rows, books.announced = rows, serves
     talk = Talk(rig, b"check/%d" % rows, rows)
     talk.say(OLD, feedback=False)
@@ -181,8 +181,8 @@ def main():
             if (i + 1) % 10 == 0:
                 print(f"{i + 1} kills: {books.deaths}, journal {books.rows} rows, promotion {books.announced} serves",
                       flush=True)
-        figures = {"kills": KILLS, "seed": SEED, "deaths": books.deaths, "accepted_feedback_lost": 0,
-                   "started_older_than_announced": 0, "slowest_start_s": round(books.worst, 3)}
+        figures = {"kills": KILLS, "seed": SEED, "deaths": books.deaths, "accepted_feedback_lost": books.lost,
+                   "started_older_than_announced": books.older, "slowest_start_s": round(books.worst, 3)}
         print(json.dumps(figures))
         if os.environ.get("KILL_OUT"):
             with open(os.environ["KILL_OUT"], "w", encoding="ascii") as f:

@@ -1,0 +1,24 @@
+#!/bin/bash
+# install.sh [ROOT] - make install puts everything where it says, with nothing left to fill in; uninstall takes it away.
+set -u
+cd "${1:-$(dirname "$0")/../..}" || exit 1
+build=${B:-build}
+[ -x "$build/diffused" ] || { echo "skipped: $build/diffused is not built"; exit 9; }
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+bad=0
+make -s --no-print-directory B="$build" install PREFIX=/usr DESTDIR="$root" >"$root.log" 2>&1 || { cat "$root.log"; bad=1; }
+for file in bin/diffused bin/diffuse bin/diffusectl lib/libdiffuse.so.0 lib/libdiffuse.a lib/pkgconfig/diffuse.pc \
+    include/diffuse.h include/diffuse_err.h lib/systemd/system/diffused.service share/diffused/robot-text.safetensors; do
+    [ -s "$root/usr/$file" ] || { echo "/usr/$file was not installed"; bad=1; }
+done
+[ -s "$root/etc/diffused/diffused.conf" ] || { echo "no configuration was installed"; bad=1; }
+! grep -n '@[A-Z]*@' "$root/usr/lib/systemd/system/diffused.service" "$root/usr/lib/pkgconfig/diffuse.pc" || bad=1
+grep -q '^ExecStart=/usr/bin/diffused --config /etc/diffused/diffused.conf$' "$root/usr/lib/systemd/system/diffused.service" ||
+    { echo "the unit does not start what was installed"; bad=1; }
+"$root/usr/bin/diffused" --config "$root/etc/diffused/diffused.conf" --check >/dev/null || { echo "its own configuration does not pass --check"; bad=1; }
+make -s --no-print-directory B="$build" uninstall PREFIX=/usr DESTDIR="$root" >/dev/null || bad=1
+left=$(find "$root/usr" -type f)
+[ -z "$left" ] || { echo "left by uninstall: $left"; bad=1; }
+rm -f "$root.log"
+exit $bad
