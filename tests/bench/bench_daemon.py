@@ -30,6 +30,7 @@ class Daemon:
         self.process = self.client = None
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the daemon goes too
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.command, stderr=log)
         self.client = diffuse_client.Client(self.run, self.pb, timeout=60)

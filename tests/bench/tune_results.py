@@ -128,13 +128,17 @@ def draw(run):
     for test in run["frozen"]["tests"]:
         title = SHIFTED_TITLES.get(run["scenario"], TEST_TITLES[test]) if test == "shifted" else TEST_TITLES[test]
         panels.append(test_panel(run, test, end, f"{title[0].upper()}{title[1:]} ({run['rows'][test]:,})"))
-    told = "every message" if run["feedback_every"] == 1 else f"one message in {run['feedback_every']}"
+    told = told_on(run).replace("every", "every message")
     return chart.draw(f"{run['data']}: {TITLES[run['scenario']]}; feedback on {told}", "messages", end, panels)
 
 
 # --- the page ---------------------------------------------------------------------------------------
 def percent(value, digits=2):
     return "–" if value is None else f"{100 * value:.{digits}f}"
+
+
+def told_on(run):
+    return "every" if run["feedback_every"] == 1 else f"1 in {run['feedback_every']}"
 
 
 def yes(condition):
@@ -156,10 +160,17 @@ def learning_table(runs):
             share += f" ({100 * same:.0f} %)" if same is not None else ""
         out.append(
             f"| {run['data']} | [{TITLES[run['scenario']]}]({name}.svg) "
-            f"| {'every' if run['feedback_every'] == 1 else '1 in ' + str(run['feedback_every'])} "
-            f"| {run['rows'][test]:,} {test} | {percent(run['frozen']['tests'][test])} | {percent(last(run)[test])} "
+            f"| {told_on(run)} | {run['rows'][test]:,} {test} | {percent(run['frozen']['tests'][test])} | {percent(last(run)[test])} "
             f"| {upper} | {share} | {max(0.0, worst_fall(run)):.2f} | {run['tuned']['status'].get('promotions', 0)} "
             f"| {percent(peer[0])} → {percent(peer[-1])} |")
+    return out
+
+
+def stream_table(runs):
+    out = ["| data | stream | feedback on | frozen | tuned | peer |", "|---|---|---|---|---|---|"]
+    for run in runs:
+        sides = [percent(accuracy(run[side]["right"])) for side in ("frozen", "tuned", "peer")]
+        out.append(f"| {run['data']} | {TITLES[run['scenario']]} | {told_on(run)} | {' | '.join(sides)} |")
     return out
 
 
@@ -191,8 +202,7 @@ def known_table(runs):
     out = ["| data | feedback on | labels | frozen | tuned | retrained | worst fall |", "|---|---|---|---|---|---|---|"]
     for run in runs:
         for test, title in (("shifted", "that were rare"), ("known", "the others")):
-            out.append(f"| {run['data']} | {'every' if run['feedback_every'] == 1 else '1 in ' + str(run['feedback_every'])} "
-                       f"| {title} ({run['rows'][test]:,} rows) | {percent(run['frozen']['tests'][test])} "
+            out.append(f"| {run['data']} | {told_on(run)} | {title} ({run['rows'][test]:,} rows) | {percent(run['frozen']['tests'][test])} "
                        f"| {percent(last(run)[test])} | {percent(run['retrained']['tests'][test])} "
                        f"| {max(0.0, worst_fall(run, test)):.2f} |")
     return out
@@ -232,7 +242,9 @@ def page(runs, latency):
     out += [f"Settings: {', '.join(settings)}, and `--rehearsal {runs[0]['settings']['rehearsal']}` of `diffuse train`; "
             "all else as it comes.", ""] if settings else []
     if learning:
-        out += ["## Learning", "", *learning_table(learning), ""]
+        out += ["## Learning", "", *learning_table(learning), "",
+                "Answers to the messages of the stream, before learning from them (prequential), all of it:", "",
+                *stream_table(learning), ""]
     classes = [r for r in learning if r["scenario"] == "class"]
     if classes:
         out += ["Where labels appear, what each kind of label gained or lost:", "", *known_table(classes), ""]
