@@ -37,6 +37,9 @@ struct diffuse_client {
 /* The socket towards one of the daemon's, opened on first use. Errors: IO, INVAL. */
 diffuse_err client_socket(diffuse_client *c, enum role role, void **ret_socket);
 
+/* Wait until the daemon listens to ingest, of which socket is ours. Errors: UNREACH, NOMEM, IO. */
+diffuse_err client_await_listener(diffuse_client *c, void *socket, int64_t deadline);
+
 /* c->answers' socket and monitor, opened on first use. Errors: IO, INVAL. */
 diffuse_err client_open_answers(diffuse_client *c);
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { LAST_WORDS_MS = 1000, HANDSHAKE_MS = 5000 };
+
 static int64_t now_ms(void) {
     struct timespec t;
 
@@ -73,22 +75,55 @@ diffuse_err link_open(void *context, int type, const char *url, uint32_t queue, 
     return DIFFUSE_OK;
 }
 
+diffuse_err link_bind(void *context, int type, const char *url, uint32_t queue, int64_t frame_max,
+                      void **ret_socket, struct reason *why) {
+    void *socket = zmq_socket(context, type);
+    int hwm = queue > INT_MAX ? INT_MAX : (int)queue;
+
+    if (!socket)
+        return reason_set(why, DIFFUSE_IO, "socket for %s: %s", url, zmq_strerror(zmq_errno()));
+    if (!set_int(socket, ZMQ_SNDHWM, hwm) || !set_int(socket, ZMQ_RCVHWM, hwm) ||
+        !set_int(socket, ZMQ_LINGER, LAST_WORDS_MS) ||
+        !set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) ||
+        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) != 0 ||
+        (type == ZMQ_XPUB && !set_int(socket, ZMQ_XPUB_NODROP, 1)) ||
+        (type == ZMQ_SUB && zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0) != 0) ||
+        zmq_bind(socket, url) != 0) {
+        diffuse_err e = zmq_errno() == EINVAL ? DIFFUSE_INVAL : DIFFUSE_IO;
+
+        (void)reason_set(why, e, "%s: cannot be bound: %s", url, zmq_strerror(zmq_errno()));
+        (void)zmq_close(socket);
+        return e;
+    }
+    *ret_socket = socket;
+    return DIFFUSE_OK;
+}
+
+void link_lossy(void *socket, bool lossy) {
+    (void)set_int(socket, ZMQ_XPUB_NODROP, !lossy);
+}
+
 void link_close(void *socket) {
     if (socket)
         (void)zmq_close(socket);
 }
 
-diffuse_err link_wait(void *socket, short events, int64_t deadline) {
-    zmq_pollitem_t item = {.socket = socket, .events = events};
+diffuse_err link_poll(zmq_pollitem_t *items, int n_items, int64_t deadline) {
     int64_t left = deadline == LINK_FOREVER ? -1 : deadline - now_ms();
     int n;
 
     if (deadline != LINK_FOREVER)
         left = left < 0 ? 0 : left > INT_MAX ? INT_MAX : left;
-    n = zmq_poll(&item, 1, (long)left);
+    n = zmq_poll(items, n_items, (long)left);
     if (n < 0)
         return from_errno();
     return n > 0 ? DIFFUSE_OK : DIFFUSE_TIMEOUT;
+}
+
+diffuse_err link_wait(void *socket, short events, int64_t deadline) {
+    zmq_pollitem_t item = {.socket = socket, .events = events};
+
+    return link_poll(&item, 1, deadline);
 }
 
 diffuse_err link_send(void *socket, const char *name, const void *body, size_t len) {

@@ -27,7 +27,18 @@ bool link_over(int64_t deadline);
 /* A socket of a ZMQ_* type, connected to url. Messages go to established connections only. */
 diffuse_err link_open(void *context, int type, const char *url, uint32_t queue, uint32_t linger_ms,
                       void **ret_socket, struct reason *why);
+
+/* The same, bound to url for others to connect to; who sends a frame of more than frame_max bytes
+ * is disconnected. */
+diffuse_err link_bind(void *context, int type, const char *url, uint32_t queue, int64_t frame_max,
+                      void **ret_socket, struct reason *why);
 void link_close(void *socket); /* NULL is fine */
+
+/* XPUB: let a full subscriber lose what is sent next (true), or have link_send say BUSY (false). */
+void link_lossy(void *socket, bool lossy);
+
+/* zmq_poll(3) until the deadline. Errors: TIMEOUT (also after a signal), IO. */
+diffuse_err link_poll(zmq_pollitem_t *items, int n, int64_t deadline);
 
 /* Wait for ZMQ_POLLIN or ZMQ_POLLOUT. Errors: TIMEOUT (also after a signal), IO. */
 diffuse_err link_wait(void *socket, short events, int64_t deadline);

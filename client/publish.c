@@ -3,7 +3,7 @@
 #include "client/sample.h"
 
 /* Read what the other side subscribes to (1) and no longer wants (0), until somebody listens. */
-static diffuse_err await_listener(diffuse_client *c, void *socket, int64_t deadline) {
+diffuse_err client_await_listener(diffuse_client *c, void *socket, int64_t deadline) {
     for (;;) {
         struct link_message m;
         diffuse_err e = link_recv(socket, c->listeners > 0 ? 0 : deadline, &m);
@@ -28,7 +28,7 @@ diffuse_err diffuse_publish(diffuse_client *client, const struct diffuse_sample 
 
     if ((e = sample_encode(client, sample, &f)) ||
         (e = client_socket(client, ROLE_INGEST, &socket)) ||
-        (e = await_listener(client, socket, link_deadline(timeout_ms))))
+        (e = client_await_listener(client, socket, link_deadline(timeout_ms))))
         return e;
     if ((e = link_send(socket, f.stream, client->buffer, f.len)))
         return reason_set(&client->why, e, "ingest: %s",

@@ -20,11 +20,11 @@ static const char *text(struct msgmem *m, ProtobufCBinaryData bytes) {
     return s;
 }
 
-static diffuse_err fill(struct diffuse_result *r, struct link_message *message,
-                        struct reason *why) {
-    ProtobufCBinaryData stream = {zmq_msg_size(&message->name), zmq_msg_data(&message->name)};
-    const void *body = zmq_msg_data(&message->body);
-    size_t len = zmq_msg_size(&message->body);
+static diffuse_err fill(struct diffuse_result *r, struct diffuse_frame name,
+                        struct diffuse_frame packed, struct reason *why) {
+    ProtobufCBinaryData stream = {name.len, (uint8_t *)(uintptr_t)name.data};
+    const void *body = packed.data;
+    size_t len = packed.len;
     Diffused__V1__Label *label;
     Diffused__V1__Event *event;
     diffuse_err e;
@@ -50,21 +50,29 @@ static diffuse_err fill(struct diffuse_result *r, struct link_message *message,
 
 diffuse_err result_new(struct link_message *message, diffuse_result **ret_result,
                        struct reason *why) {
-    size_t name = zmq_msg_size(&message->name);
-    size_t room = decode_room(name + 2 * zmq_msg_size(&message->body)); /* unpacked, and strings */
+    struct diffuse_frame name = {zmq_msg_data(&message->name), zmq_msg_size(&message->name)};
+    struct diffuse_frame body = {zmq_msg_data(&message->body), zmq_msg_size(&message->body)};
+
+    if (message->frames != 2)
+        return reason_set(why, DIFFUSE_BADMSG, "message of %d frames: not [stream][Label]",
+                          message->frames);
+    return result_read(name, body, ret_result, why);
+}
+
+diffuse_err result_read(struct diffuse_frame name, struct diffuse_frame body,
+                        diffuse_result **ret_result, struct reason *why) {
+    size_t room = decode_room(name.len + 2 * body.len); /* unpacked, and strings */
     struct diffuse_result *r;
     diffuse_err e;
 
-    if (message->frames != 2 || name > LIMIT_STREAM_BYTES)
+    if (name.len > LIMIT_STREAM_BYTES)
         return reason_set(why, DIFFUSE_BADMSG,
-                          "message of %d frames, the first of %zu bytes: not "
-                          "[stream][Label]",
-                          message->frames, name);
+                          "message whose first frame has %zu bytes: not [stream][Label]", name.len);
     if (!(r = malloc(sizeof *r + room)))
         return reason_set(why, DIFFUSE_NOMEM, "answer of %zu bytes: out of memory", room);
     *r = (struct diffuse_result){.label = &no_label, .event = &no_event};
     msgmem_init(&r->mem, r->room, room);
-    if ((e = fill(r, message, why))) {
+    if ((e = fill(r, name, body, why))) {
         free(r);
         return e;
     }

@@ -22,4 +22,8 @@ struct diffuse_result {
 diffuse_err result_new(struct link_message *message, diffuse_result **ret_result,
                        struct reason *why);
 
+/* The same of frames in memory, which are copied. */
+diffuse_err result_read(struct diffuse_frame name, struct diffuse_frame body,
+                        diffuse_result **ret_result, struct reason *why);
+
 #endif

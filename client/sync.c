@@ -9,7 +9,7 @@
 
 enum { FIRST_PAUSE_MS = 25, LAST_PAUSE_MS = 400 };
 
-static diffuse_err send_request(diffuse_client *c, const char *topic, int64_t deadline) {
+diffuse_err sync_ask(diffuse_client *c, const char *topic, int64_t deadline) {
     Diffused__V1__SyncRequest sync = DIFFUSED__V1__SYNC_REQUEST__INIT;
     Diffused__V1__Request request;
     char copy[LIMIT_STREAM_BYTES];
@@ -24,7 +24,7 @@ static diffuse_err send_request(diffuse_client *c, const char *topic, int64_t de
 }
 
 /* Did the daemon refuse? Its consent alone proves nothing. */
-static diffuse_err check_reply(diffuse_client *c) {
+diffuse_err sync_refused(diffuse_client *c) {
     struct link_message m;
     diffuse_err e = ask_reply(c, 0, &m);
 
@@ -68,7 +68,7 @@ static diffuse_err run(diffuse_client *c, struct inbox *inbox, const char *topic
 
     for (;;) {
         int64_t until = link_earlier(deadline, pause_ms);
-        diffuse_err e = send_request(c, topic, until);
+        diffuse_err e = sync_ask(c, topic, until);
 
         if (!e)
             e = await_event(c, inbox, topic, until);
@@ -76,7 +76,7 @@ static diffuse_err run(diffuse_client *c, struct inbox *inbox, const char *topic
             return e;
         if (!link_over(until))
             return reason_set(&c->why, DIFFUSE_TIMEOUT, "interrupted by a signal");
-        if ((e = check_reply(c)))
+        if ((e = sync_refused(c)))
             return e;
         if (link_over(deadline))
             return client_unreachable(c, ROLE_CONTROL);

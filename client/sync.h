@@ -10,6 +10,14 @@
 
 #include "client/client.h"
 
+/* One step of the handshake for who reads the socket himself: have the daemon publish on topic,
+ * which begins with DECODE_SYNC_PREFIX. Errors: TIMEOUT (control is not connected), NOMEM, IO. */
+diffuse_err sync_ask(diffuse_client *c, const char *topic, int64_t deadline);
+
+/* What the daemon replied to the last sync_ask, without waiting: OK when it did not refuse, or has
+ * not replied yet. */
+diffuse_err sync_refused(diffuse_client *c);
+
 /* Wait until the subscriptions of inbox->socket are in force; other messages are kept in the inbox.
  * Errors: UNREACH, TIMEOUT (a signal), BUSY, NOMEM, IO; or what the daemon replied. */
 diffuse_err sync_inbox(diffuse_client *c, struct inbox *inbox, int64_t deadline);

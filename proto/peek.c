@@ -75,6 +75,17 @@ uint64_t peek_id(const void *bytes, size_t len) {
     return 0;
 }
 
+unsigned peek_ingest_kind(const void *bytes, size_t len) {
+    struct walk w = {bytes, (const unsigned char *)bytes + len};
+    struct field f;
+    unsigned kind = 0;
+
+    while (next(&w, &f)) /* the last of a oneof counts */
+        if ((f.number == 1 || f.number == 2) && f.wire == WIRE_BYTES)
+            kind = (unsigned)f.number;
+    return kind;
+}
+
 uint64_t peek_ingest_seq(const void *bytes, size_t len) {
     struct walk w = {bytes, (const unsigned char *)bytes + len};
     struct field f;

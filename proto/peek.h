@@ -13,6 +13,10 @@
 /* seq of an Ingest's sample or feedback; 0 where none can be read. */
 uint64_t peek_ingest_seq(const void *bytes, size_t len);
 
+/* What an Ingest says that it holds: the number of that field of its oneof (1: a sample, 2:
+ * feedback); 0 where neither can be read. */
+unsigned peek_ingest_kind(const void *bytes, size_t len);
+
 /* id of a Request or Reply; 0 where none can be read. */
 uint64_t peek_id(const void *bytes, size_t len);
 

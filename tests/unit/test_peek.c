@@ -55,6 +55,7 @@ static void damage_never_leads_outside(void **state) {
         memcpy(exact, frame, n);
         (void)peek_ingest_seq(exact, n);
         (void)peek_id(exact, n);
+        assert_true(peek_ingest_kind(exact, n) <= 2);
         free(exact);
     }
 }
@@ -69,6 +70,10 @@ static void finds_it_before_the_damage(void **state) {
     assert_int_equal(peek_ingest_seq(cut, sizeof cut), 300);
     assert_int_equal(peek_id(endless, sizeof endless), 0);
     assert_int_equal(peek_id("", 0), 0);
+    assert_int_equal(peek_ingest_kind(cut, sizeof cut), 1);
+    assert_int_equal(peek_ingest_kind("\x0a\0\x12\0", 4), 2); /* the last one counts */
+    assert_int_equal(peek_ingest_kind(endless, sizeof endless), 0);
+    assert_int_equal(peek_ingest_kind("", 0), 0);
 }
 
 int main(void) {

@@ -1,0 +1,89 @@
+/* callers.c - see callers.h. */
+#include "client/callers.h"
+
+#include <string.h>
+
+enum { AT_ONCE = 16 }; /* messages of a kind before others have their turn */
+
+void callers_init(struct callers *c, void *context, void *front, const char *url, uint32_t queue) {
+    *c = (struct callers){.context = context, .front = front, .url = url, .queue = queue};
+}
+
+void callers_done(struct callers *c) {
+    for (int i = 0; i < CALLERS_MAX; i++) {
+        link_close(c->caller[i].socket);
+        c->caller[i].socket = NULL;
+    }
+}
+
+/* The caller of that identity, else the place for it. */
+static struct caller *find(struct callers *c, const void *id, size_t len) {
+    struct caller *oldest = &c->caller[0];
+
+    for (int i = 0; i < CALLERS_MAX; i++) {
+        struct caller *at = &c->caller[i];
+
+        if (at->socket && at->id_len == len && memcmp(at->id, id, len) == 0)
+            return at;
+        if (!at->socket || (oldest->socket && at->used < oldest->used))
+            oldest = oldest->socket ? at : oldest;
+    }
+    return oldest;
+}
+
+static struct caller *connect_caller(struct callers *c, const void *id, size_t len) {
+    struct caller *at = find(c, id, len);
+
+    at->used = ++c->clock;
+    if (at->socket && at->id_len == len && memcmp(at->id, id, len) == 0)
+        return at;
+    link_close(at->socket);
+    at->socket = NULL;
+    memcpy(at->id, id, len);
+    at->id_len = len;
+    return link_open(c->context, ZMQ_DEALER, c->url, c->queue, 0, &at->socket, NULL) ? NULL : at;
+}
+
+static void request(struct callers *c, struct message *m) {
+    const void *id = zmq_msg_data(&m->frame[0]);
+    size_t len = zmq_msg_size(&m->frame[0]);
+    struct caller *at;
+
+    if (m->n < 2 || len > CALLERS_ID || !(at = connect_caller(c, id, len)))
+        return;
+    /* A new connection takes a moment, which the first request must not be lost to. */
+    if (message_give(m, 1, at->socket) == DIFFUSE_BUSY &&
+        link_wait(at->socket, ZMQ_POLLOUT, link_deadline(100)) == DIFFUSE_OK)
+        (void)message_give(m, 1, at->socket);
+}
+
+static void reply(struct callers *c, const struct caller *at, struct message *m) {
+    if (zmq_send(c->front, at->id, at->id_len, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0)
+        (void)message_give(m, 0, c->front);
+}
+
+void callers_pass(struct callers *c) {
+    struct message m = {.n = 0};
+
+    for (int k = 0; k < AT_ONCE && message_take(c->front, &m) == DIFFUSE_OK; k++) {
+        request(c, &m);
+        message_drop(&m);
+    }
+    for (int i = 0; i < CALLERS_MAX; i++)
+        for (int k = 0; c->caller[i].socket && k < AT_ONCE &&
+                        message_take(c->caller[i].socket, &m) == DIFFUSE_OK;
+             k++) {
+            reply(c, &c->caller[i], &m);
+            message_drop(&m);
+        }
+}
+
+int callers_poll(const struct callers *c, zmq_pollitem_t *items) {
+    int n = 0;
+
+    items[n++] = (zmq_pollitem_t){.socket = c->front, .events = ZMQ_POLLIN};
+    for (int i = 0; i < CALLERS_MAX; i++)
+        if (c->caller[i].socket)
+            items[n++] = (zmq_pollitem_t){.socket = c->caller[i].socket, .events = ZMQ_POLLIN};
+    return n;
+}
