@@ -38,7 +38,7 @@ GENFLAGS := -std=c17 -I$B/gen -fPIC -fvisibility=hidden $(SAN)
 MODEL_LIBS  := -lopenblas -ljansson -lutf8proc -lsodium -lcsv -lz -lm
 DAEMON_LIBS := -lzmq -lprotobuf-c -lsystemd -linih $(MODEL_LIBS)
 CLIENT_LIBS := -lzmq -lprotobuf-c
-CTL_LIBS    := $(CLIENT_LIBS) -ljansson
+CTL_LIBS    := $(CLIENT_LIBS) -ljansson -lz -lm
 
 objects = $(patsubst %.c,$B/%.o,$(wildcard $(1)))
 PROTO  := $(call objects,proto/*.c) $B/gen/diffused.pb-c.o
@@ -112,6 +112,7 @@ $B/libproto.a: $(PROTO)
 $B/libmodel.a: $(MODEL)
 $B/libdaemon.a: $(DAEMON)
 $B/libverbs.a: $(filter-out $B/model/tool/diffuse_main.o,$(TOOL))
+$B/libctl.a: $(filter-out $B/client/ctl/diffusectl.o,$(CTL))
 $B/libtest.a: $(TLIB)
 $B/libdiffuse.a: $(CLIENT) $(PROTO)
 $B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/net/% $B/model/train/denoise.o,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
@@ -141,7 +142,7 @@ $B/diffusectl: $(CTL) $B/libdiffuse.a
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(CTL_LIBS)
 
 # --- tests -----------------------------------------------------------------------------------------
-$B/tests/unit/%: $B/tests/unit/%.o $B/libtest.a $B/libdaemon.a $B/libverbs.a $B/libdiffuse.a $B/libmodel.a $B/libproto.a
+$B/tests/unit/%: $B/tests/unit/%.o $B/libtest.a $B/libdaemon.a $B/libverbs.a $B/libctl.a $B/libdiffuse.a $B/libmodel.a $B/libproto.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -lcmocka $(DAEMON_LIBS)
 
@@ -166,9 +167,9 @@ $B/tests/probe_%: $B/tests/lib/probe_%.o $B/libdiffuse.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -lcmocka $(CLIENT_LIBS)
 
-$B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/fuzz_driver.o $B/libtest.a $B/libmodel.a $B/libproto.a
+$B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/fuzz_driver.o $B/libtest.a $B/libctl.a $B/libdiffuse.a $B/libmodel.a $B/libproto.a
 	$(LINK)
-	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(MODEL_LIBS)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(MODEL_LIBS) $(CTL_LIBS)
 
 # Programs that measure.
 $B/tests/%_sim: $B/tests/bench/%_sim.o $B/libmodel.a $B/libproto.a

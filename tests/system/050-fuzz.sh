@@ -1,5 +1,5 @@
 #!/bin/sh
-# Damaged checkpoints, rehearsal rows, journals, texts and data sets, some thousands of each. The fuzz programs
+# Damaged checkpoints, rehearsal rows, journals, recordings, texts and data sets, some thousands of each. The fuzz programs
 # run as long as one likes.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -8,4 +8,5 @@ B=${B:-build}
 "$B/tests/fuzz_dataset" 2000 1
 "$B/tests/fuzz_rehearsal" 20000 1
 "$B/tests/fuzz_journal" 5000 1
+"$B/tests/fuzz_recording" 20000 1
 "$B/tests/fuzz_tokenize" 2000 1
