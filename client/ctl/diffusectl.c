@@ -28,6 +28,8 @@ static const struct verb {
     {"reload", ctl_reload, "load a checkpoint, and answer with it from then on"},
     {"rollback", ctl_rollback, "let the model before this one answer again"},
     {"tune", ctl_tune, "online fine-tuning: on, off, status, reset, save"},
+    {"record", ctl_record, "write down what passes, both ways, with times"},
+    {"replay", ctl_replay, "send a recording again, and compare the labels"},
 };
 
 static const char doc[] = "Talk to a running diffused.\v";
