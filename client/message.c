@@ -16,29 +16,36 @@ static diffuse_err from_errno(void) {
                                            : DIFFUSE_IO;
 }
 
+/* Frames of one message arrive together, so only the first can be missing. */
+static diffuse_err take_frame(void *socket, zmq_msg_t *frame) {
+    diffuse_err e;
+
+    (void)zmq_msg_init(frame);
+    do
+        e = zmq_msg_recv(frame, socket, ZMQ_DONTWAIT) >= 0 ? DIFFUSE_OK : from_errno();
+    while (e && zmq_errno() == EINTR);
+    if (e)
+        (void)zmq_msg_close(frame);
+    return e;
+}
+
 diffuse_err message_take(void *socket, struct message *m) {
     bool more = true;
 
     m->cut = false;
-    for (size_t seen = 0; more; seen++) {
-        zmq_msg_t spare, *frame = m->n < DIFFUSE_MESSAGE_FRAMES ? &m->frame[m->n] : &spare;
+    while (more) {
+        zmq_msg_t *frame = &m->frame[m->n];
+        diffuse_err e = take_frame(socket, frame);
 
-        (void)zmq_msg_init(frame);
-        if (zmq_msg_recv(frame, socket, ZMQ_DONTWAIT) < 0) {
-            diffuse_err e = from_errno();
-
-            if (seen > 0 && zmq_errno() == EINTR) { /* frames of one message arrive together */
-                seen--;
-                continue;
-            }
+        if (e) {
             message_drop(m);
             return e == DIFFUSE_BUSY ? DIFFUSE_TIMEOUT : e;
         }
         more = zmq_msg_more(frame);
-        if (frame == &spare) {
-            (void)zmq_msg_close(&spare);
-            m->cut = true;
-        } else
+        m->cut = m->n == DIFFUSE_MESSAGE_FRAMES;
+        if (m->cut)
+            (void)zmq_msg_close(frame);
+        else
             m->n++;
     }
     return DIFFUSE_OK;

@@ -8,9 +8,9 @@
 #include "client/link.h"
 
 struct message {
-    zmq_msg_t frame[DIFFUSE_MESSAGE_FRAMES];
-    size_t n; /* 0: empty */
-    bool cut; /* there were more frames */
+    zmq_msg_t frame[DIFFUSE_MESSAGE_FRAMES + 1]; /* the last for frames that are thrown away */
+    size_t n;                                    /* 0: empty */
+    bool cut;                                    /* there were more frames */
 };
 
 /* Take the next message of a socket into an empty m, without waiting. Errors: TIMEOUT (nothing is

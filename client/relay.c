@@ -152,6 +152,7 @@ static void watch_connection(diffuse_relay *r) {
     }
     if (r->in_force || (r->ask_at && !link_over(r->ask_at)))
         return;
+    (void)sync_refused(r->client); /* replies are not let to pile up */
     (void)sync_ask(r->client, r->topic, link_deadline(0));
     r->ask_at = link_deadline(ASK_MS);
 }

@@ -36,11 +36,10 @@ struct record {
 };
 
 static const struct argp_option options[] = {
-    {"listen", 'l', "DIR|URL", OPTION_ARG_OPTIONAL,
-     "stand between clients and daemon: bind a daemon's four sockets in DIR, or at "
-     "tcp://HOST:PORT; "
-     "without a name in a folder of its own, whose name is printed",
+    {"listen", 'l', "DIR|URL", 0,
+     "stand between clients and daemon: bind a daemon's four sockets in DIR, or at tcp://HOST:PORT",
      0},
+    {"private", 'P', NULL, 0, "the same in a folder of its own, whose name is printed", 0},
     {"max-message", 'm', "BYTES", 0,
      "the daemon's max_message (65536); who sends twice of it is disconnected", 0},
     {"sync", 'S', "SECONDS", 0,
@@ -52,10 +51,10 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Write down what passes between clients and the daemon, with times, until interrupted; replay "
     "reads it.\v"
-    "With --listen, clients use the folder that is printed as their --endpoint or "
+    "With --listen or --private, clients use the folder that is printed as their --endpoint or "
     "$DIFFUSE_ENDPOINT; samples, feedback, labels and events are recorded, and all passes as "
     "without "
-    "a recorder: in order, nothing lost or doubled, with back-pressure on push. Without --listen "
+    "a recorder: in order, nothing lost or doubled, with back-pressure on push. Without them "
     "only what the daemon publishes can be heard: labels and events, which cannot be replayed.\n\n"
     "An interrupt (SIGINT, SIGTERM) lets in nobody new, waits for the labels of what has passed, "
     "at "
@@ -69,6 +68,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 'l':
         a->listens = true;
         a->listen = arg;
+        return 0;
+    case 'P':
+        a->listens = true;
+        a->listen = NULL;
         return 0;
     case 'm':
         a->max_message = (uint32_t)verb_number("--max-message", arg, 1024 * 1024);
@@ -130,7 +133,7 @@ static int create_file(struct record *r) {
     struct recording_about about = {
         .wall_ns = verb_now_ns(), .mono_ns = mono_ns(), .both_ways = r->args.listens};
     struct diffuse_status *status;
-    struct recording_why why;
+    struct recording_why why = {""};
     diffuse_err e = diffuse_status_get(r->client, r->env->timeout_ms, &status);
 
     if (e)
@@ -148,7 +151,7 @@ static int create_file(struct record *r) {
 
 /* Serving comes first: what cannot be written is said once. */
 static void note_failure(struct record *r, diffuse_err e, const struct recording_why *why) {
-    struct recording_why ignored;
+    struct recording_why ignored = {""};
 
     if (!e || !r->writer)
         return;
@@ -160,7 +163,7 @@ static void note_failure(struct record *r, diffuse_err e, const struct recording
 }
 
 static void keep(struct record *r, const struct diffuse_message *m) {
-    struct recording_why why;
+    struct recording_why why = {""};
     diffuse_err e;
 
     if (!r->writer)
@@ -172,7 +175,7 @@ static void keep(struct record *r, const struct diffuse_message *m) {
 }
 
 static void tend(struct record *r) {
-    struct recording_why why;
+    struct recording_why why = {""};
     int64_t now = mono_ns();
 
     if (!r->writer || now - r->tended_ns < (int64_t)TEND_MS * 1000000)
@@ -228,7 +231,7 @@ static int report(struct record *r, const struct diffuse_relay_counts *c, uint64
 
 static int finish(struct record *r, diffuse_err e) {
     struct diffuse_relay_counts counts;
-    struct recording_why why;
+    struct recording_why why = {""};
     uint64_t bytes = 0;
     int status = VERB_DONE;
 
@@ -275,7 +278,7 @@ static int run(struct record *r) {
 int ctl_record(struct verb_env *env, int argc, char **argv) {
     static const struct argp argp = {options, parse, "FILE", doc, NULL, NULL, NULL};
     struct record r = {.env = env, .args = {.sync_ms = SYNC_MS}};
-    struct recording_why why;
+    struct recording_why why = {""};
     int status;
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &r.args))

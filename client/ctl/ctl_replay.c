@@ -236,7 +236,7 @@ static diffuse_err await_rest(struct replay *r) {
 }
 
 static diffuse_err replay_all(struct replay *r) {
-    struct recording_why why;
+    struct recording_why why = {""};
     diffuse_err e = DIFFUSE_OK;
 
     verb_progress_start(&r->progress);
@@ -268,7 +268,7 @@ static diffuse_err replay_all(struct replay *r) {
 
 static int open_all(struct replay *r) {
     struct recording_about about;
-    struct recording_why why;
+    struct recording_why why = {""};
     struct diffuse_status *status;
     diffuse_err e;
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Damaged checkpoints, rehearsal rows, journals, recordings, texts and data sets, some thousands of each. The fuzz programs
-# run as long as one likes.
+# Damaged checkpoints, rehearsal rows, journals, recordings, texts and data sets, some thousands of each. The
+# fuzz programs run as long as one likes.
 set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}

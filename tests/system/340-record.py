@@ -28,19 +28,20 @@ def ctl(rig, *arguments, status=0):
 
 
 class Recorder:
-    """diffusectl record --listen in a folder of its own."""
+    """diffusectl record: in a folder that is named, in one of its own (""), or without (None)."""
 
-    def __init__(self, rig, name, *options, listen=True, **popen):
-        self.file, self.dir = rig.path(name), rig.path("relay-" + name)
+    def __init__(self, rig, name, *options, listen="relay-", **popen):
+        self.file = rig.path(name)
         command = [CTL, "--endpoint", rig.path("run"), "record", self.file, *options]
-        if listen:
-            command.append(f"--listen={self.dir}")
+        if listen is not None:
+            command += ["--listen", rig.path(listen + name)] if listen else ["--private"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True, **popen)
         self.first = self.process.stderr.readline()
         r.check(self.first.startswith("recording to " + self.file), self.first)
-        if listen:
-            r.equal(self.process.stdout.readline(), self.dir + "\n", "the folder is printed")
+        if listen is not None:
+            self.dir = self.process.stdout.readline().rstrip("\n")
+            r.check(os.path.isdir(self.dir) and self.dir in self.first, "the folder is printed")
 
     def end(self, number=signal.SIGTERM, status=0):
         self.process.send_signal(number)
@@ -183,13 +184,13 @@ def killed(rig):
     result, said = replay(rig, recorder.file, "--speed=max")
     r.check(result["identical"] > 50 and result["different"] == 0, f"{result} {said}")
     r.check("was killed" in said, said)
-    again = Recorder(rig, "again", f"--listen={recorder.dir}", listen=False)  # over what it left
-    again.end()
+    os.rename(recorder.dir, rig.path("relay-again"))
+    Recorder(rig, "again").end()  # over the sockets that it left
 
 
 def speed(rig):
     """Order is kept, and a slow replay is under way when it is interrupted."""
-    recorder = Recorder(rig, "spaced")
+    recorder = Recorder(rig, "spaced", listen="")
     with diffuse_client.Client(recorder.dir, rig.pb, timeout=r.DEADLINE) as client:
         client.subscribe("s/")
         for seq in range(1, 11):
@@ -214,7 +215,7 @@ def speed(rig):
 
 
 def outside_only(rig):
-    recorder = Recorder(rig, "outside", listen=False)
+    recorder = Recorder(rig, "outside", listen=None)
     r.check("labels and events only" in recorder.first, recorder.first)
     with diffuse_client.Client(rig.path("run"), rig.pb, timeout=r.DEADLINE) as client:
         client.subscribe("o/")
@@ -250,6 +251,43 @@ def back_pressure(rig):
         r.check(not client.socket("labels").poll(200), "nothing comes twice")
         said = recorder.end()
     r.check(f"recorded {seq} samples" in said and f"{seq} labels" in said, said)
+
+
+def push_more(recorder, pb, numbers, answered):
+    with diffuse_client.Client(recorder.dir, pb, timeout=r.DEADLINE) as client:
+        for seq in numbers:
+            client.push("w/x", seq, text="more")
+        answered.wait(2 * r.DEADLINE)
+
+
+def slow_subscriber(rig):
+    """Who does not read holds nobody up for long, and is told to the recorder's owner."""
+    recorder = Recorder(rig, "slow")
+    with diffuse_client.Client(recorder.dir, rig.pb, timeout=r.DEADLINE) as client:
+        client.subscribe("w/")
+        lazy = rig.context.socket(zmq.SUB)
+        lazy.setsockopt(zmq.RCVHWM, 1)
+        lazy.setsockopt(zmq.RCVBUF, 4096)
+        lazy.setsockopt(zmq.SUBSCRIBE, b"w/")
+        lazy.connect(f"ipc://{recorder.dir}/labels")
+        seq = 1
+        client.push("w/x", seq, text="until the lazy one hears")
+        while not lazy.poll(50):
+            seq += 1
+            client.push("w/x", seq, text="until the lazy one hears")
+        total = seq + 6000
+        answered = threading.Event()
+        sender = threading.Thread(target=push_more,
+                                  args=(recorder, rig.pb, range(seq + 1, total + 1), answered))
+        sender.start()
+        for expected in range(1, total + 1):
+            r.equal(client.label()[1].seq, expected, "who reads gets all")
+        answered.set()
+        sender.join()
+        lazy.close(linger=0)
+        said = recorder.end()
+    r.check("did not reach subscribers" in said, said)
+    r.check(f"recorded {total} samples" in said and f"{total} labels" in said, said)
 
 
 def daemon_restarts(rig):
@@ -309,7 +347,8 @@ with r.Rig() as rig:
     print("under_publishers ok")
     torn(rig, path, the_same_again(rig, path, pushed))
     print("the_same_again, torn ok")
-    for part in (killed, speed, outside_only, back_pressure, daemon_restarts, disk_full, refusals):
+    for part in (killed, speed, outside_only, back_pressure, slow_subscriber,
+                 daemon_restarts, disk_full, refusals):
         part(rig)
         print(part.__name__, "ok")
     r.equal(rig.stop(), 0, "exit status")

@@ -80,21 +80,23 @@ static bool same(diffuse_client *client, struct label then, struct label now) {
 }
 
 static void what_is_the_same(void **state) {
-    diffuse_client *c = *state;
+    static const struct {
+        struct label then, now;
+        bool same;
+    } cases[] = {
+        {{.confidence = 0.5f}, {.confidence = 0.5f}, true},
+        {{.confidence = 0.5f}, {.confidence = 0.5000005f}, true},
+        {{.confidence = 0.5f}, {.confidence = 0.500002f}, false},
+        {{.name = "a"}, {.name = "b"}, false},
+        {{.truncated = 1}, {.truncated = 0}, false},
+        {{.error = DIFFUSE_EMPTY}, {.error = DIFFUSE_OK}, false},
+        {{.error = DIFFUSE_EMPTY}, {.error = DIFFUSE_BADTEXT}, false},
+        {{.error = DIFFUSE_EMPTY, .confidence = 1}, {.error = DIFFUSE_EMPTY}, true},
+        {{.model = "x"}, {.model = "y"}, true},
+    };
 
-    assert_true(same(c, (struct label){.confidence = 0.5f}, (struct label){.confidence = 0.5f}));
-    assert_true(
-        same(c, (struct label){.confidence = 0.5f}, (struct label){.confidence = 0.5000005f}));
-    assert_false(
-        same(c, (struct label){.confidence = 0.5f}, (struct label){.confidence = 0.500002f}));
-    assert_false(same(c, (struct label){.name = "a"}, (struct label){.name = "b"}));
-    assert_false(same(c, (struct label){.truncated = 1}, (struct label){.truncated = 0}));
-    assert_false(same(c, (struct label){.error = DIFFUSE_EMPTY}, (struct label){.error = 0}));
-    assert_false(
-        same(c, (struct label){.error = DIFFUSE_EMPTY}, (struct label){.error = DIFFUSE_BADTEXT}));
-    assert_true(same(c, (struct label){.error = DIFFUSE_EMPTY, .confidence = 1},
-                     (struct label){.error = DIFFUSE_EMPTY}));
-    assert_true(same(c, (struct label){.model = "x"}, (struct label){.model = "y"}));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(same(*state, cases[i].then, cases[i].now), cases[i].same);
 }
 
 /* Whatever comes first; also what was sent twice under one name, and what others sent. */

@@ -76,7 +76,7 @@ static void assert_made(const struct diffuse_message *got, uint64_t i) {
 
 static struct recording_writer *create(int sync_ms) {
     struct recording_writer *w;
-    struct recording_why why;
+    struct recording_why why = {""};
 
     (void)unlink(path);
     if (recording_create(path, &about, sync_ms, &w, &why))
@@ -85,7 +85,7 @@ static struct recording_writer *create(int sync_ms) {
 }
 
 static void add(struct recording_writer *w, uint64_t i) {
-    struct recording_why why;
+    struct recording_why why = {""};
     struct made m;
 
     make(&m, i);
@@ -95,7 +95,7 @@ static void add(struct recording_writer *w, uint64_t i) {
 
 static void write_file(uint64_t n) {
     struct recording_writer *w = create(0);
-    struct recording_why why;
+    struct recording_why why = {""};
 
     for (uint64_t i = 0; i < n; i++)
         add(w, i);
@@ -141,7 +141,7 @@ static void put_file(const uint8_t *bytes, size_t n) {
 }
 
 static void test_round_trip(void **state) {
-    struct recording_why why;
+    struct recording_why why = {""};
     diffuse_err end;
     bool complete;
 
@@ -164,7 +164,7 @@ static void test_long_messages(void **state) {
     struct recording_about header;
     struct recording_writer *w = create(1);
     struct recording_reader *r;
-    struct recording_why why;
+    struct recording_why why = {""};
     int64_t after;
 
     (void)state;
@@ -241,7 +241,7 @@ static void test_every_flipped_bit(void **state) {
     bytes = ckpt_sample_slurp(path, &n);
     ends = boundaries(bytes, n, end);
     for (size_t bit = 0; bit < 8 * n; bit++) {
-        struct recording_why why;
+        struct recording_why why = {""};
         size_t whole = 0;
         diffuse_err e;
         bool complete;
@@ -271,7 +271,7 @@ static void test_hostile_lengths(void **state) {
     bytes = ckpt_sample_slurp(path, &n);
     (void)boundaries(bytes, n, end);
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        struct recording_why why;
+        struct recording_why why = {""};
         diffuse_err e;
         bool complete;
 
@@ -289,7 +289,7 @@ static void test_other_files(void **state) {
     struct recording_writer *w = (struct recording_writer *)&about;
     struct recording_about got;
     struct recording_reader *r;
-    struct recording_why why;
+    struct recording_why why = {""};
     size_t n;
     uint8_t *bytes;
 
