@@ -10,6 +10,7 @@ void callers_init(struct callers *c, void *context, void *front, const char *url
 }
 
 void callers_done(struct callers *c) {
+    message_drop(&c->held);
     for (int i = 0; i < CALLERS_MAX; i++) {
         link_close(c->caller[i].socket);
         c->caller[i].socket = NULL;
@@ -44,17 +45,27 @@ static struct caller *connect_caller(struct callers *c, const void *id, size_t l
     return link_open(c->context, ZMQ_DEALER, c->url, c->queue, 0, &at->socket, NULL) ? NULL : at;
 }
 
-static void request(struct callers *c, struct message *m) {
-    const void *id = zmq_msg_data(&m->frame[0]);
-    size_t len = zmq_msg_size(&m->frame[0]);
-    struct caller *at;
+/* Take a request and find its connection; false: nothing is there. */
+static bool take_request(struct callers *c) {
+    struct message *m = &c->held;
 
-    if (m->n < 2 || len > CALLERS_ID || !(at = connect_caller(c, id, len)))
-        return;
-    /* A new connection takes a moment, which the first request must not be lost to. */
-    if (message_give(m, 1, at->socket) == DIFFUSE_BUSY &&
-        link_wait(at->socket, ZMQ_POLLOUT, link_deadline(100)) == DIFFUSE_OK)
-        (void)message_give(m, 1, at->socket);
+    while (message_take(c->front, m) == DIFFUSE_OK) {
+        size_t len = zmq_msg_size(&m->frame[0]);
+
+        if (m->n >= 2 && len <= CALLERS_ID &&
+            (c->to = connect_caller(c, zmq_msg_data(&m->frame[0]), len)))
+            return true;
+        message_drop(m);
+    }
+    return false;
+}
+
+static void pass_requests(struct callers *c) {
+    for (int k = 0; k < AT_ONCE && (c->held.n > 0 || take_request(c)); k++) {
+        if (message_give(&c->held, 1, c->to->socket) == DIFFUSE_BUSY)
+            return;
+        message_drop(&c->held);
+    }
 }
 
 static void reply(struct callers *c, const struct caller *at, struct message *m) {
@@ -65,10 +76,7 @@ static void reply(struct callers *c, const struct caller *at, struct message *m)
 void callers_pass(struct callers *c) {
     struct message m = {.n = 0};
 
-    for (int k = 0; k < AT_ONCE && message_take(c->front, &m) == DIFFUSE_OK; k++) {
-        request(c, &m);
-        message_drop(&m);
-    }
+    pass_requests(c);
     for (int i = 0; i < CALLERS_MAX; i++)
         for (int k = 0; c->caller[i].socket && k < AT_ONCE &&
                         message_take(c->caller[i].socket, &m) == DIFFUSE_OK;
@@ -81,9 +89,14 @@ void callers_pass(struct callers *c) {
 int callers_poll(const struct callers *c, zmq_pollitem_t *items) {
     int n = 0;
 
-    items[n++] = (zmq_pollitem_t){.socket = c->front, .events = ZMQ_POLLIN};
-    for (int i = 0; i < CALLERS_MAX; i++)
+    if (c->held.n == 0)
+        items[n++] = (zmq_pollitem_t){.socket = c->front, .events = ZMQ_POLLIN};
+    for (int i = 0; i < CALLERS_MAX; i++) {
+        bool out = c->held.n > 0 && c->to == &c->caller[i];
+
         if (c->caller[i].socket)
-            items[n++] = (zmq_pollitem_t){.socket = c->caller[i].socket, .events = ZMQ_POLLIN};
+            items[n++] = (zmq_pollitem_t){.socket = c->caller[i].socket,
+                                          .events = out ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN};
+    }
     return n;
 }

@@ -22,14 +22,16 @@ struct callers {
     const char *url;
     uint32_t queue;
     uint64_t clock;
+    struct message held; /* a request that the daemon does not take yet, */
+    struct caller *to;   /* and its connection */
     struct caller caller[CALLERS_MAX];
 };
 
 void callers_init(struct callers *c, void *context, void *front, const char *url, uint32_t queue);
 void callers_done(struct callers *c);
 
-/* Pass on what is there, both ways, without waiting. A request that the daemon does not take is
- * lost, as on a connection that is cut: callers ask again. */
+/* Pass on what is there, both ways, without waiting. A request that the daemon does not take, for
+ * it is not there, waits, and all behind it. */
 void callers_pass(struct callers *c);
 
 /* Append what must be polled for it; how many items that were, CALLERS_MAX + 1 at most. */
