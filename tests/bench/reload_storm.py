@@ -188,7 +188,7 @@ def send_steadily(folder, endpoint, rate, over, sent, seed, realtime):
     gc.disable()
     begun = time.monotonic()
     seq = 0
-    while not (seq % 100 == 0 and over.is_set()):
+    while not (seq % 100 == 0 and over.value):
         seq += 1
         wait = begun + seq / rate - time.monotonic()
         if wait > 0:
@@ -239,8 +239,8 @@ def latency(rig, seconds, rate, workers, realtime):
         rig.make_model(path, "byte", 64, 5, f"seed={i + 1}", "ngram_rows=80000")
     rig.start(workers=workers, memory_budget="128M", model=paths[0])
     put_daemon_first(realtime, rig.process.pid)
-    ready, over, sent, result = (multiprocessing.Event(), multiprocessing.Event(), multiprocessing.Queue(),
-                                 multiprocessing.Queue())
+    ready, sent, result = multiprocessing.Event(), multiprocessing.Queue(), multiprocessing.Queue()
+    over = multiprocessing.RawValue("b", 0)  # no lock that the sender could wait for
     receiver = multiprocessing.Process(target=receive_all, args=(rig.dir, rig.endpoint("labels"), sent, ready, result,
                                                                  realtime))
     receiver.start()
@@ -261,7 +261,7 @@ def latency(rig, seconds, rate, workers, realtime):
             time.sleep(0.1)
         phases.append((begun, time.monotonic_ns(), ("quiet", "reloads")[turn % 2]))
         if turn + 1 == 2 * ROUNDS:
-            over.set()
+            over.value = 1
     rows = result.get()
     r.check(not isinstance(rows, str), rows)
     sender.join()
