@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/nearest.h"
+#include "daemon/policy.h"
 
 #define CONF(key, type, preset, min, max, choices, when, help)                                     \
     {#key, CONFVALUE_##type,          preset, min, max, choices, CONF_AT_##when,                   \
@@ -200,6 +201,24 @@ static diffuse_err finish_endpoint(const struct conf *c, conf_text endpoint, con
     return DIFFUSE_OK;
 }
 
+/* A window that slides is kept in ids; it is classified as a sample is. */
+static diffuse_err finish_policies(struct conf *c, struct reason *why) {
+    for (uint32_t i = 0; i < c->policy.n; i++) {
+        struct policy_rule rule;
+        struct reason inner = {""};
+        diffuse_err e = policy_parse(c->policy.item[i], &rule, &inner);
+        if (!e && rule.policy.step > 0 && rule.policy.window > c->max_length)
+            e = reason_set(
+                &inner, DIFFUSE_INVAL, "a sliding window of %llu tokens is above max_length %llu",
+                (unsigned long long)rule.policy.window, (unsigned long long)c->max_length);
+        if (e)
+            return reason_set(why, e, "policy '%.100s': %.300s", c->policy.item[i], inner.text);
+        if (rule.policy.step > 0 && rule.policy.window > c->segment_window)
+            c->segment_window = rule.policy.window;
+    }
+    return DIFFUSE_OK;
+}
+
 diffuse_err conf_finish(struct conf *c, struct reason *why) {
     if (!c->model[0])
         return reason_set(why, DIFFUSE_INVAL,
@@ -215,6 +234,8 @@ diffuse_err conf_finish(struct conf *c, struct reason *why) {
         e = finish_endpoint(c, c->labels, "labels", why);
     if (!e)
         e = finish_endpoint(c, c->control, "control", why);
+    if (!e)
+        e = finish_policies(c, why);
     if (e)
         return e;
     if (c->workers == 0) {

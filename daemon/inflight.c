@@ -14,13 +14,15 @@ struct inflight {
     /* These count samples since start; the slot is the count modulo cap. head <= taken <= tail. */
     uint64_t head, taken, tail;
     bool stopping;
+    size_t pieces;                /* that workers have, */
+    const struct slot *pieces_of; /* of this model */
     int fd;
 };
 
 size_t inflight_bytes(const struct inflight_size *s) {
     return arena_block(sizeof(struct inflight)) +
            arena_block(s->samples * sizeof(struct inflight_sample)) +
-           arena_block(s->samples * s->max_length * sizeof(uint32_t)) +
+           arena_block(s->samples * s->ids * sizeof(uint32_t)) +
            arena_block(s->samples * s->scores * sizeof(float));
 }
 
@@ -28,12 +30,12 @@ diffuse_err inflight_new(struct arena *arena, const struct inflight_size *s,
                          struct inflight **ret_inflight) {
     struct inflight *f = arena_alloc(arena, sizeof *f);
     struct inflight_sample *slot = arena_alloc(arena, s->samples * sizeof *slot);
-    uint32_t *ids = arena_alloc(arena, s->samples * s->max_length * sizeof *ids);
+    uint32_t *ids = arena_alloc(arena, s->samples * s->ids * sizeof *ids);
     float *scores = arena_alloc(arena, s->samples * s->scores * sizeof *scores);
     if (!f || !slot || !ids || !scores)
         return DIFFUSE_NOMEM;
     for (size_t i = 0; i < s->samples; i++) {
-        slot[i].ids = ids + i * s->max_length;
+        slot[i].ids = ids + i * s->ids;
         slot[i].scores = s->scores ? scores + i * s->scores : NULL;
     }
     *f = (struct inflight){.slot = slot, .cap = s->samples};
@@ -82,7 +84,7 @@ struct inflight_sample *inflight_open(struct inflight *f) {
 
 void inflight_commit(struct inflight *f) {
     struct inflight_sample *s = slot_at(f, f->tail);
-    s->done = s->error != DIFFUSE_OK;
+    s->done = s->error != DIFFUSE_OK || s->settled;
     pthread_mutex_lock(&f->lock);
     f->tail++;
     if (!s->done)
@@ -97,13 +99,32 @@ static bool skip_to_waiting(struct inflight *f) {
     return f->taken < f->tail;
 }
 
+/* Is the next one's segment free? Call with the lock held, when one waits. */
+static bool may_take(struct inflight *f) {
+    const struct inflight_sample *s = slot_at(f, f->taken);
+    return !s->piece.cell ||
+           (!s->piece.cell->busy && (f->pieces == 0 || f->pieces_of == s->serving));
+}
+
+/* A worker has these samples from now on, or no longer. */
+static size_t mark_pieces(struct inflight_sample **samples, size_t n, bool busy) {
+    size_t pieces = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!samples[i]->piece.cell)
+            continue;
+        samples[i]->piece.cell->busy = busy;
+        pieces++;
+    }
+    return pieces;
+}
+
 size_t inflight_take(struct inflight *f, size_t max_samples, size_t max_tokens,
                      struct inflight_sample **ret_samples) {
     size_t n = 0, tokens = 0;
     pthread_mutex_lock(&f->lock);
-    while (!skip_to_waiting(f) && !f->stopping)
+    while (skip_to_waiting(f) ? !may_take(f) : !f->stopping)
         pthread_cond_wait(&f->waiting, &f->lock);
-    while (n < max_samples && skip_to_waiting(f)) {
+    while (n < max_samples && skip_to_waiting(f) && may_take(f)) {
         struct inflight_sample *s = slot_at(f, f->taken);
         if (n > 0 && (tokens + s->n > max_tokens || s->serving != ret_samples[0]->serving))
             break;
@@ -111,7 +132,11 @@ size_t inflight_take(struct inflight *f, size_t max_samples, size_t max_tokens,
         ret_samples[n++] = s;
         f->taken++;
     }
-    if (skip_to_waiting(f))
+    size_t pieces = mark_pieces(ret_samples, n, true);
+    if (pieces > 0)
+        f->pieces_of = ret_samples[0]->serving;
+    f->pieces += pieces;
+    if (skip_to_waiting(f) && may_take(f))
         pthread_cond_signal(&f->waiting); /* there is work for another worker */
     pthread_mutex_unlock(&f->lock);
     return n;
@@ -121,6 +146,10 @@ void inflight_finish(struct inflight *f, struct inflight_sample **samples, size_
     pthread_mutex_lock(&f->lock);
     for (size_t i = 0; i < n; i++)
         samples[i]->done = true;
+    size_t pieces = mark_pieces(samples, n, false);
+    f->pieces -= pieces;
+    if (pieces > 0) /* somebody may wait for them, or for the last sample at stop */
+        pthread_cond_broadcast(&f->waiting);
     bool answerable = slot_at(f, f->head)->done;
     pthread_mutex_unlock(&f->lock);
     if (answerable)

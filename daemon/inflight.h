@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/cell.h"
 #include "model/base/arena.h"
 #include "model/ckpt/model.h"
 #include "proto/diffuse_err.h"
@@ -36,10 +37,13 @@ struct inflight_sample {
     bool truncated;
     bool done;
     bool from_push;
+    bool settled;         /* accepted, and there is nothing for a worker to do */
+    bool held, abstained; /* as Label's */
     uint64_t seq;
     int64_t stamp_ns;
-    uint32_t *ids; /* (max_length) */
+    uint32_t *ids; /* (inflight_size.ids) */
     uint32_t n;    /* of them in use */
+    struct piece piece;
 
     diffuse_err error; /* then there is no result */
     char reason[INFLIGHT_REASON_BYTES];
@@ -58,9 +62,9 @@ struct inflight_sample {
 struct inflight;
 
 struct inflight_size {
-    size_t samples;    /* slots */
-    size_t max_length; /* tokens of each */
-    size_t scores;     /* scores of each, or 0 */
+    size_t samples; /* slots */
+    size_t ids;     /* tokens of each */
+    size_t scores;  /* scores of each, or 0 */
 };
 
 /* Arena bytes of inflight_new. */
@@ -78,12 +82,14 @@ void inflight_acknowledge(struct inflight *f);
  * same slot until it is committed. */
 struct inflight_sample *inflight_open(struct inflight *f);
 
-/* Hand the open slot over: to the workers, or (error is set) done already. */
+/* Hand the open slot over: to the workers, or (error or settled is set) done already. */
 void inflight_commit(struct inflight *f);
 
 /* Wait for samples and take those that are there: the oldest run of at most max_samples samples and
- * max_tokens tokens, at least one, all accepted by the same model. 0: inflight_stop was called and
- * nothing waits. ret_samples has room for max_samples. */
+ * max_tokens tokens, at least one, all accepted by the same model. Pieces of a cell come in order
+ * and to one worker at a time; those of one model not before those of another are finished, since
+ * they share memory. 0: inflight_stop was called and nothing waits. ret_samples has room for
+ * max_samples. */
 size_t inflight_take(struct inflight *f, size_t max_samples, size_t max_tokens,
                      struct inflight_sample **ret_samples);
 

@@ -85,6 +85,21 @@ static void note_stream(struct loop *l, const struct inflight_sample *s) {
               "%" PRIu64 " samples before it did not arrive", note.missing);
 }
 
+/* A segment that its stream did not end is announced: what comes next on it begins anew. */
+static void note_segment(struct loop *l) {
+    char line[LIMIT_REASON_BYTES];
+    const struct running_note *note = &l->path->note;
+    stats_add(l->stats, STATS_segments_begun, note->began);
+    stats_add(l->stats, STATS_segments_ended, note->ended);
+    if (!note->closed)
+        return;
+    stats_add(l->stats, STATS_segments_closed, 1);
+    snprintf(line, sizeof line,
+             "%s: closed after %" PRIu64 " tokens, silent longest of %" PRIu64 " segments",
+             note->stream, note->tokens, l->conf->segments);
+    send_event(&l->send, "$sys/segment-closed", 19, "segment-closed", line);
+}
+
 static void accept_sample(struct loop *l, struct inflight_sample *s) {
     stats_add(l->stats, s->from_push ? STATS_accepted_push : STATS_accepted_ingest, 1);
     if (s->error)
@@ -94,6 +109,7 @@ static void accept_sample(struct loop *l, struct inflight_sample *s) {
         note_stream(l, s);
     if (!s->error && s->truncated)
         stats_add(l->stats, STATS_truncated, 1);
+    note_segment(l);
     s->serving->in_flight++;
     inflight_commit(l->inflight);
 }
@@ -147,7 +163,8 @@ static void count_answer(struct loop *l, const struct inflight_sample *s, uint64
         stats_refused(l->stats, s->error);
         return;
     }
-    stats_add(l->stats, STATS_labelled, 1);
+    stats_add(l->stats, s->held ? STATS_held : STATS_labelled, 1);
+    stats_add(l->stats, STATS_abstained, s->abstained && !s->held);
     stats_latency(l->stats, now - s->accepted_ns);
 }
 
@@ -169,7 +186,8 @@ static bool answer_samples(struct loop *l) {
             }
         }
         count_answer(l, s, now);
-        tuning_answered(&l->tuning, s);
+        if (!s->piece.cell) /* feedback is about texts, and a piece is none */
+            tuning_answered(&l->tuning, s);
         s->serving->in_flight--;
         inflight_release(l->inflight);
     }

@@ -22,6 +22,7 @@
 #include "model/base/blas_env.h"
 #include "model/base/gemm.h"
 #include "model/ckpt/ckpt.h"
+#include "model/net/segment.h"
 
 #define WATCH_SETTLE_NS 200000000u /* of quiet before a file that was replaced is read */
 
@@ -40,6 +41,7 @@ struct daemon {
     struct stats stats;
     struct stream_table *streams;
     struct inflight *inflight;
+    struct running *running;
     struct path path;
     struct ctl ctl;
     struct tunebox *box;
@@ -133,11 +135,13 @@ static diffuse_err make_tables(struct daemon *d) {
     struct arena *a = &d->arena;
     const struct conf *c = &d->conf;
     const struct plan_room *room = &d->plan.room;
-    struct inflight_size size = {c->queue, room->max_length, room->scores};
+    struct inflight_size size = {c->queue, running_ids(&room->running), room->scores};
     struct ctl_facts facts = {c, &d->stats, &d->models, NULL, &d->loop.tuning.on, d->started_ns};
     diffuse_err e = inflight_new(a, &size, &d->inflight);
     if (!e)
         e = stream_new(a, c->streams, &d->streams);
+    if (!e)
+        e = running_new(a, c, &room->running, &d->running);
     if (!e)
         e = path_init(&d->path, a, c->max_message);
     if (!e)
@@ -150,7 +154,9 @@ static diffuse_err make_tables(struct daemon *d) {
     facts.inflight = d->inflight;
     if (!e)
         e = ctl_init(&d->ctl, a, &facts);
-    path_use(&d->path, d->models.serving);
+    d->path.running = d->running;
+    if (!e)
+        (void)path_use(&d->path, d->models.serving);
     d->path.refuse_long = c->on_too_long == CONF_REFUSE;
     d->answer = arena_alloc(a, room->answer_max);
     d->workers = arena_alloc(a, c->workers * sizeof *d->workers);
@@ -348,6 +354,9 @@ static void announce(struct daemon *d) {
     if (!d->reload.aside && d->conf.reload == CONF_RELOAD_AUTO)
         log_line(&d->log, LOG_LEVEL_NOTICE,
                  "reload is not offered: a second model does not fit memory_budget");
+    struct reason whole = {""};
+    if (d->conf.segments > 0 && segment_check(&model->config, &whole))
+        log_line(&d->log, LOG_LEVEL_WARNING, "running segments are not offered: %s", whole.text);
     notify_ready(status);
     send_event(&d->loop.send, "$sys/ready", 10, "ready", status);
 }

@@ -8,6 +8,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/slot.h"
+#include "daemon/token_ids.h"
 #include "model/net/label.h"
 #include "proto/decode.h"
 #include "proto/encode.h"
@@ -27,10 +28,11 @@ diffuse_err path_init(struct path *p, struct arena *arena, size_t max_message) {
     return DIFFUSE_OK;
 }
 
-void path_use(struct path *p, struct slot *serving) {
+size_t path_use(struct path *p, struct slot *serving) {
     p->serving = serving;
     p->model = serving->model;
     p->max_length = serving->plan.max_length;
+    return running_use(p->running, p->model, p->max_length);
 }
 
 __attribute__((format(printf, 3, 4))) static enum path_outcome
@@ -80,16 +82,13 @@ static enum path_outcome take_text(struct path *p, const ProtobufCBinaryData *te
 
 static enum path_outcome take_tokens(struct path *p, const Diffused__V1__Tokens *tokens,
                                      struct inflight_sample *slot) {
-    uint32_t vocab = p->model->config.vocab;
+    struct reason why = {""};
     size_t n = tokens->n_id;
     if (n == 0)
         return refuse(slot, DIFFUSE_EMPTY, "no token ids");
-    for (size_t i = 0; i < n; i++) {
-        if (tokens->id[i] >= vocab)
-            return refuse(slot, DIFFUSE_BADTOKEN,
-                          "token %zu is %" PRIu32 "; the vocabulary has ids 0 to %" PRIu32, i,
-                          tokens->id[i], vocab - 1);
-    }
+    diffuse_err e = token_ids_check(tokens, p->model->config.vocab, &why);
+    if (e)
+        return refuse(slot, e, "%s", why.text);
     slot->truncated = n > p->max_length;
     if (slot->truncated)
         n = p->max_length;
@@ -98,12 +97,18 @@ static enum path_outcome take_tokens(struct path *p, const Diffused__V1__Tokens 
     return PATH_SAMPLE;
 }
 
+static enum path_outcome take_piece(struct path *p, const Diffused__V1__Sample *sample,
+                                    struct inflight_sample *slot) {
+    struct reason why = {""};
+    diffuse_err e = running_take(p->running, sample, slot, &p->note, &why);
+    return e ? refuse(slot, e, "%s", why.text) : PATH_SAMPLE;
+}
+
 static enum path_outcome take_sample(struct path *p, const Diffused__V1__Sample *sample,
                                      struct inflight_sample *slot) {
     slot->stamp_ns = sample->stamp_ns;
     if (sample->segment != DIFFUSED__V1__SEGMENT__WHOLE)
-        return refuse(slot, DIFFUSE_UNSUPPORTED,
-                      "running segments are not offered; send WHOLE samples");
+        return take_piece(p, sample, slot);
     enum path_outcome outcome = sample->content_case == DIFFUSED__V1__SAMPLE__CONTENT_TEXT
                                     ? take_text(p, &sample->text, slot)
                                     : take_tokens(p, sample->tokens, slot);
@@ -131,6 +136,7 @@ enum path_outcome path_accept(struct path *p, const struct path_input *in,
                               struct inflight_sample *slot) {
     Diffused__V1__Ingest *ingest = NULL;
     struct reason why = {""};
+    p->note = (struct running_note){.began = false};
     slot->serving = p->serving;
     slot->model = p->model;
     slot->accepted_ns = clock_now();
@@ -147,24 +153,35 @@ enum path_outcome path_accept(struct path *p, const struct path_input *in,
     return take_sample(p, ingest->sample, slot);
 }
 
-size_t path_bench_bytes(const struct net_config *c, size_t max_tokens, size_t max_samples) {
-    return net_scratch_bytes(c, max_tokens, max_samples) +
+size_t path_bench_bytes(const struct net_config *c, size_t max_tokens, size_t max_samples,
+                        bool segments) {
+    size_t pieces = arena_block(max_samples * sizeof(struct inflight_sample *)) +
+                    (segments ? piece_bench_bytes(c, max_samples) : 0);
+    return pieces + net_scratch_bytes(c, max_tokens, max_samples) +
            arena_block(max_tokens * sizeof(uint32_t)) +
            arena_block((max_samples + 1) * sizeof(uint32_t)) +
            arena_block(max_samples * c->labels * sizeof(real));
 }
 
 diffuse_err path_bench_init(struct path_bench *b, struct arena *arena, const struct net_config *c,
-                            size_t max_tokens, size_t max_samples) {
+                            size_t max_tokens, size_t max_samples, bool segments) {
     diffuse_err e = net_scratch_new(arena, c, max_tokens, max_samples, &b->scratch);
+    b->piece = (struct piece_bench){.scratch = NULL};
+    if (!e && segments)
+        e = piece_bench_init(&b->piece, arena, c, max_samples);
     if (e)
         return e;
+    b->part = arena_alloc(arena, max_samples * sizeof *b->part);
     b->ids = arena_alloc(arena, max_tokens * sizeof *b->ids);
     b->start = arena_alloc(arena, (max_samples + 1) * sizeof *b->start);
     b->logits = arena_alloc(arena, max_samples * c->labels * sizeof *b->logits);
     b->max_tokens = max_tokens;
     b->max_samples = max_samples;
-    return b->ids && b->start && b->logits ? DIFFUSE_OK : DIFFUSE_NOMEM;
+    b->piece.whole = b->scratch;
+    b->piece.ids = b->ids;
+    b->piece.start = b->start;
+    b->piece.logits = b->logits;
+    return b->part && b->ids && b->start && b->logits ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
 static void gather(struct path_bench *b, struct inflight_sample **samples, size_t n, uint64_t now) {
@@ -195,13 +212,29 @@ static void scatter(struct path_bench *b, const struct model *model,
     }
 }
 
-void path_run(struct path_bench *b, const struct model *model, struct inflight_sample **samples,
-              size_t n) {
+static void run_whole(struct path_bench *b, const struct model *model,
+                      struct inflight_sample **samples, size_t n) {
     uint64_t begin = clock_now();
     gather(b, samples, n, begin);
     struct net_batch batch = {.ids = b->ids, .start = b->start, .n = (uint32_t)n};
     net_forward(&model->config, model->weights, b->scratch, &batch, b->logits);
     scatter(b, model, samples, n, clock_now() - begin);
+}
+
+void path_run(struct path_bench *b, const struct model *model, struct inflight_sample **samples,
+              size_t n) {
+    size_t whole = 0, pieces = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (samples[i]->piece.cell)
+            b->part[pieces++] = samples[i];
+        else
+            samples[whole++] = samples[i];
+    }
+    memcpy(samples + whole, b->part, pieces * sizeof *samples);
+    if (whole > 0)
+        run_whole(b, model, samples, whole);
+    if (pieces > 0)
+        piece_run(&b->piece, model, b->part, pieces);
 }
 
 void path_warm(struct path_bench *b, const struct model *model, size_t max_length) {
@@ -216,10 +249,17 @@ void path_warm(struct path_bench *b, const struct model *model, size_t max_lengt
         b->start[i] = (uint32_t)(i * each);
     struct net_batch batch = {.ids = b->ids, .start = b->start, .n = (uint32_t)n};
     net_forward(&model->config, model->weights, b->scratch, &batch, b->logits);
+    if (b->piece.scratch)
+        piece_warm(&b->piece, model, b->max_tokens);
 }
 
 static ProtobufCBinaryData bytes_of(const char *text, size_t len) {
     return (ProtobufCBinaryData){.len = len, .data = (uint8_t *)(uintptr_t)text};
+}
+
+static uint32_t tokens_of(const struct inflight_sample *s) {
+    uint64_t n = s->piece.cell ? s->piece.tokens : s->n;
+    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 diffuse_err path_answer(const struct inflight_sample *s, uint64_t now_ns, void *buffer, size_t cap,
@@ -236,14 +276,18 @@ diffuse_err path_answer(const struct inflight_sample *s, uint64_t now_ns, void *
         label.error_text = bytes_of(s->reason, strlen(s->reason));
         return encode_label(&label, buffer, cap, ret_len);
     }
-    const char *name = s->model->labels[s->label];
-    label.label_id = s->label;
-    label.label_name = bytes_of(name, strlen(name));
-    label.confidence = s->confidence;
-    label.scores = s->scores;
-    label.n_scores = s->scores ? s->model->config.labels : 0;
-    label.tokens = s->n;
+    if (!s->held) {
+        const char *name = s->model->labels[s->label];
+        label.label_id = s->label;
+        label.label_name = bytes_of(name, strlen(name));
+        label.confidence = s->confidence;
+        label.scores = s->scores;
+        label.n_scores = s->scores ? s->model->config.labels : 0;
+        label.abstained = s->abstained;
+    }
+    label.tokens = tokens_of(s);
     label.truncated = s->truncated;
+    label.held = s->held;
     times.queue_ns = s->taken_ns - s->accepted_ns;
     times.compute_ns = s->compute_ns;
     times.batch = s->batch;

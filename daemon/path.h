@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #include "daemon/inflight.h"
+#include "daemon/piece.h"
+#include "daemon/running.h"
 #include "model/base/arena.h"
 #include "model/ckpt/model.h"
 #include "model/net/net.h"
@@ -38,11 +40,14 @@ struct path {
     uint32_t max_length; /* tokens */
     bool refuse_long;    /* a longer sample is refused, else cut */
     struct msgmem mem;
+    struct running *running;       /* borrowed */
+    struct running_note note;      /* of the last sample */
     struct path_feedback feedback; /* of the last PATH_FEEDBACK */
 };
 
-/* Samples are accepted with this model from now on. */
-void path_use(struct path *p, struct slot *serving);
+/* Samples are accepted with this model from now on. Returns how many running segments that closed.
+ */
+size_t path_use(struct path *p, struct slot *serving);
 
 /* Frames as they arrived. frames counts all of them; with fewer than two, body is NULL. */
 struct path_input {
@@ -74,14 +79,19 @@ struct path_bench {
     uint32_t *start; /* (max_samples+1) */
     real *logits;    /* (max_samples, labels) */
     size_t max_tokens, max_samples;
+    struct inflight_sample **part; /* (max_samples) the pieces of a batch */
+    struct piece_bench piece;      /* empty without running segments */
 };
 
-size_t path_bench_bytes(const struct net_config *c, size_t max_tokens, size_t max_samples);
+/* segments: may there be pieces of running segments? */
+size_t path_bench_bytes(const struct net_config *c, size_t max_tokens, size_t max_samples,
+                        bool segments);
 DIFFUSE_MUST_CHECK diffuse_err path_bench_init(struct path_bench *b, struct arena *arena,
                                                const struct net_config *c, size_t max_tokens,
-                                               size_t max_samples);
+                                               size_t max_samples, bool segments);
 
-/* Classify n samples, at most max_samples of at most max_tokens tokens in all. */
+/* Classify n samples, at most max_samples of at most max_tokens tokens in all; a piece of a running
+ * segment may be longer when it is alone. */
 void path_run(struct path_bench *b, const struct model *model, struct inflight_sample **samples,
               size_t n);
 

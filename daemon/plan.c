@@ -83,11 +83,21 @@ static void add_compute(struct plan *p, const struct conf *c, const struct plan_
 }
 
 static void add_tables(struct plan *p, const struct conf *c, uint64_t reply_max) {
-    struct inflight_size size = {c->queue, p->room.max_length, p->room.scores};
+    struct inflight_size size = {c->queue, running_ids(&p->room.running), p->room.scores};
     uint64_t bytes = inflight_bytes(&size);
     add(p, "samples", bytes, CONF_KEY_queue, bytes / c->queue, c->queue,
         "queue %" PRIu64 " x (%" PRIu32 " tokens, stream name, result)", c->queue,
-        p->room.max_length);
+        (uint32_t)size.ids);
+    p->arena_bytes += bytes;
+
+    const struct running_size *s = &p->room.running;
+    bytes = running_bytes(s);
+    add(p, "segments", bytes, s->segments > 0 ? CONF_KEY_segments : CONF_KEYS, running_row_bytes(s),
+        s->segments,
+        s->segments > 0 || c->segments == 0
+            ? "segments %zu x (%zu in the model, %zu of a window, tokenizer, policy, stream name)"
+            : "segments %zu: this model cannot have any (diffused says why when it starts)",
+        s->segments, s->state_bytes, s->window * sizeof(uint32_t));
     p->arena_bytes += bytes;
 
     bytes = stream_bytes(c->streams);
@@ -143,7 +153,8 @@ static void settle_sizes(struct plan *p, const struct conf *c, const struct plan
     }
     p->room = (struct plan_room){.max_length = p->max_length,
                                  .scores = c->scores ? s->config->labels : 0,
-                                 .answer_max = path_answer_max(c->scores ? s->config->labels : 0)};
+                                 .answer_max = path_answer_max(c->scores ? s->config->labels : 0),
+                                 .running = running_size(c, s->config, p->max_length)};
 }
 
 void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *facts) {

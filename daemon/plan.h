@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "daemon/conf.h"
+#include "daemon/running.h"
 #include "model/net/config.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
@@ -27,6 +28,7 @@ struct plan_room {
     uint32_t max_length; /* tokens of a sample */
     uint32_t scores;     /* of a sample; 0: scores are not sent */
     size_t answer_max;   /* bytes of the largest Label */
+    struct running_size running;
 };
 
 /* What the plan has to know of a model, loaded or not. */

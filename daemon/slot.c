@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/ctl.h"
+#include "daemon/running.h"
 #include "model/ckpt/ckpt_selftest.h"
 
 /* The self-test has to fit a bench, however small the batches are. */
@@ -16,7 +17,7 @@ static size_t bench_samples(const struct conf *c) {
 }
 
 size_t slot_bench_bytes(const struct conf *c, const struct net_config *n) {
-    return path_bench_bytes(n, bench_tokens(c), bench_samples(c));
+    return path_bench_bytes(n, bench_tokens(c), bench_samples(c), running_offered(c, n));
 }
 
 size_t slot_bytes(const struct conf *c, const struct plan_shape *shape) {
@@ -61,7 +62,7 @@ static diffuse_err lay_benches(struct slot *s, const struct conf *c) {
         return DIFFUSE_NOMEM;
     for (size_t i = 0; !e && i < c->workers; i++)
         e = path_bench_init(&s->bench[i], &s->arena, &s->model->config, bench_tokens(c),
-                            bench_samples(c));
+                            bench_samples(c), running_offered(c, &s->model->config));
     return e;
 }
 

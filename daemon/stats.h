@@ -16,6 +16,11 @@
     X(labelled, "labels sent for samples that were classified")                                    \
     X(refused, "labels sent with an error")                                                        \
     X(truncated, "samples cut at max_length")                                                      \
+    X(held, "answers to pieces of running segments that carry no label, as the policy asks")       \
+    X(abstained, "labels of running segments below the confidence that the policy asks for")       \
+    X(segments_begun, "running segments that began")                                               \
+    X(segments_ended, "running segments that their streams ended")                                 \
+    X(segments_closed, "running segments closed to make room, or because the model changed")       \
     X(ingest_gaps, "sequence numbers missing between samples of one ingest stream")                \
     X(unaddressed, "messages refused without a stream to tell")                                    \
     X(feedback_given, "feedback that was given to the tuner")                                      \

@@ -114,12 +114,27 @@ static void settle(struct turnover *t) {
     t->settle_owed = !aside_settle(t->aside, t->models->serving, t->models->previous);
 }
 
+/* The model that serves accepts from now on. */
+static void accept_with_it(struct turnover *t) {
+    char line[LIMIT_REASON_BYTES];
+    size_t closed = path_use(t->path, t->models->serving);
+    if (closed == 0)
+        return;
+    stats_add(t->stats, STATS_segments_closed, closed);
+    snprintf(line, sizeof line,
+             "%zu running segments closed: another model serves; each begins anew with its next "
+             "piece",
+             closed);
+    log_line(t->log, LOG_LEVEL_NOTICE, "%s", line);
+    send_event(t->send, EVENT("segment-closed"), line);
+}
+
 static void begin_to_serve(struct turnover *t, struct slot *slot, enum aside_origin origin) {
     const struct slot *before = t->models->serving;
     if (origin == ASIDE_TUNER && strcmp(slot->model->parent, before->model->id) == 0)
         memcpy(slot->root, before->root, sizeof slot->root);
     models_swap(t->models, slot);
-    path_use(t->path, slot);
+    accept_with_it(t);
 }
 
 static void tell_loaded(struct turnover *t, const struct aside_result *r) {
@@ -153,7 +168,7 @@ static void tell_same(struct turnover *t, const struct aside_result *r) {
 static diffuse_err go_back(struct turnover *t, struct reason *why) {
     diffuse_err e = models_rollback(t->models, why);
     if (!e)
-        path_use(t->path, t->models->serving);
+        accept_with_it(t);
     return e;
 }
 

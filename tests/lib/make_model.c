@@ -4,7 +4,8 @@
  *    make_model FILE [KIND [WIDTH [LABELS [LABEL_BYTES]]]] [KEY=NUMBER...]
  *
  * KIND is byte (default), wordpiece or none (no tokenizer; token ids only, vocabulary of 100).
- * KEY is seed (1), steps (4), max_length (0) or ngram_rows (0).
+ * KEY is seed (1), steps (4), max_length (0), ngram_rows (0) or ring (1; 0: nothing lies beyond
+ * either end, so that texts can grow).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,7 @@ int main(int argc, char **argv) {
     net_config_paper(&m.config);
     uint32_t seed = take_key(&argc, argv, "seed", 1);
     m.config.steps = take_key(&argc, argv, "steps", m.config.steps);
+    m.config.boundary = take_key(&argc, argv, "ring", 1) ? NET_BOUNDARY_RING : NET_BOUNDARY_ZERO;
     m.max_length = take_key(&argc, argv, "max_length", 0);
     m.config.ngram_rows = take_key(&argc, argv, "ngram_rows", 0);
     m.config.ngram_order = m.config.ngram_rows > 0 ? 2 : 0;
