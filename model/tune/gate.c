@@ -89,10 +89,10 @@ static const char *objection(const struct gate *g, struct paired *ret_by, bool *
 
     *ret_harms = true;
     *ret_by = g->rehearsal;
-    if (paired_worse(&g->rehearsal) <= GATE_WORSE || -gain(&g->rehearsal) > GATE_LOSS * rows)
+    if (paired_worse(&g->rehearsal) <= GATE_WORSE || -gain(&g->rehearsal) > 1 + GATE_LOSS * rows)
         return "worse on rehearsal";
     *ret_by = g->since;
-    if (-gain(&g->since) > GATE_LOSS_ALL * rows)
+    if (-gain(&g->since) > 1 + GATE_LOSS_ALL * rows)
         return "worse on rehearsal than the first model";
     *ret_by = *heard;
     if (paired_worse(heard) <= GATE_WORSE)

@@ -3,8 +3,8 @@
  *
  * The test is McNemar's, exact and one-sided (paired.h). A candidate passes when
  *   1. on rehearsal it is not worse: no significant loss (5 %), and no more rows lost than won but
- *      for GATE_LOSS of them; and since the first model, all promotions together, no more than
- *      GATE_LOSS_ALL;
+ *      for one and GATE_LOSS of them; and since the first model, all promotions together, one and
+ *      GATE_LOSS_ALL (the one because a single row of a small sample says nothing);
  *   2. on feedback (GATE_LEAST rows or more) it gains: more rows won than lost, or as many, and the
  *      true labels get more of a chance. A gain need not be significant, for a few hundred rows
  *      would hardly ever show one of a point; what chance lets through is bounded by 1, and taken
