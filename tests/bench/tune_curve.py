@@ -101,7 +101,8 @@ class Drive:
     def note_event(self, topic, body):
         event = self.daemon.pb.Event.FromString(body)
         self.events.append({"after": len(self.right), "seconds": round(self.seconds(), 1), "topic": topic.decode(),
-                            "kind": event.kind.decode(), "text": event.text.decode()})
+                            "kind": event.kind.decode(),
+                            "text": event.text.decode().replace(self.daemon.folder + os.sep, "")})
 
     def label(self):
         """The next label; events on the way are noted."""

@@ -16,6 +16,7 @@ import sys
 import chart
 
 WINDOW = 250  # messages
+TARGET = 0.8  # of the gap
 ORDER = ("half", "half-tenth", "class", "class-tenth", "words", "words-tenth", "noise", "liar")
 FROZEN, TUNED, UPPER, PEER = "#7a818a", "#1f6fb2", "#2f8f4e", "#c9730e"
 TITLES = {
@@ -158,6 +159,9 @@ def learning_table(runs):
             same = recovered(run, "retrained_on_feedback")
             upper += f" ({percent(run['retrained_on_feedback']['tests'][test])} on the feedback alone)"
             share += f" ({100 * same:.0f} %)" if same is not None else ""
+            way = same
+        if way is not None and way < TARGET:
+            share = f"**{share}**"
         out.append(
             f"| {run['data']} | [{TITLES[run['scenario']]}]({name}.svg) "
             f"| {told_on(run)} | {run['rows'][test]:,} {test} | {percent(run['frozen']['tests'][test])} | {percent(last(run)[test])} "
@@ -243,6 +247,7 @@ def page(runs, latency):
             "all else as it comes.", ""] if settings else []
     if learning:
         out += ["## Learning", "", *learning_table(learning), "",
+                "In bold: less than that (where feedback is thin, less than that of what can be had from the feedback alone).", "",
                 "Answers to the messages of the stream, before learning from them (prequential), all of it:", "",
                 *stream_table(learning), ""]
     classes = [r for r in learning if r["scenario"] == "class"]
