@@ -9,8 +9,9 @@
 #include "daemon/clock.h"
 #include "daemon/tuner_state.h"
 
-#define MS    1000000u
-#define BURST 64u /* pieces of feedback taken in one slice */
+#define MS        1000000u
+#define BURST     64u   /* pieces of feedback taken in one slice */
+#define SAY_EVERY 1000u /* times that the same went wrong */
 
 /* --- reports --- */
 
@@ -83,14 +84,14 @@ static void take_item(struct tuner *t, bool *ret_hurt) {
     if (strcmp(item->root, t->root) != 0)
         return; /* of a model that serves no more: its token ids mean nothing here */
     if (tune_label(t->tune, item->label, &row.label)) {
-        t->report.unknown_labels++;
-        tunebox_say(t->box, "feedback-refused", true,
-                    "label '%s' is none of the model's, and tune_new_labels allows no more",
-                    item->label);
+        if (t->report.unknown_labels++ % SAY_EVERY == 0)
+            tunebox_say(t->box, "feedback-refused", true,
+                        "label '%s' is none of the model's, and tune_new_labels allows no more",
+                        item->label);
         return;
     }
     if (journal_append(t->journal, &kept, &why)) {
-        if (t->report.unjournaled++ % 1000 == 0)
+        if (t->report.unjournaled++ % SAY_EVERY == 0)
             tunebox_say(t->box, "tune-journal", true, "feedback not accepted: %s", why.text);
         return;
     }
@@ -227,6 +228,16 @@ static void rest(struct tuner *t, uint64_t used) {
     t->rest_until = clock_now() + used * (100 - percent) / percent;
 }
 
+/* The order to save is over. */
+static void end_saving(struct tuner *t, diffuse_err e, const char *what) {
+    struct reason why = {""};
+    if (!t->saving)
+        return;
+    t->saving = false;
+    (void)reason_set(&why, e, "%s", what);
+    answer(t, TUNEBOX_SAVE, e, &why);
+}
+
 /* No slice runs while a load is under way: one that was asked for is over, and it was refused. The
  * file of a promotion shall not serve after a restart then. */
 static void note_refusal(struct tuner *t) {
@@ -238,6 +249,7 @@ static void note_refusal(struct tuner *t) {
     t->promoting = false;
     tunebox_say(t->box, "tune-refused", true, "what should serve was not loaded; %.12s serves on",
                 t->serving->model->id);
+    end_saving(t, DIFFUSE_IO, "what was promoted could not be loaded; the log says why");
 }
 
 /* True when something was learned or judged. */
@@ -247,10 +259,8 @@ static bool learn(struct tuner *t) {
     if (!tune_ripe(t->tune) && !t->saving)
         return false;
     judge(t);
-    if (t->saving && !t->promoting) {
-        t->saving = false;
-        answer(t, TUNEBOX_SAVE, DIFFUSE_OK, NULL);
-    }
+    if (!t->promoting)
+        end_saving(t, DIFFUSE_OK, "");
     return true;
 }
 
@@ -341,9 +351,9 @@ void tuner_rebase(void *user, const struct slot *serving, const struct slot *pre
         follow(t, promoted);
     else
         tuner_state_new_root(t, serving->model->id);
-    if (t->saving && promoted) {
-        t->saving = false;
-        answer(t, TUNEBOX_SAVE, DIFFUSE_OK, NULL);
-    }
+    if (promoted)
+        end_saving(t, DIFFUSE_OK, "");
+    else if (moved)
+        end_saving(t, DIFFUSE_BUSY, "another model came to serve meanwhile; save again");
     publish(t);
 }
