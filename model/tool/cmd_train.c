@@ -60,9 +60,10 @@ static diffuse_err start_linear(struct train_run *r) {
         return DIFFUSE_OK;
     e = linear_start(&r->config, r->weights, &r->train, r->soft.teachers ? &r->soft : NULL, &o,
                      &r->why);
+    r->watch.spent = say_now() - began; /* counts as the first epoch's */
     if (!e)
         train_record_line(&r->record, "starts as a linear classifier of the rows  %.1f s",
-                          say_now() - began);
+                          r->watch.spent);
     return e;
 }
 
