@@ -24,6 +24,7 @@ enum item {
     ITEM_ASIDE,
     ITEM_TUNER,
     ITEM_WATCH,
+    ITEM_DOORS,
     ITEM_CONTROL,
     ITEM_LABELS,
     ITEM_INGEST_PEERS,
@@ -56,6 +57,8 @@ diffuse_err loop_init(struct loop *l) {
     l->turnover.control = l->sockets->control;
     l->tuning.send = &l->send;
     l->tuning.control = l->sockets->control;
+    l->porter =
+        (struct porter){.conf = l->conf, .sockets = l->sockets, .log = l->log, .stats = l->stats};
     peers_init(&l->ingest_peers, l->sockets->ingest_peers);
     peers_init(&l->push_peers, l->sockets->push_peers);
     return l->signal_fd < 0 ? DIFFUSE_IO : DIFFUSE_OK;
@@ -138,11 +141,14 @@ static bool read_socket(struct loop *l, void *socket, bool from_push) {
     struct recv_message m;
     struct inflight_sample *slot;
     unsigned n = 0;
-    while (n < READ_BURST && (slot = inflight_open(l->inflight)) && recv_next(socket, &m)) {
+    bool empty = false;
+    while (n < READ_BURST && (slot = inflight_open(l->inflight)) &&
+           !(empty = !recv_next(socket, &m))) {
         accept_message(l, &m, from_push, slot);
         recv_close(&m);
         n++;
     }
+    doors_read(l->sockets->doors, from_push ? DOOR_PUSH : DOOR_INGEST, n, empty);
     return n > 0;
 }
 
@@ -245,21 +251,17 @@ static void answer_request(struct loop *l, struct recv_message *m) {
     caller_reply(&caller, l->sockets->control, answer.bytes, answer.len);
 }
 
-/* Subscriptions take effect when the socket is read; what they say does not concern us. */
-static void read_subscriptions(struct loop *l) {
-    struct recv_message m;
-    for (unsigned n = 0; n < READ_BURST && recv_next(l->sockets->labels, &m); n++)
-        recv_close(&m);
-}
-
 static void read_control(struct loop *l) {
     struct recv_message m;
-    for (unsigned n = 0; n < READ_BURST && recv_next(l->sockets->control, &m); n++) {
+    unsigned n;
+    bool empty = false;
+    for (n = 0; n < READ_BURST && !(empty = !recv_next(l->sockets->control, &m)); n++) {
         refresh_stats(l);
-        read_subscriptions(l); /* a client that asks for sync has subscribed before */
+        porter_subscriptions(&l->porter); /* a client that asks for sync has subscribed before */
         answer_request(l, &m);
         recv_close(&m);
     }
+    doors_read(l->sockets->doors, DOOR_CONTROL, n, empty);
 }
 
 static void read_peers(struct loop *l, struct peers *peers, const char *socket) {
@@ -324,7 +326,7 @@ static void tick(struct loop *l, uint64_t now) {
     if (now - l->ticked < (uint64_t)TICK_MS * MS)
         return;
     l->ticked = now;
-    read_subscriptions(l);
+    porter_tick(&l->porter);
     log_tick(l->log);
     char status[160];
     snprintf(status, sizeof status, "%" PRIu64 " labels, %" PRIu64 " refused, p99 %.1f ms",
@@ -342,6 +344,7 @@ static void wait_for_work(struct loop *l, bool reading, bool blocked) {
         [ITEM_ASIDE] = {.fd = aside_fd(l->turnover.aside), .events = ZMQ_POLLIN},
         [ITEM_TUNER] = {.fd = tunebox_fd(l->tuning.box), .events = ZMQ_POLLIN},
         [ITEM_WATCH] = {.fd = watcher_fd(l->turnover.watch), .events = ZMQ_POLLIN},
+        [ITEM_DOORS] = {.fd = doors_fd(s->doors), .events = ZMQ_POLLIN},
         [ITEM_CONTROL] = {.socket = s->control, .events = ZMQ_POLLIN},
         [ITEM_LABELS] = {.socket = s->labels, .events = ZMQ_POLLIN},
         [ITEM_INGEST_PEERS] = {.socket = s->ingest_peers, .events = ZMQ_POLLIN},
@@ -361,6 +364,8 @@ static void wait_for_work(struct loop *l, bool reading, bool blocked) {
         inflight_acknowledge(l->inflight);
     if (items[ITEM_TUNER].revents)
         tunebox_acknowledge(l->tuning.box);
+    if (items[ITEM_DOORS].revents)
+        doors_acknowledge(l->sockets->doors);
     l->watch_ready = items[ITEM_WATCH].revents != 0;
 }
 
@@ -369,7 +374,7 @@ void loop_run(struct loop *l) {
     for (;;) {
         read_signals(l);
         read_control(l);
-        read_subscriptions(l);
+        porter_subscriptions(&l->porter);
         read_peers(l, &l->ingest_peers, "ingest");
         read_peers(l, &l->push_peers, "push");
         bool any = reading && read_samples(l);

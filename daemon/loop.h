@@ -17,6 +17,7 @@
 #include "daemon/log.h"
 #include "daemon/path.h"
 #include "daemon/peers.h"
+#include "daemon/porter.h"
 #include "daemon/send.h"
 #include "daemon/sockets.h"
 #include "daemon/stats.h"
@@ -45,6 +46,7 @@ struct loop {
 
     /* Its own. */
     struct send send;
+    struct porter porter;
     struct peers ingest_peers, push_peers;
     int signal_fd;
     bool stopping;

@@ -10,7 +10,9 @@
 #include "daemon/inflight.h"
 #include "daemon/path.h"
 #include "daemon/slot.h"
+#include "daemon/sockets.h"
 #include "daemon/stream.h"
+#include "daemon/topics.h"
 #include "daemon/tune_reply.h"
 #include "daemon/worker.h"
 
@@ -127,15 +129,18 @@ static void add_queue(struct plan *p, const char *name, uint64_t peers, uint64_t
 }
 
 static void add_queues(struct plan *p, const struct conf *c, uint64_t reply_max) {
-    uint64_t frame = plan_frame_max(c) + 2 * FRAME_BYTES;
+    uint64_t frame = plan_frame_max(c) + LIMIT_STREAM_BYTES + 8 * FRAME_BYTES;
     uint64_t publishers = c->publishers + c->ingest_connect.n;
     add_queue(p, "ingest queue", publishers, c->ingest_hwm, frame, CONF_KEY_ingest_hwm,
               "publishers");
     add_queue(p, "push queue", c->publishers, c->push_hwm, frame, CONF_KEY_push_hwm, "publishers");
     add_queue(p, "labels queue", c->subscribers, c->label_hwm, p->room.answer_max + 2 * FRAME_BYTES,
               CONF_KEY_label_hwm, "subscribers");
-    add_queue(p, "control queue", c->subscribers, 2 * CTL_HWM, reply_max + 3 * FRAME_BYTES,
-              CONF_KEYS, "clients");
+    add(p, "subscriptions", c->subscribers * (uint64_t)TOPICS_COST, CONF_KEY_subscribers,
+        TOPICS_COST, c->subscribers, "subscribers %" PRIu64 " x %u topics, %u bytes together",
+        c->subscribers, TOPICS_MAX, TOPICS_BYTES);
+    add_queue(p, "control queue", c->subscribers + SOCKETS_CLIENTS_SPARE, 2 * CTL_HWM,
+              reply_max + 3 * FRAME_BYTES, CONF_KEYS, "clients");
 }
 
 static void settle_sizes(struct plan *p, const struct conf *c, const struct plan_facts *facts) {

@@ -5,9 +5,16 @@
 #include <sys/stat.h>
 #include <zmq.h>
 
+#include "daemon/peers.h"
+#include "daemon/zmtp.h"
+
 #define IO_BACKLOG         128
 #define HANDSHAKE_MS       5000
-#define SUBSCRIPTION_BYTES 512u /* a topic, its command and the greeting of a connection */
+#define SUBSCRIPTION_BYTES 288u /* a topic and its command, or the greeting of a connection */
+#define SUBSCRIPTION_HWM   16   /* of them, read at a time */
+#define OTHER_DESCRIPTORS                                                                          \
+    64u /* files, ZeroMQ's own, a spare few; beside the publishers followed                        \
+         */
 
 static diffuse_err set_int(void *socket, int option, int value) {
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0 ? DIFFUSE_OK : DIFFUSE_IO;
@@ -43,9 +50,18 @@ static diffuse_err make_socket(void *context, int type, int hwm, uint64_t frame_
 }
 
 /* The file appears with its final permissions: they come from the mask while it is made. */
-static diffuse_err bind_socket(void *socket, const char *endpoint, const struct conf *c,
-                               struct log *log, struct sockets_bound *ret_bound,
-                               struct reason *why) {
+static diffuse_err bind_socket(struct sockets *s, enum door door, const struct conf *c,
+                               struct log *log, struct reason *why) {
+    const struct {
+        void *socket;
+        const char *endpoint;
+        struct sockets_bound *bound;
+    } all[DOORS] = {[DOOR_INGEST] = {s->ingest, c->ingest, &s->ingest_at},
+                    [DOOR_PUSH] = {s->push, c->push, &s->push_at},
+                    [DOOR_LABELS] = {s->labels, c->labels, &s->labels_at},
+                    [DOOR_CONTROL] = {s->control, c->control, &s->control_at}};
+    const char *endpoint = all[door].endpoint;
+    struct sockets_bound *ret_bound = all[door].bound;
     bool stale = false;
     diffuse_err e = endpoint_claim(endpoint, &stale, why);
     if (e)
@@ -54,13 +70,14 @@ static diffuse_err bind_socket(void *socket, const char *endpoint, const struct 
         log_line(log, LOG_LEVEL_NOTICE, "%s: replaced a socket file that nobody listened on",
                  endpoint_path(endpoint));
     mode_t before = umask((mode_t)(0777 & ~c->socket_mode));
-    int rc = zmq_bind(socket, endpoint);
+    int rc = zmq_bind(all[door].socket, endpoint);
     int code = zmq_errno();
     umask(before);
     if (rc != 0)
         return reason_set(why, DIFFUSE_IO, "%s: cannot be bound: %s", endpoint, zmq_strerror(code));
     snprintf(ret_bound->endpoint, sizeof ret_bound->endpoint, "%s", endpoint);
     ret_bound->file = endpoint_identify(endpoint);
+    doors_bound(s->doors, door);
     return endpoint_set_group(endpoint, c->socket_group, why);
 }
 
@@ -91,7 +108,8 @@ static diffuse_err make_all(struct sockets *s, const struct conf *c,
                         &s->control, why);
     if (!e && zmq_setsockopt(s->ingest, ZMQ_SUBSCRIBE, "", 0) != 0)
         e = reason_set(why, DIFFUSE_IO, "ingest: cannot subscribe");
-    if (!e && set_int(s->labels, ZMQ_XPUB_NODROP, 1))
+    if (!e && (set_int(s->labels, ZMQ_XPUB_NODROP, 1) ||
+               set_int(s->labels, ZMQ_RCVHWM, SUBSCRIPTION_HWM)))
         e = reason_set(why, DIFFUSE_IO, "labels: a socket option is refused");
     if (!e)
         e = watch(s, s->ingest, "inproc://ingest-peers", &s->ingest_peers, why);
@@ -103,19 +121,37 @@ static diffuse_err make_all(struct sockets *s, const struct conf *c,
 static diffuse_err bind_all(struct sockets *s, const struct conf *c, struct log *log,
                             struct reason *why) {
     /* Labels first: who pushes to us finds subscribers served. */
-    diffuse_err e = bind_socket(s->labels, c->labels, c, log, &s->labels_at, why);
+    diffuse_err e = bind_socket(s, DOOR_LABELS, c, log, why);
     if (!e)
-        e = bind_socket(s->control, c->control, c, log, &s->control_at, why);
+        e = bind_socket(s, DOOR_CONTROL, c, log, why);
     if (!e)
-        e = bind_socket(s->push, c->push, c, log, &s->push_at, why);
+        e = bind_socket(s, DOOR_PUSH, c, log, why);
     if (!e)
-        e = bind_socket(s->ingest, c->ingest, c, log, &s->ingest_at, why);
+        e = bind_socket(s, DOOR_INGEST, c, log, why);
     for (uint32_t i = 0; !e && i < c->ingest_connect.n; i++) {
         if (zmq_connect(s->ingest, c->ingest_connect.item[i]) != 0)
             e = reason_set(why, DIFFUSE_IO, "ingest_connect: %s: %s", c->ingest_connect.item[i],
                            zmq_strerror(zmq_errno()));
     }
     return e;
+}
+
+/* A message: its two frames at their largest, or more and smaller ones. Connections are read in
+ * turn, so a round of full queues leaves nothing older. */
+static struct door_limits door_limits(uint64_t max, uint64_t hwm, uint64_t frame_max) {
+    return (struct door_limits){.max = (unsigned)max,
+                                .message = frame_max + LIMIT_STREAM_BYTES + 8 * ZMTP_FRAME_COST,
+                                .round = max * (hwm + 2)};
+}
+
+void sockets_doors(const struct conf *c, const struct sockets_limits *limits,
+                   struct door_limits ret_limits[DOORS]) {
+    ret_limits[DOOR_INGEST] = door_limits(c->publishers, c->ingest_hwm, limits->frame_max);
+    ret_limits[DOOR_PUSH] = door_limits(c->publishers, c->push_hwm, limits->frame_max);
+    ret_limits[DOOR_LABELS] = door_limits(c->subscribers, SUBSCRIPTION_HWM, SUBSCRIPTION_BYTES);
+    ret_limits[DOOR_LABELS].topics = true;
+    ret_limits[DOOR_CONTROL] = door_limits(c->subscribers + SOCKETS_CLIENTS_SPARE,
+                                           (uint64_t)limits->control_hwm, limits->request_max);
 }
 
 diffuse_err sockets_open(struct sockets *s, const struct conf *c,
@@ -126,6 +162,12 @@ diffuse_err sockets_open(struct sockets *s, const struct conf *c,
         if (e)
             return e;
     }
+    struct door_limits doors[DOORS];
+    sockets_doors(c, limits, doors);
+    unsigned others = OTHER_DESCRIPTORS + 2 * PEERS_MAX + c->ingest_connect.n;
+    diffuse_err unfit = doors_new(doors, others, &s->doors, why);
+    if (unfit)
+        return unfit;
     s->context = zmq_ctx_new();
     if (!s->context)
         return reason_set(why, DIFFUSE_IO, "ZeroMQ cannot start: %s", zmq_strerror(zmq_errno()));
@@ -169,4 +211,6 @@ void sockets_close(struct sockets *s, int linger_ms) {
     if (s->context)
         zmq_ctx_term(s->context);
     s->context = NULL;
+    doors_done(s->doors);
+    s->doors = NULL;
 }

@@ -5,10 +5,15 @@
 #include <stdint.h>
 
 #include "daemon/conf.h"
+#include "daemon/door.h"
 #include "daemon/endpoint.h"
 #include "daemon/log.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
+
+/* Clients of control beside `subscribers`: one that asks again over a new connection finds a place
+ * before the one it had is given up. */
+#define SOCKETS_CLIENTS_SPARE 2u
 
 struct sockets_bound {
     char endpoint[CONF_TEXT_BYTES]; /* "": not bound */
@@ -17,6 +22,7 @@ struct sockets_bound {
 
 struct sockets {
     void *context;
+    struct doors *doors; /* owned */
     void *ingest, *push, *labels, *control;
     void *ingest_peers, *push_peers; /* monitors: connections that come and go */
     struct sockets_bound ingest_at, push_at, labels_at, control_at;
@@ -28,9 +34,13 @@ struct sockets_limits {
     int control_hwm;
 };
 
+/* Connections and messages as the doors take them, from the same keys as the plan. */
+void sockets_doors(const struct conf *c, const struct sockets_limits *limits,
+                   struct door_limits ret_limits[DOORS]);
+
 /* Make, set up, bind and connect all. Files of sockets that nobody listens on are replaced, with a
- * line in the log. Errors: IO, NOTFOUND; the reason names the endpoint. Whatever was opened is for
- * sockets_close, also after a failure. */
+ * line in the log. Errors: IO, NOTFOUND; BUDGET, as doors_new; the reason names the endpoint.
+ * Whatever was opened is for sockets_close, also after a failure. */
 DIFFUSE_MUST_CHECK diffuse_err sockets_open(struct sockets *s, const struct conf *c,
                                             const struct sockets_limits *limits, struct log *log,
                                             struct reason *why);

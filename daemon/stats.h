@@ -42,6 +42,8 @@
     X(drifts, "changes of the error rate on feedback")                                             \
     X(disconnected, "publishers disconnected for what they sent")                                  \
     X(left_unread, "publishers that left before all they had sent was read")                       \
+    X(connections_refused, "connections refused because as many as planned for were there")        \
+    X(connections_ended, "connections ended for too many subscriptions or too large a message")    \
     X(labels_dropped, "labels that a full subscriber did not get")                                 \
     X(streams_forgotten, "streams forgotten for newer ones")                                       \
     X(requests, "requests answered on control")                                                    \

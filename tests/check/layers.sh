@@ -44,7 +44,7 @@ only() {
     done < <(grep -rn --include='*.[ch]' "#include <$1" proto model daemon client | cut -d: -f1,2)
 }
 only cblas.h "model/base/gemm.c model/base/blas_env.c"
-only sodium.h "model/base/digest.c"
+only sodium.h "model/base/digest.c model/base/keyed.c"
 only systemd/sd-daemon.h "daemon/notify.c"
 only systemd/sd-journal.h "daemon/log.c"
 for folder in model proto; do

@@ -69,14 +69,23 @@ static void test_rows_follow_their_keys(void **state) {
     static const struct {
         const char *row, *set;
     } cases[] = {
-        {"scratch", "batch_tokens=2048"},  {"scratch", "workers=2"},
-        {"samples", "queue=2048"},         {"samples", "max_length=1024"},
-        {"samples", "scores=yes"},         {"streams", "streams=4096"},
-        {"messages", "max_message=128K"},  {"ingest queue", "ingest_hwm=9"},
-        {"push queue", "push_hwm=9"},      {"push queue", "publishers=9"},
-        {"labels queue", "label_hwm=513"}, {"control queue", "subscribers=5"},
-        {"matrix library", "workers=3"},   {"ingest queue", "ingest_connect=tcp://a:1"},
-        {"second model", "workers=2"},     {"second model", "batch_tokens=2048"},
+        {"scratch", "batch_tokens=2048"},
+        {"scratch", "workers=2"},
+        {"samples", "queue=2048"},
+        {"samples", "max_length=1024"},
+        {"samples", "scores=yes"},
+        {"streams", "streams=4096"},
+        {"messages", "max_message=128K"},
+        {"ingest queue", "ingest_hwm=9"},
+        {"push queue", "push_hwm=9"},
+        {"push queue", "publishers=9"},
+        {"labels queue", "label_hwm=513"},
+        {"control queue", "subscribers=5"},
+        {"subscriptions", "subscribers=5"},
+        {"matrix library", "workers=3"},
+        {"ingest queue", "ingest_connect=tcp://a:1"},
+        {"second model", "workers=2"},
+        {"second model", "batch_tokens=2048"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct conf c;

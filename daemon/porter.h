@@ -1,0 +1,26 @@
+/* porter.h - the loop's side of the doors: reads subscriptions, sees to it that no
+ * socket is left untouched, and says who was not let in. Threads: the loop thread only.
+ */
+#ifndef DAEMON_PORTER_H
+#define DAEMON_PORTER_H
+
+#include "daemon/conf.h"
+#include "daemon/log.h"
+#include "daemon/sockets.h"
+#include "daemon/stats.h"
+
+struct porter { /* all borrowed */
+    const struct conf *conf;
+    struct sockets *sockets;
+    struct log *log;
+    struct stats *stats;
+};
+
+/* Subscriptions take effect when the socket is read; what they say does not concern us. */
+void porter_subscriptions(struct porter *p);
+
+/* Once a second: ZeroMQ gives up what belonged to peers that left only in calls on their socket;
+ * and what the doors did is counted and logged. */
+void porter_tick(struct porter *p);
+
+#endif

@@ -1,0 +1,74 @@
+/* Subscriptions of one connection: a set that is bounded in number and in bytes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/topics.h"
+
+static const struct keyed key = {{1, 2, 3}};
+
+static bool add(struct topics *t, const char *topic) {
+    return topics_add(t, &key, (const uint8_t *)topic, strlen(topic));
+}
+
+static void cancel(struct topics *t, const char *topic) {
+    topics_remove(t, &key, (const uint8_t *)topic, strlen(topic));
+}
+
+static void test_a_set(void **state) {
+    (void)state;
+    struct topics t = {0};
+    assert_true(add(&t, "") && add(&t, "a") && add(&t, "ab") && add(&t, "a"));
+    assert_int_equal(t.n, 3);
+    assert_int_equal(t.bytes, 3);
+    cancel(&t, "never there");
+    assert_int_equal(t.n, 3);
+    cancel(&t, "a");
+    cancel(&t, "a");
+    assert_int_equal(t.n, 2);
+    assert_int_equal(t.bytes, 2);
+}
+
+static void test_number_is_bounded(void **state) {
+    (void)state;
+    struct topics t = {0};
+    char topic[16];
+    for (unsigned i = 0; i < TOPICS_MAX; i++) {
+        snprintf(topic, sizeof topic, "%u", i);
+        assert_true(add(&t, topic));
+    }
+    assert_true(add(&t, "0"));
+    assert_false(add(&t, "one more"));
+    cancel(&t, "other"); /* a cancel of what is not there makes no room */
+    assert_false(add(&t, "one more"));
+    cancel(&t, "7");
+    assert_true(add(&t, "one more"));
+    assert_int_equal(t.n, TOPICS_MAX);
+}
+
+static void test_bytes_are_bounded(void **state) {
+    (void)state;
+    struct topics t = {0};
+    uint8_t topic[255] = {0};
+    unsigned n = 0;
+    while (n < TOPICS_MAX && topics_add(&t, &key, topic, sizeof topic)) {
+        topic[0]++;
+        n++;
+    }
+    assert_int_equal(n, TOPICS_BYTES / sizeof topic);
+    assert_true(t.bytes <= TOPICS_BYTES);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_set),
+        cmocka_unit_test(test_number_is_bounded),
+        cmocka_unit_test(test_bytes_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
