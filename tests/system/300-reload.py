@@ -286,7 +286,7 @@ def at_once(rig):
     paths = [rig.path(f"many{i}.safetensors") for i in range(8)]
     for i, path in enumerate(paths):
         rig.make_model(path, "byte", 32, 5, f"seed={i + 20}", "ngram_rows=20000")
-    with Session(rig):
+    with Session(rig, subscribers=len(paths) + 4):
         clients = [rig.connect(zmq.DEALER, "control") for _ in paths]
         for _ in range(5):
             for i, (client, path) in enumerate(zip(clients, paths)):
