@@ -453,8 +453,10 @@ diffuse_relay_new(diffuse_client *client, const struct diffuse_relay_options *op
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_relay_next(diffuse_relay *relay, int timeout_ms,
                                                               struct diffuse_message *ret_message);
 
-/* Let nobody new in, and end: diffuse_relay_next goes on until what publishers have sent is passed
- * on and answered, or until nothing moves any more, and then returns NOTFOUND. */
+/* End: nobody new is let in, and what connected publishers send is taken for half a second more
+ * (what is unread then goes with the connection, as at the daemon's end). diffuse_relay_next goes
+ * on until all that passed is answered, or nothing of it has moved for two seconds, and then
+ * returns NOTFOUND. */
 DIFFUSE_API void diffuse_relay_drain(diffuse_relay *relay);
 
 struct diffuse_relay_counts {

@@ -189,18 +189,20 @@ static bool may_take(const diffuse_relay *r, int i) {
     return i == PIPE_PUSH || r->listeners > 0;
 }
 
+/* What was passed: who owes what, and when something of ours moved. Labels of samples that did not
+ * pass here are no sign of life. */
 static void count(diffuse_relay *r, struct pipe *p) {
+    uint64_t before = r->owed.total, hash;
     struct diffuse_message shown;
-    uint64_t hash;
 
-    if (p->m.n == 0)
-        return;
     message_show(&p->m, p->way, &shown);
     hash = flight_hash(shown.frames[0].data, shown.frames[0].len);
     if (p->way == DIFFUSE_LABELS)
         owed_pay(&r->owed, hash);
     else if (diffuse_message_asks(&shown))
         owed_add(&r->owed, hash);
+    if (p->way != DIFFUSE_LABELS || r->owed.total != before)
+        r->moved_at = link_deadline(0);
 }
 
 /* Subscribers that read nothing for SLOW_MS lose this message and those that follow, until there is
@@ -231,10 +233,8 @@ static diffuse_err give(diffuse_relay *r, struct pipe *p) {
     if (e == DIFFUSE_BUSY && !p->blocked)
         p->blocked_ms = link_deadline(0);
     p->blocked = e == DIFFUSE_BUSY;
-    if (!e) {
-        r->moved_at = link_deadline(0);
+    if (!e)
         count(r, p);
-    }
     return e;
 }
 

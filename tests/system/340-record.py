@@ -71,7 +71,7 @@ def publish_rows(recorder, pb, stream, answered):
 
 BAD = [  # frames behind the stream, and whether the daemon answers
     ([b"\xff\xff\xff"], True), ([b""], True), ([], False), ([b"x", b"y", b"z"], True),
-    ([b"x"] * 12, True)]
+    ([b"x"] * 12, True), ([b"x" * 70000], True)]
 
 
 def under_publishers(rig):
@@ -89,6 +89,8 @@ def under_publishers(rig):
         s = watcher.socket("push")
         for frames, _ in BAD:
             s.send_multipart([b"bad"] + frames)
+        with diffuse_client.Client(recorder.dir, rig.pb) as hostile:  # cut off before the daemon
+            hostile.socket("push").send_multipart([b"bad", b"x" * 1000000])
         s.send_multipart([b"", watcher.ingest_message(1, "no name")])
         s.send_multipart([b"$sys/x", watcher.ingest_message(1, "a reserved name")])
         watcher.push("bad", 7, text="")
@@ -118,6 +120,7 @@ def under_publishers(rig):
             thread.join()
         said = recorder.end()
     r.check(not os.path.exists(recorder.dir), "the folder is gone")
+    r.equal(rig.counters()["disconnected"], 0, "connections that the daemon cut")
     r.check("1 feedback" in said and "held" not in said, said)
     return recorder.file, 3 * ROWS + n_bad
 
@@ -260,6 +263,35 @@ def push_more(recorder, pb, numbers, answered):
         answered.wait(2 * r.DEADLINE)
 
 
+def ended_under_load(rig):
+    """A publisher that goes on: what was taken is answered, recorded, and the end is clean."""
+    recorder = Recorder(rig, "loaded")
+    stop = threading.Event()
+
+    def send():
+        with diffuse_client.Client(recorder.dir, rig.pb, timeout=0.2) as client:
+            seq = 0
+            while not stop.is_set():
+                try:
+                    client.push("l/x", seq + 1, text=f"row {seq}")
+                    seq += 1
+                except zmq.Again:  # the recorder is gone
+                    pass
+            client.context.destroy(linger=0)
+
+    sender = threading.Thread(target=send)
+    with diffuse_client.Client(rig.path("run"), rig.pb, timeout=r.DEADLINE) as watcher:
+        watcher.subscribe("l/")
+        sender.start()
+        watcher.labels(200)
+        said = recorder.end()
+        stop.set()
+        sender.join()
+    words = said.split()
+    r.equal(words[words.index("recorded") + 1], words[words.index("labels,") - 1], said)
+    r.check("did not take" not in said and "had not come" not in said, said)
+
+
 def slow_subscriber(rig):
     """Who does not read holds nobody up for long, and is told to the recorder's owner."""
     recorder = Recorder(rig, "slow")
@@ -347,7 +379,7 @@ with r.Rig() as rig:
     print("under_publishers ok")
     torn(rig, path, the_same_again(rig, path, pushed))
     print("the_same_again, torn ok")
-    for part in (killed, speed, outside_only, back_pressure, slow_subscriber,
+    for part in (killed, speed, outside_only, back_pressure, ended_under_load, slow_subscriber,
                  daemon_restarts, disk_full, refusals):
         part(rig)
         print(part.__name__, "ok")

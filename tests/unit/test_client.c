@@ -89,6 +89,7 @@ static void freeing_nothing_is_fine(void **state) {
     diffuse_watch_free(NULL);
     diffuse_result_free(NULL);
     diffuse_status_free(NULL);
+    diffuse_relay_free(NULL);
 }
 
 static void nobody_answers(void **state) {
@@ -103,6 +104,9 @@ static void nobody_answers(void **state) {
         diffuse_result *r = (diffuse_result *)&s;
         diffuse_watch *w = (diffuse_watch *)&s;
         struct diffuse_status *st = (struct diffuse_status *)&s;
+        struct diffuse_message m = {
+            .way = DIFFUSE_PUSH, .n_frames = 2, .frames = {{"s", 1}, {"x", 1}}};
+        diffuse_relay *relay = (diffuse_relay *)&s;
         diffuse_ticket t = 77;
 
         assert_int_equal(diffuse_classify(c, "x", 1, ms, &r), DIFFUSE_UNREACH);
@@ -115,6 +119,12 @@ static void nobody_answers(void **state) {
         says(c, "/push");
         assert_int_equal(diffuse_watch_new(c, "", DIFFUSE_WATCH_LABELS, ms, &w), DIFFUSE_UNREACH);
         assert_int_equal(diffuse_status_get(c, ms, &st), DIFFUSE_UNREACH);
+        assert_int_equal(diffuse_message_send(c, &m, ms), DIFFUSE_BUSY);
+        m.way = DIFFUSE_INGEST;
+        assert_int_equal(diffuse_message_send(c, &m, ms), DIFFUSE_UNREACH);
+        assert_int_equal(diffuse_relay_new(c, NULL, ms, &relay), DIFFUSE_UNREACH);
+        says(c, "no such socket");
+        assert_true(relay == (void *)&s);
         assert_true(r == (void *)&s && w == (void *)&s && st == (void *)&s && t == 77);
         assert_int_equal(diffuse_inflight(c), 0);
         diffuse_client_free(c);
@@ -189,6 +199,39 @@ static void watches_and_feedback_are_checked(void **state) {
     diffuse_client_free(c);
 }
 
+static void messages_and_relays_are_checked(void **state) {
+    static const unsigned char sample[] = {0x0a, 0x02, 0x08, 0x07};
+    struct diffuse_message m = {.way = DIFFUSE_LABELS, .n_frames = 2};
+    struct diffuse_relay_options o = {.size = sizeof o, .max_message = 2 * 1024 * 1024};
+    diffuse_client *c = open_client();
+    diffuse_relay *relay;
+    diffuse_result *r;
+
+    (void)state;
+    assert_int_equal(diffuse_message_send(c, &m, 0), DIFFUSE_INVAL); /* labels are not sent */
+    m.way = DIFFUSE_PUSH;
+    m.n_frames = 0;
+    assert_int_equal(diffuse_message_send(c, &m, 0), DIFFUSE_INVAL);
+    m.n_frames = DIFFUSE_MESSAGE_FRAMES + 1;
+    assert_int_equal(diffuse_message_send(c, &m, 0), DIFFUSE_INVAL);
+    assert_int_equal(diffuse_message_result(c, &m, &r), DIFFUSE_BADMSG);
+    m = (struct diffuse_message){
+        .way = DIFFUSE_INGEST, .n_frames = 2, .frames = {{"s", 1}, {sample, sizeof sample}}};
+    assert_int_equal(diffuse_message_kind(&m), DIFFUSE_KIND_SAMPLE);
+    assert_int_equal(diffuse_message_seq(&m), 7);
+    assert_int_equal(diffuse_message_asks(&m), 1);
+    m.cut = 1; /* refused, and with a label that says so */
+    assert_int_equal(diffuse_message_kind(&m), DIFFUSE_KIND_OTHER);
+    assert_int_equal(diffuse_message_asks(&m), 1);
+    m.frames[0].data = "$";
+    assert_int_equal(diffuse_message_asks(&m), 0); /* nobody to tell */
+    assert_int_equal(diffuse_relay_new(c, &o, 0, &relay), DIFFUSE_INVAL);
+    says(c, "max_message");
+    o.size = 3;
+    assert_int_equal(diffuse_relay_new(c, &o, 0, &relay), DIFFUSE_INVAL);
+    diffuse_client_free(c);
+}
+
 static void errors_have_sentences(void **state) {
     (void)state;
     assert_string_equal(diffuse_errname(DIFFUSE_UNREACH), "UNREACH");
@@ -206,6 +249,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_in_flight),
         cmocka_unit_test(samples_are_checked_before_they_travel),
         cmocka_unit_test(watches_and_feedback_are_checked),
+        cmocka_unit_test(messages_and_relays_are_checked),
         cmocka_unit_test(errors_have_sentences),
     };
     return cmocka_run_group_tests(tests, make_nowhere, remove_nowhere);
