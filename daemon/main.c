@@ -386,7 +386,7 @@ static int run(struct daemon *d) {
 /* Memory goes back to the system at once instead of staying in pools, and descriptors are many: one
  * too few ends the process inside ZeroMQ. */
 static void settle_limits(void) {
-    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_ARENA_MAX, 4); /* the thread aside has one for itself, and holds nobody up in it */
     mallopt(M_MMAP_THRESHOLD, 64 * 1024);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
     struct rlimit files;

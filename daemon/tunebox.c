@@ -2,17 +2,21 @@
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 struct tunebox {
-    pthread_mutex_t lock; /* over all below */
     int fd;
-    struct tunebox_item *item; /* (cap) a ring; begin and end count items since start */
+    struct tunebox_item *item; /* (cap) a ring of one writer and one reader, without a lock */
     size_t cap, max_length;
-    uint64_t begin, end;
+    atomic_uint_fast64_t begin, end; /* count items since start; moved by the reader, the writer */
+
+    /* The tuner may lose the CPU while it holds this, so that the loop only ever tries it. */
+    pthread_mutex_t lock;     /* over all below */
+    atomic_bool said;         /* there is an answer or an event */
     enum tunebox_order order; /* not answered yet */
     bool answered;
     struct tunebox_answer answer;
@@ -62,7 +66,18 @@ void tunebox_acknowledge(struct tunebox *b) {
     (void)eventfd_read(b->fd, &ignored);
 }
 
+bool tunebox_said(struct tunebox *b) {
+    return atomic_exchange(&b->said, false);
+}
+
+/* Not now: the loop asks again in its next turn. */
+static bool later(struct tunebox *b) {
+    atomic_store(&b->said, true);
+    return false;
+}
+
 static void wake_loop(struct tunebox *b) {
+    atomic_store(&b->said, true);
     (void)eventfd_write(b->fd, 1);
 }
 
@@ -78,27 +93,28 @@ static void copy_item(struct tunebox_item *to, const struct tunebox_item *from, 
 }
 
 bool tunebox_put(struct tunebox *b, const struct tunebox_item *item) {
-    pthread_mutex_lock(&b->lock);
-    bool room = b->end - b->begin < b->cap;
-    if (room)
-        copy_item(&b->item[b->end++ % b->cap], item, b->max_length);
-    pthread_mutex_unlock(&b->lock);
-    return room;
+    uint64_t end = atomic_load_explicit(&b->end, memory_order_relaxed);
+    if (end - atomic_load_explicit(&b->begin, memory_order_acquire) == b->cap)
+        return false;
+    copy_item(&b->item[end % b->cap], item, b->max_length);
+    atomic_store_explicit(&b->end, end + 1, memory_order_release);
+    return true;
 }
 
 bool tunebox_take(struct tunebox *b, struct tunebox_item *ret) {
-    pthread_mutex_lock(&b->lock);
-    bool any = b->begin < b->end;
-    if (any)
-        copy_item(ret, &b->item[b->begin++ % b->cap], b->max_length);
-    pthread_mutex_unlock(&b->lock);
-    return any;
+    uint64_t begin = atomic_load_explicit(&b->begin, memory_order_relaxed);
+    if (begin == atomic_load_explicit(&b->end, memory_order_acquire))
+        return false;
+    copy_item(ret, &b->item[begin % b->cap], b->max_length);
+    atomic_store_explicit(&b->begin, begin + 1, memory_order_release);
+    return true;
 }
 
 /* --- orders --- */
 
 diffuse_err tunebox_order(struct tunebox *b, enum tunebox_order order) {
-    pthread_mutex_lock(&b->lock);
+    if (pthread_mutex_trylock(&b->lock) != 0)
+        return DIFFUSE_BUSY;
     bool busy = b->order != TUNEBOX_NOTHING || b->answered;
     if (!busy)
         b->order = order;
@@ -123,7 +139,8 @@ void tunebox_answer(struct tunebox *b, const struct tunebox_answer *answer) {
 }
 
 bool tunebox_answered(struct tunebox *b, struct tunebox_answer *ret) {
-    pthread_mutex_lock(&b->lock);
+    if (pthread_mutex_trylock(&b->lock) != 0)
+        return later(b);
     bool answered = b->answered;
     if (answered)
         *ret = b->answer;
@@ -150,7 +167,8 @@ void tunebox_say(struct tunebox *b, const char *kind, bool warning, const char *
 }
 
 bool tunebox_heard(struct tunebox *b, struct tunebox_event *ret) {
-    pthread_mutex_lock(&b->lock);
+    if (pthread_mutex_trylock(&b->lock) != 0)
+        return later(b);
     bool any = b->first_event < b->last_event;
     if (any)
         *ret = b->event[b->first_event++ % TUNEBOX_EVENTS];
@@ -167,7 +185,8 @@ void tunebox_publish(struct tunebox *b, const struct tunebox_report *report) {
 }
 
 void tunebox_report(struct tunebox *b, struct tunebox_report *ret) {
-    pthread_mutex_lock(&b->lock);
+    if (pthread_mutex_trylock(&b->lock) != 0)
+        return;
     *ret = b->report;
     pthread_mutex_unlock(&b->lock);
 }

@@ -4,7 +4,7 @@
  *      tuner -> loop     the answer to an order, events to publish, a report
  *
  * Lives in the arena it was made in. Threads: functions marked (loop) and (tuner) belong to those
- * threads; nothing here waits. */
+ * threads; the loop never waits for the tuner, which may get little CPU time. */
 #ifndef DAEMON_TUNEBOX_H
 #define DAEMON_TUNEBOX_H
 
@@ -39,15 +39,6 @@ struct tunebox_item {
 
 enum tunebox_order { TUNEBOX_NOTHING, TUNEBOX_ON, TUNEBOX_OFF, TUNEBOX_RESET, TUNEBOX_SAVE };
 
-struct tunebox_answer {
-    enum tunebox_order order;
-    diffuse_err error;
-    struct reason why;
-    struct retain
-        *retain;      /* ON: where answered samples are kept from now on, until OFF is ordered */
-    uint64_t planned; /* ON: bytes that tuning takes, for the plan */
-};
-
 struct tunebox_event {
     char kind[TUNEBOX_KIND_BYTES];
     char text[LIMIT_REASON_BYTES];
@@ -70,6 +61,15 @@ struct tunebox_report {
     struct tune_stream stream[TUNEBOX_STREAMS];
 };
 
+struct tunebox_answer {
+    enum tunebox_order order;
+    diffuse_err error;
+    struct reason why;
+    struct retain
+        *retain; /* ON: where answered samples are kept from now on, until OFF is ordered */
+    struct tunebox_report report; /* when it was given */
+};
+
 struct tunebox;
 
 size_t tunebox_bytes(size_t items, size_t max_length); /* arena bytes of tunebox_new */
@@ -80,6 +80,9 @@ void tunebox_done(struct tunebox *b); /* closes the descriptor; fine with NULL *
 /* (loop) Readable when there is something for the loop; tunebox_acknowledge reads it empty. */
 int tunebox_fd(const struct tunebox *b);
 void tunebox_acknowledge(struct tunebox *b);
+
+/* (loop) Was anything said since the last question? Then ask tunebox_answered and tunebox_heard. */
+bool tunebox_said(struct tunebox *b);
 
 /* (loop) Copies the item; false: the ring is full. */
 DIFFUSE_MUST_CHECK bool tunebox_put(struct tunebox *b, const struct tunebox_item *item);
@@ -98,7 +101,7 @@ void tunebox_say(struct tunebox *b, const char *kind, bool warning, const char *
     __attribute__((format(printf, 4, 5)));
 bool tunebox_heard(struct tunebox *b, struct tunebox_event *ret_event);
 
-/* (tuner) publishes, (loop) reads a copy. */
+/* (tuner) publishes, (loop) reads a copy; *ret_report stays as it is while the tuner publishes. */
 void tunebox_publish(struct tunebox *b, const struct tunebox_report *report);
 void tunebox_report(struct tunebox *b, struct tunebox_report *ret_report);
 

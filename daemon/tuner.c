@@ -33,10 +33,11 @@ static void publish(struct tuner *t) {
 
 static void answer(struct tuner *t, enum tunebox_order order, diffuse_err e,
                    const struct reason *why) {
-    struct tunebox_answer a = {.order = order, .error = e, .retain = t->retain, .planned = t->cost};
+    struct tunebox_answer a = {.order = order, .error = e, .retain = t->retain};
     if (e)
         a.why = *why;
     publish(t); /* before: who got the answer may ask at once */
+    a.report = t->report;
     tunebox_answer(t->box, &a);
 }
 

@@ -54,7 +54,6 @@ static void send_reply(struct tuning *t, const struct caller *caller, const void
 
 static diffuse_err make_report(struct tuning *t, uint64_t id, const void **ret_bytes,
                                size_t *ret_len) {
-    tunebox_report(t->box, &t->replies->report);
     return tune_reply_make(t->replies, id, t->models->serving->model->id, t->conf->state_dir,
                            ret_bytes, ret_len);
 }
@@ -67,9 +66,10 @@ static void reply_error(struct tuning *t, diffuse_err err, const struct reason *
     send_reply(t, &t->caller, answer.bytes, answer.len, e);
 }
 
-static void reply_report(struct tuning *t) {
+static void reply_report(struct tuning *t, const struct tunebox_report *report) {
     const void *bytes = NULL;
     size_t len = 0;
+    t->replies->report = *report;
     diffuse_err e = make_report(t, t->caller_id, &bytes, &len);
     t->waits = false;
     stats_add(t->stats, STATS_requests, 1);
@@ -102,6 +102,7 @@ bool tuning_request(struct tuning *t, const struct caller *caller, uint64_t id, 
     enum tunebox_order what = orders[action];
     struct reason why = {""};
     struct ctl_answer answer;
+    tunebox_report(t->box, &t->replies->report);
     if (what == TUNEBOX_NOTHING && !make_report(t, id, ret_bytes, ret_len)) {
         stats_add(t->stats, STATS_requests, 1);
         return true;
@@ -142,7 +143,7 @@ static void take_answer(struct tuning *t, const struct tunebox_answer *a) {
     if (a->error)
         reply_error(t, a->error, &a->why);
     else
-        reply_report(t);
+        reply_report(t, &a->report);
 }
 
 static void tell(struct tuning *t, const struct tunebox_event *e) {
@@ -155,6 +156,8 @@ static void tell(struct tuning *t, const struct tunebox_event *e) {
 void tuning_turn(struct tuning *t) {
     struct tunebox_answer answer;
     struct tunebox_event event;
+    if (!tunebox_said(t->box))
+        return;
     if (tunebox_answered(t->box, &answer))
         take_answer(t, &answer);
     while (tunebox_heard(t->box, &event))

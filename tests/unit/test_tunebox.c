@@ -77,7 +77,10 @@ static void one_order_at_a_time(void **state) {
     assert_int_equal(tunebox_ordered(b), TUNEBOX_ON);
     assert_false(tunebox_answered(b, &got));
     assert_false(readable(b));
+    assert_false(tunebox_said(b));
     tunebox_answer(b, &a);
+    assert_true(tunebox_said(b));
+    assert_false(tunebox_said(b)); /* since the last question */
     assert_true(readable(b));
     tunebox_acknowledge(b);
     assert_int_equal(tunebox_order(b, TUNEBOX_OFF), DIFFUSE_BUSY); /* the answer was not read */
