@@ -189,6 +189,12 @@ tune-sim: $B/tests/tune_sim
 segment-speed: $B/tests/segment_speed
 	$B/tests/segment_speed 0.3 >docs/results/segments/speed.csv
 
+.PHONY: segments-soak
+## segments-soak: one stream of 50 million tokens and 4,096 at once through a daemon; into docs/results/segments (2 minutes)
+segments-soak: deps-check
+	@$(SUBMAKE) --silent $B/diffused $B/tests/make_model
+	B=$B tests/bench/segment_soak.py $(SOAK)
+
 # --- demo ------------------------------------------------------------------------------------------
 $B/fleet_demo: $(call objects,client/demo/*.c) $B/libdiffuse.a
 	$(LINK)

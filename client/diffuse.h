@@ -104,8 +104,23 @@ DIFFUSE_API const char *diffuse_stream(const diffuse_client *client);
 
 /* --- classifying --- */
 
-/* Whether a sample stands alone or belongs to the stream's running segment. */
+/* Whether a sample stands alone or belongs to the stream's running segment: a text without an end
+ * that grows from sample to sample, wherever it is cut. CONTINUES begins one when none runs; ENDS
+ * extends and closes it, whatever the answer is. */
 enum diffuse_segment { DIFFUSE_WHOLE = 0, DIFFUSE_CONTINUES = 1, DIFFUSE_ENDS = 2 };
+
+/* When a running segment is labelled, over which tokens, and how sure a label must be. Zero it, set
+ * size = sizeof, fill the rest; all zero asks for a label with every sample. */
+struct diffuse_policy {
+    size_t size;
+    uint32_t every; /* a label with the sample that reaches the next multiple of so many tokens */
+    int change;     /* only when it differs from the label announced before, */
+    float margin;   /* by so much probability */
+    int end;        /* only with the sample that ends the segment, or fills a window */
+    float min_confidence; /* below that diffuse_result_abstained */
+    uint32_t window;      /* tokens: the text begins anew after so many; or, with a step, */
+    uint32_t step;        /* every so many tokens the last `window` of them are classified */
+};
 
 /* One text or token sequence to be classified. Zero it, set size = sizeof, fill the rest. */
 struct diffuse_sample {
@@ -118,6 +133,9 @@ struct diffuse_sample {
     const uint32_t *tokens; /* vocabulary rows; skip the tokenizer */
     size_t n_tokens;
     int segment; /* an enum diffuse_segment */
+    /* Of the segment that this sample begins, else without effect; so it may come with each sample,
+     * and holds when the daemon had to begin anew. NULL: what the daemon is configured for. */
+    const struct diffuse_policy *policy;
 };
 
 /* Classify one text by itself, on the client's own stream, and wait for the answer. When that does
@@ -235,6 +253,10 @@ DIFFUSE_API size_t diffuse_result_n_scores(const diffuse_result *result);   /* l
 DIFFUSE_API float diffuse_result_score(const diffuse_result *result, size_t label_id);
 DIFFUSE_API const char *diffuse_result_model(const diffuse_result *result); /* checkpoint's id */
 DIFFUSE_API uint32_t diffuse_result_tokens(const diffuse_result *result);   /* classified tokens */
+/* 1 when the policy of the sample's running segment asks for no label yet: then there is none. */
+DIFFUSE_API int diffuse_result_held(const diffuse_result *result);
+/* 1 when the confidence is below the policy's min_confidence; the label is given all the same. */
+DIFFUSE_API int diffuse_result_abstained(const diffuse_result *result);
 /* 1 when the text was longer than the daemon's max_length and cut there. */
 DIFFUSE_API int diffuse_result_truncated(const diffuse_result *result);
 DIFFUSE_API void diffuse_result_times(const diffuse_result *result,

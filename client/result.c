@@ -136,6 +136,14 @@ uint32_t diffuse_result_tokens(const diffuse_result *result) {
     return result->label->tokens;
 }
 
+int diffuse_result_held(const diffuse_result *result) {
+    return result->label->held;
+}
+
+int diffuse_result_abstained(const diffuse_result *result) {
+    return result->label->abstained;
+}
+
 int diffuse_result_truncated(const diffuse_result *result) {
     return result->label->truncated;
 }

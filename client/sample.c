@@ -5,7 +5,7 @@
 
 #include "proto/encode.h"
 
-enum { FIXED_BYTES = 128, TOKEN_BYTES = 5 }; /* of an Ingest, beside text, names and tokens */
+enum { FIXED_BYTES = 192, TOKEN_BYTES = 5 }; /* of an Ingest, beside text, names and tokens */
 
 static diffuse_err name_stream(diffuse_client *c, const char *stream, struct sample_frame *f) {
     f->own = !stream;
@@ -38,6 +38,28 @@ static diffuse_err check_content(diffuse_client *c, const struct diffuse_sample 
     return check_text(c, s->text, s->text_len);
 }
 
+/* A policy, when there is one, for as long as to lives. */
+static diffuse_err read_policy(diffuse_client *c, const struct diffuse_policy *from,
+                               Diffused__V1__Policy *to, Diffused__V1__Sample *s) {
+    struct diffuse_policy p;
+    diffuse_err e;
+
+    if (!from)
+        return DIFFUSE_OK;
+    if ((e = client_read_struct(&p, sizeof p, from, "diffuse_policy", &c->why)))
+        return e;
+    diffused__v1__policy__init(to);
+    to->every = p.every;
+    to->change = p.change != 0;
+    to->margin = p.margin;
+    to->end = p.end != 0;
+    to->min_confidence = p.min_confidence;
+    to->window = p.window;
+    to->step = p.step;
+    s->policy = to;
+    return DIFFUSE_OK;
+}
+
 static diffuse_err encode(diffuse_client *c, const Diffused__V1__Ingest *ingest, size_t payload,
                           struct sample_frame *f) {
     diffuse_err e = client_reserve(c, FIXED_BYTES + payload);
@@ -50,6 +72,7 @@ static diffuse_err encode(diffuse_client *c, const Diffused__V1__Ingest *ingest,
 diffuse_err sample_encode(diffuse_client *c, const struct diffuse_sample *sample,
                           struct sample_frame *ret_frame) {
     Diffused__V1__Tokens tokens = DIFFUSED__V1__TOKENS__INIT;
+    Diffused__V1__Policy policy;
     Diffused__V1__Sample s;
     Diffused__V1__Ingest ingest;
     struct diffuse_sample in;
@@ -63,6 +86,8 @@ diffuse_err sample_encode(diffuse_client *c, const struct diffuse_sample *sample
     f.seq = s.seq = f.own ? c->own_seq + 1 : in.seq;
     s.stamp_ns = in.stamp_ns;
     s.segment = (Diffused__V1__Segment)in.segment;
+    if ((e = read_policy(c, in.policy, &policy, &s)))
+        return e;
     if (in.text) {
         s.content_case = DIFFUSED__V1__SAMPLE__CONTENT_TEXT;
         s.text = (ProtobufCBinaryData){in.text_len, (uint8_t *)(uintptr_t)in.text};

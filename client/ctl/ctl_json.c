@@ -57,15 +57,15 @@ static json_t *label(const diffuse_result *r) {
 
     diffuse_result_times(r, &t);
     return json_pack(
-        "{s:o, s:I, s:I, s:o, s:I, s:f, s:o, s:o, s:I, s:b, s:{s:o, s:o, s:o, s:I}}", "stream",
-        string(diffuse_result_stream(r)), "seq", (json_int_t)diffuse_result_seq(r), "stamp_ns",
-        (json_int_t)diffuse_result_stamp_ns(r), "label", string(diffuse_result_label(r)),
-        "label_id", (json_int_t)diffuse_result_label_id(r), "confidence",
-        (double)diffuse_result_confidence(r), "scores", scores(r), "model",
+        "{s:o, s:I, s:I, s:o, s:I, s:f, s:o, s:o, s:I, s:b, s:b, s:b, s:{s:o, s:o, s:o, s:I}}",
+        "stream", string(diffuse_result_stream(r)), "seq", (json_int_t)diffuse_result_seq(r),
+        "stamp_ns", (json_int_t)diffuse_result_stamp_ns(r), "label",
+        string(diffuse_result_label(r)), "label_id", (json_int_t)diffuse_result_label_id(r),
+        "confidence", (double)diffuse_result_confidence(r), "scores", scores(r), "model",
         string(diffuse_result_model(r)), "tokens", (json_int_t)diffuse_result_tokens(r),
-        "truncated", diffuse_result_truncated(r), "times", "queue_ns", number(t.queue_ns),
-        "compute_ns", number(t.compute_ns), "total_ns", number(t.total_ns), "batch",
-        (json_int_t)t.batch);
+        "truncated", diffuse_result_truncated(r), "held", diffuse_result_held(r), "abstained",
+        diffuse_result_abstained(r), "times", "queue_ns", number(t.queue_ns), "compute_ns",
+        number(t.compute_ns), "total_ns", number(t.total_ns), "batch", (json_int_t)t.batch);
 }
 
 static json_t *failure(const diffuse_result *r) {

@@ -14,7 +14,7 @@ enum { INFLIGHT = 256, TOKENS_MAX = 65536, RETRY_MS = 1, LOOK_MS = 20, IDLE_MS =
 struct send_args {
     const char *stream;
     uint64_t seq_start;
-    bool push, tokens, wait, quiet;
+    bool push, tokens, wait, quiet, segment;
 };
 
 /* One run: what was read, sent and answered. */
@@ -27,13 +27,22 @@ struct sender {
     uint64_t sent, answered, failed, refused; /* failed: no label came; refused: never sent */
     char **texts;                             /* --wait: lines in flight, by seq modulo INFLIGHT */
     uint32_t *ids;                            /* --tokens: TOKENS_MAX */
+    char *joined;                             /* --segment: a line with its newline */
+    size_t joined_size;
 };
 
 static const struct argp_option options[] = {
     {"stream", 's', "NAME", 0, "the stream's name (a unique one)", 0},
     {"push", 'p', NULL, 0, "without loss: wait for room, and until every sample is answered", 0},
     {"tokens", 'k', NULL, 0, "lines are token ids, separated by spaces", 0},
-    {"wait", 'w', NULL, 0, "--push, and print LABEL, CONFIDENCE, TEXT for every line", 0},
+    {"wait", 'w', NULL, 0,
+     "--push, and print LABEL, CONFIDENCE, TEXT for every line; a segment's policy may put - for "
+     "no label yet, and ? before one that is not sure",
+     0},
+    {"segment", 'S', NULL, 0,
+     "the lines are one text that goes on: each is answered for all so far, and the end of the "
+     "input ends it with an empty sample",
+     0},
     {"seq-start", 'n', "N", 0, "number of the first sample (1)", 0},
     {"quiet", 'q', NULL, 0, "no count at the end", 0},
     {0},
@@ -63,6 +72,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     case 'n':
         a->seq_start = verb_number("--seq-start", arg, UINT64_MAX / 2);
+        return 0;
+    case 'S':
+        a->segment = true;
         return 0;
     case 'q':
         a->quiet = true;
@@ -106,9 +118,11 @@ static void print_answer(struct sender *s, const diffuse_result *r) {
 
     if (error)
         printf("!%s\t0\t%s\n", diffuse_errname(error), *text ? *text : "");
+    else if (diffuse_result_held(r))
+        printf("-\t0\t%s\n", *text ? *text : "");
     else
-        printf("%s\t%.4f\t%s\n", diffuse_result_label(r), (double)diffuse_result_confidence(r),
-               *text ? *text : "");
+        printf("%s%s\t%.4f\t%s\n", diffuse_result_abstained(r) ? "?" : "", diffuse_result_label(r),
+               (double)diffuse_result_confidence(r), *text ? *text : "");
     free(*text);
     *text = NULL;
 }
@@ -169,12 +183,31 @@ static diffuse_err publish(struct sender *s, const struct diffuse_sample *sample
     return e ? e : see_labels(s, 0);
 }
 
+/* A segment's lines are apart: the newline belongs to its text. */
+static diffuse_err join(struct sender *s, const char *line, size_t len,
+                        struct diffuse_sample *sample) {
+    if (s->joined_size < len + 1) {
+        char *larger = realloc(s->joined, len + 1);
+
+        if (!larger)
+            return DIFFUSE_NOMEM;
+        s->joined = larger;
+        s->joined_size = len + 1;
+    }
+    memcpy(s->joined, line, len);
+    s->joined[len] = '\n';
+    sample->text = s->joined;
+    sample->text_len = len + 1;
+    return DIFFUSE_OK;
+}
+
 static diffuse_err send_line(struct sender *s, const char *line, size_t len) {
     struct diffuse_sample sample = {.size = sizeof sample,
                                     .stream = s->args.stream,
                                     .seq = s->args.seq_start + s->sent,
-                                    .stamp_ns = verb_now_ns()};
-    diffuse_err e;
+                                    .stamp_ns = verb_now_ns(),
+                                    .segment = s->args.segment ? DIFFUSE_CONTINUES : DIFFUSE_WHOLE};
+    diffuse_err e = DIFFUSE_OK;
 
     if (!s->args.tokens) {
         sample.text = line;
@@ -185,7 +218,10 @@ static diffuse_err send_line(struct sender *s, const char *line, size_t len) {
         s->refused++;
         return DIFFUSE_OK;
     }
-    e = s->args.push ? push(s, &sample) : publish(s, &sample);
+    if (s->args.segment && !s->args.tokens)
+        e = join(s, line, len, &sample);
+    if (!e)
+        e = s->args.push ? push(s, &sample) : publish(s, &sample);
     if (e == DIFFUSE_TOOBIG) {
         fprintf(stderr, "diffusectl: line %" PRIu64 ": %s\n", s->sent + s->refused + 1,
                 diffuse_why(s->client));
@@ -194,6 +230,19 @@ static diffuse_err send_line(struct sender *s, const char *line, size_t len) {
     }
     if (!e && s->args.wait)
         s->texts[sample.seq % INFLIGHT] = strndup(line, len);
+    s->sent += !e;
+    return e;
+}
+
+static diffuse_err end_segment(struct sender *s) {
+    struct diffuse_sample sample = {.size = sizeof sample,
+                                    .stream = s->args.stream,
+                                    .seq = s->args.seq_start + s->sent,
+                                    .stamp_ns = verb_now_ns(),
+                                    .text = "",
+                                    .segment = DIFFUSE_ENDS};
+    diffuse_err e = s->args.push ? push(s, &sample) : publish(s, &sample);
+
     s->sent += !e;
     return e;
 }
@@ -226,6 +275,8 @@ static diffuse_err send_all(struct sender *s) {
         verb_progress_show(&s->progress, "sent", s->sent);
     }
     free(in.buffer);
+    if (!e && s->args.segment && s->sent > 0)
+        e = end_segment(s);
     while (!e && s->answered < s->sent) {
         e = s->args.push ? answer(s, s->env->timeout_ms) : see_labels(s, IDLE_MS);
         verb_progress_show(&s->progress, "answered", s->answered);
@@ -285,6 +336,7 @@ int ctl_send(struct verb_env *env, int argc, char **argv) {
         free(s.texts[i]);
     free(s.texts);
     free(s.ids);
+    free(s.joined);
     diffuse_watch_free(s.watch);
     diffuse_client_free(s.client);
     return status;

@@ -5,6 +5,7 @@ policies, windows, closing, reload and bad input; memory that does not grow.
 import os
 import random
 import re
+import subprocess
 
 import rig as r
 import zmq
@@ -351,6 +352,25 @@ def flat(rig, model):
         r.check(rig.sanitized() or last - first < 128 << 10, f"resident {first}, then {last}")
 
 
+def by_tool(rig, model):
+    """diffusectl send --segment: each line is answered for all lines so far."""
+    with Talk(rig, model=model, policy="tool/sure:min_confidence=1 tool/end:end") as t:
+        def send(stream, *options):
+            done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), "--endpoint", rig.path("run"), "send", "--wait",
+                                   "--segment", "--quiet", "--stream", stream, *options], input="motor\nhot\n",
+                                  capture_output=True, text=True)
+            r.equal((done.returncode, done.stderr), (0, ""), f"diffusectl: {done.stdout}")
+            return [line.split("\t") for line in done.stdout.splitlines()]
+
+        rows = send("tool/all")
+        wanted = [t.whole(text) for text in ("motor", "motor\nhot", "motor\nhot")]
+        r.equal([row[2] for row in rows], ["motor", "hot", ""], "the lines, and what ends them")
+        for row, want in zip(rows, wanted):
+            r.equal((row[0], row[1]), (want.label_name.decode(), f"{want.confidence:.4f}"), f"label of {row[2]}")
+        r.equal([row[0][0] for row in send("tool/sure")], ["?"] * 3, "not sure")
+        r.equal([row[0] for row in send("tool/end")], ["-", "-", wanted[2].label_name.decode()], "held")
+
+
 with r.Rig(model=("wordpiece", 24, 5, "ring=0")) as rig:
     byte, none = rig.path("byte.safetensors"), rig.path("none.safetensors")
     rig.make_model(byte, "byte", 16, 7, "ring=0", "steps=5", "ngram_rows=50")
@@ -366,4 +386,5 @@ with r.Rig(model=("wordpiece", 24, 5, "ring=0")) as rig:
     reload(rig, rig.model)
     policies(rig, rig.model)
     change(rig, rig.model)
+    by_tool(rig, rig.model)
     flat(rig, rig.model)
