@@ -93,7 +93,7 @@ void inflight_commit(struct inflight *f);
 size_t inflight_take(struct inflight *f, size_t max_samples, size_t max_tokens,
                      struct inflight_sample **ret_samples);
 
-/* The samples of one take have their results. */
+/* The samples of one take have their results; its pieces are finished together. */
 void inflight_finish(struct inflight *f, struct inflight_sample **samples, size_t n);
 
 /* The oldest sample when it is done, else NULL; and give its slot back. */

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -175,11 +176,107 @@ static void test_no_room(void **state) {
     arena_done(&a);
 }
 
+#define CELLS 5u
+
+/* Pieces of some segments among whole samples: what a worker finds in a cell was left by the piece
+ * before, though four of them take what they can get. */
+struct segments {
+    struct inflight *f;
+    struct cell *cell;
+    _Atomic uint32_t inside[CELLS]; /* workers that have pieces of it */
+    _Atomic uintptr_t models;       /* whose pieces are worked on, and how many */
+    _Atomic uint32_t pieces, mixed, shared;
+};
+
+static void *extend(void *user) {
+    struct segments *s = user;
+    struct inflight_sample *got[6];
+    struct rng rng;
+    size_t n;
+    rng_init(&rng, 7, 0);
+    while ((n = inflight_take(s->f, 1 + rng_below(&rng, 6), 20, got))) {
+        bool mine[CELLS] = {false};
+        for (size_t i = 0; i < n; i++) {
+            struct cell *cell = got[i]->piece.cell;
+            if (!cell)
+                continue;
+            size_t c = (size_t)(cell - s->cell);
+            uintptr_t of = (uintptr_t)got[i]->serving, none = 0;
+            if (!mine[c] && atomic_fetch_add(&s->inside[c], 1) > 0)
+                atomic_fetch_add(&s->shared, 1);
+            mine[c] = true;
+            atomic_fetch_add(&s->pieces, 1);
+            if (!atomic_compare_exchange_strong(&s->models, &none, of) && none != of)
+                atomic_fetch_add(&s->mixed, 1);
+            got[i]->label = cell->label++; /* not atomic: the ring must order it */
+            if (rng_below(&rng, 4) == 0)
+                sched_yield();
+        }
+        for (size_t c = 0; c < CELLS; c++)
+            if (mine[c])
+                atomic_fetch_sub(&s->inside[c], 1);
+        for (size_t i = 0; i < n; i++)
+            if (got[i]->piece.cell && atomic_fetch_sub(&s->pieces, 1) == 1)
+                atomic_store(&s->models, 0);
+        inflight_finish(s->f, got, n);
+    }
+    return NULL;
+}
+
+static void test_pieces_of_a_segment_keep_their_order(void **state) {
+    (void)state;
+    struct arena a;
+    struct rng rng;
+    struct cell cell[CELLS] = {{.label = 0}};
+    struct segments s = {.f = make(&a, CAP, 0), .cell = cell};
+    pthread_t thread[4];
+    uint32_t sent[CELLS] = {0}, seen[CELLS] = {0};
+    uint64_t fed = 0, answered = 0;
+    rng_init(&rng, 5, 0);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, extend, &s), 0);
+    while (answered < SAMPLES) {
+        struct inflight_sample *in;
+        while (fed < SAMPLES && rng_below(&rng, 8) != 0 && (in = inflight_open(s.f))) {
+            uint32_t c = rng_below(&rng, CELLS + 2);
+            in->seq = fed++;
+            in->n = 1 + rng_below(&rng, LENGTH);
+            in->serving = (void *)&sent[fed / 1000 % 2]; /* another model, now and then */
+            if (c < CELLS) {
+                in->piece.cell = &cell[c];
+                sent[c]++;
+            }
+            inflight_commit(s.f);
+        }
+        struct inflight_sample *out = inflight_head(s.f);
+        if (!out) {
+            struct pollfd fd = {.fd = inflight_fd(s.f), .events = POLLIN};
+            if (inflight_count(s.f) > 0)
+                assert_true(poll(&fd, 1, 10000) == 1);
+            inflight_acknowledge(s.f);
+            continue;
+        }
+        assert_int_equal(out->seq, answered++);
+        if (out->piece.cell)
+            assert_int_equal(out->label, seen[out->piece.cell - cell]++);
+        inflight_release(s.f);
+    }
+    inflight_stop(s.f);
+    for (size_t i = 0; i < 4; i++)
+        pthread_join(thread[i], NULL);
+    assert_memory_equal(sent, seen, sizeof sent);
+    assert_int_equal(s.shared, 0);
+    assert_int_equal(s.mixed, 0);
+    inflight_done(s.f);
+    arena_done(&a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_full_and_empty),
         cmocka_unit_test(test_batches_are_runs_within_their_bounds),
         cmocka_unit_test(test_order_holds_under_random_completion),
+        cmocka_unit_test(test_pieces_of_a_segment_keep_their_order),
         cmocka_unit_test(test_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
