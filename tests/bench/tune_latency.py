@@ -3,10 +3,10 @@
 
     tune_latency.py FOLDER --out FILE [--share 0.5] [--phases 40] [--seconds 3] [--build DIR] [--work DIR]
 
-The capacity is what a closed loop of 64 samples in flight gets with tuning off. Then messages come at SHARE of it,
+The capacity is what a closed loop of 8 samples in flight gets with tuning off. Then messages come at SHARE of it,
 at random moments (exponential gaps), from a process of their own that never waits for labels; latency counts from the
 moment a message was due, so that a daemon which holds up its sender does not look better for it. Phases go off, on, on,
-off, ...; in those that are on, feedback comes 25 times a second and the tuner trains, judges and promotes. The figures
+off, ...; in those that are on, feedback comes 100 times a second and the tuner trains, judges and promotes. The figures
 of all phases of a side are pooled. How far p99 moves by itself is shown by the phases without tuning: every second of them
 against the others. Prints JSON and writes it to FILE.
 """
@@ -24,9 +24,9 @@ import bench_daemon
 import streams
 import tune_curve
 
-IN_FLIGHT = 64
+IN_FLIGHT = 8
 CAPACITY_S = 4
-FEEDBACK_RATE = 25   # a second
+FEEDBACK_RATE = 100  # a second: so much that the tuner never rests
 FEEDBACK_LAG = 100   # messages; by then they are answered
 STREAM = "site1/intents"
 PATIENCE_S = 20
