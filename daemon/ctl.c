@@ -42,22 +42,29 @@ static ProtobufCBinaryData text_bytes(const char *text) {
     return (ProtobufCBinaryData){.len = strlen(text), .data = (uint8_t *)(uintptr_t)text};
 }
 
+static void add_row(Diffused__V1__Status *status, Diffused__V1__PlanRow *row, const char *name,
+                    uint64_t bytes, const char *detail) {
+    diffused__v1__plan_row__init(row);
+    row->name = text_bytes(name);
+    row->bytes = bytes;
+    row->detail = text_bytes(detail);
+    status->plan[status->n_plan++] = row;
+    status->memory_plan += bytes;
+}
+
+/* What tuning takes comes to the rows of the start when it was switched on later. */
 static diffuse_err add_plan(struct ctl *c, Diffused__V1__Status *status) {
     struct slot *serving = c->facts.models->serving;
     const struct plan *plan = &serving->plan;
-    Diffused__V1__PlanRow *row = msgmem_alloc(&serving->rows, plan->n * sizeof *row);
-    status->plan = msgmem_alloc(&serving->rows, plan->n * sizeof *status->plan);
+    uint64_t tuning = *c->facts.tuning_planned;
+    Diffused__V1__PlanRow *row = msgmem_alloc(&serving->rows, PLAN_ROWS_MAX * sizeof *row);
+    status->plan = msgmem_alloc(&serving->rows, PLAN_ROWS_MAX * sizeof *status->plan);
     if (!row || !status->plan)
         return DIFFUSE_TOOBIG;
-    for (size_t i = 0; i < plan->n; i++) {
-        diffused__v1__plan_row__init(&row[i]);
-        row[i].name = text_bytes(plan->row[i].name);
-        row[i].bytes = plan->row[i].bytes;
-        row[i].detail = text_bytes(plan->row[i].detail);
-        status->plan[i] = &row[i];
-    }
-    status->n_plan = plan->n;
-    status->memory_plan = plan->total;
+    for (size_t i = 0; i < plan->n; i++)
+        add_row(status, &row[i], plan->row[i].name, plan->row[i].bytes, plan->row[i].detail);
+    if (tuning > 0 && plan_bytes(plan, "tuning") == 0 && plan->n < PLAN_ROWS_MAX)
+        add_row(status, &row[plan->n], "tuning", tuning, "since it was switched on");
     status->memory_budget = plan->budget;
     return DIFFUSE_OK;
 }

@@ -30,7 +30,8 @@ struct ctl_facts {
     const struct stats *stats;
     const struct models *models;
     struct inflight *inflight;
-    const bool *tuning; /* is it on? */
+    const bool *tuning;             /* is it on? */
+    const uint64_t *tuning_planned; /* bytes that it takes */
     uint64_t started_ns;
 };
 

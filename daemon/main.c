@@ -136,7 +136,12 @@ static diffuse_err make_tables(struct daemon *d) {
     const struct conf *c = &d->conf;
     const struct plan_room *room = &d->plan.room;
     struct inflight_size size = {c->queue, running_ids(&room->running), room->scores};
-    struct ctl_facts facts = {c, &d->stats, &d->models, NULL, &d->loop.tuning.on, d->started_ns};
+    struct ctl_facts facts = {.conf = c,
+                              .stats = &d->stats,
+                              .models = &d->models,
+                              .tuning = &d->loop.tuning.on,
+                              .tuning_planned = &d->loop.tuning.planned,
+                              .started_ns = d->started_ns};
     diffuse_err e = inflight_new(a, &size, &d->inflight);
     if (!e)
         e = stream_new(a, c->streams, &d->streams);

@@ -252,6 +252,14 @@ diffuse_err plan_check(const struct plan *p, struct reason *why) {
                       conf_row(row->key)->key, value, row->name, bytes, enough);
 }
 
+uint64_t plan_bytes(const struct plan *p, const char *name) {
+    for (size_t i = 0; i < p->n; i++) {
+        if (strcmp(p->row[i].name, name) == 0)
+            return p->row[i].bytes;
+    }
+    return 0;
+}
+
 uint64_t plan_resident(void) {
     unsigned long long size, resident;
     FILE *f = fopen("/proc/self/statm", "re");

@@ -65,6 +65,9 @@ void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *fa
  */
 DIFFUSE_MUST_CHECK diffuse_err plan_check(const struct plan *p, struct reason *why);
 
+/* Bytes of a row; 0 when there is none of this name. */
+uint64_t plan_bytes(const struct plan *p, const char *name);
+
 /* Resident bytes of this process now; 0 where the system does not say. */
 uint64_t plan_resident(void);
 

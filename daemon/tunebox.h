@@ -48,6 +48,7 @@ struct tunebox_event {
 /* What status says of tuning. Counts are since tuning went on. */
 struct tunebox_report {
     bool on;
+    uint64_t planned; /* bytes that tuning takes; 0: it is off */
     char root[DIGEST_HEX_BYTES];
     uint64_t promotions; /* in force */
     struct tune_report tune;

@@ -17,6 +17,7 @@
 
 static void publish(struct tuner *t) {
     struct tunebox_report *r = &t->report;
+    r->planned = t->cost;
     r->on = t->on;
     memcpy(r->root, t->root, sizeof r->root);
     r->promotions = t->lineage.dir[0] ? t->lineage.last : 0;

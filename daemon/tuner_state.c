@@ -41,16 +41,17 @@ static diffuse_err check_budget(struct tuner *t, struct reason *why) {
     const struct plan *p = &t->serving->plan;
     char cost[32], plan[32], budget[32];
     t->cost = tuner_bytes(t->conf, &t->serving->model->config, p->max_length);
-    if (p->total + t->cost <= p->budget)
+    uint64_t others = p->total - plan_bytes(p, "tuning"); /* it may be planned already */
+    if (others + t->cost <= p->budget)
         return DIFFUSE_OK;
     plan_human(t->cost, cost, sizeof cost);
-    plan_human(p->total, plan, sizeof plan);
+    plan_human(others, plan, sizeof plan);
     plan_human(p->budget, budget, sizeof budget);
     return reason_set(
         why, DIFFUSE_BUDGET,
         "tuning takes %s (its row 'tuning'), the plan without it %s of memory_budget %s; "
         "lower tune_rows, tune_window or tune_parts, or set memory_budget to %" PRIu64 "M",
-        cost, plan, budget, (p->total + t->cost + (1u << 20) - 1) >> 20);
+        cost, plan, budget, (others + t->cost + (1u << 20) - 1) >> 20);
 }
 
 /* --- the state folder --- */

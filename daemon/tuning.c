@@ -169,6 +169,7 @@ void tuning_refresh(struct tuning *t) {
     uint64_t *counter = t->stats->counter;
     tunebox_report(t->box, r);
     t->on = r->on;
+    t->planned = r->planned;
     counter[STATS_feedback_accepted] = r->journaled;
     counter[STATS_feedback_forgotten] = r->forgotten;
     counter[STATS_feedback_unjournaled] = r->unjournaled;

@@ -36,6 +36,7 @@ struct tuning {
     struct retain *retain;       /* NULL while tuning is off */
     char root[DIGEST_HEX_BYTES]; /* of the model that answered what is retained */
     bool on;                     /* as of the last tuning_refresh, for status */
+    uint64_t planned;            /* bytes, likewise */
     bool waits;                  /* for the order that is under way: */
     struct caller caller;        /* this one, */
     uint64_t caller_id;          /* with this request */

@@ -1,0 +1,197 @@
+#!/usr/bin/python3
+"""The whole daemon in a memory cgroup that has exactly what its plan says: mixed load, reloads and tuning,
+and nothing is refused, killed or lost.
+
+SOAK_ROWS: samples (360,000 are an hour at 100 a second); SOAK_OUT: a file for the figures.
+"""
+import json
+import os
+import random
+import threading
+import time
+
+import rig as r
+import zmq
+
+ROWS = int(os.environ.get("SOAK_ROWS", "6000"))
+OUT = os.environ.get("SOAK_OUT")
+MODEL = os.path.join(r.ROOT, "model/pretrained/ag-news.safetensors")
+OTHER = os.path.join(r.ROOT, "model/pretrained/robot-text.safetensors")
+WORDS = ("shares fell in early trade after the company said profit would miss forecasts while the team won its"
+         " third match and a probe sent back pictures of the moon as talks on the border resumed").split()
+
+
+class Cgroup:
+    """A group of cgroup v1 or v2 that may be limited. Skips where there is none."""
+
+    def __init__(self):
+        v1 = "/sys/fs/cgroup/memory"
+        self.v1 = os.path.isdir(v1)
+        self.dir = os.path.join(v1 if self.v1 else "/sys/fs/cgroup", f"diffused-test-{os.getpid()}")
+        try:
+            os.mkdir(self.dir)
+        except OSError as why:
+            r.skip(f"{why}; a memory cgroup has to be made, which takes root or a delegated group")
+        if not os.path.exists(self.path("memory.limit_in_bytes" if self.v1 else "memory.max")):
+            os.rmdir(self.dir)
+            r.skip("there is no memory controller")
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def read(self, name):
+        with open(self.path(name), encoding="ascii") as file:
+            return file.read()
+
+    def write(self, name, value):
+        with open(self.path(name), "w", encoding="ascii") as file:
+            file.write(str(value))
+
+    def limit(self, n):
+        if not self.v1:
+            self.write("memory.max", n)
+            return
+        for name in ("memory.memsw.limit_in_bytes", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"):
+            try:  # no way out into swap; the one may never be below the other
+                self.write(name, n)
+            except OSError:
+                pass
+        r.equal(int(self.read("memory.limit_in_bytes")), n // 4096 * 4096, "the group's limit")
+
+    def counts(self):
+        name = "memory.oom_control" if self.v1 else "memory.events"
+        rows = dict(line.split() for line in self.read(name).splitlines())
+        return int(rows.get("oom_kill", 0)), int(self.read("memory.max_usage_in_bytes" if self.v1 else "memory.peak"))
+
+    def stat(self):
+        return {k: int(v) for k, v in (line.split() for line in self.read("memory.stat").splitlines())}
+
+    def remove(self):
+        for _ in range(100):
+            try:
+                os.rmdir(self.dir)
+                return
+            except OSError:
+                time.sleep(0.05)
+
+
+def text(rng):
+    kind = rng.random()
+    if kind < 0.02:
+        return "market " * 9000  # almost the largest message
+    if kind < 0.04:
+        return b"\xff\xfe"  # refused
+    return " ".join(rng.choice(WORDS) for _ in range(rng.randint(3, 80)))
+
+
+def publish(rig, name, rows, tuned):
+    rng = random.Random(name)
+    s = rig.connect(zmq.PUSH, "push", linger=-1, SNDHWM=16)
+    for seq in range(1, rows + 1):
+        s.send_multipart([name, rig.sample(seq, text(rng))])
+        if tuned and seq % 20 == 0:
+            feedback = rig.pb.Feedback(seq=seq, label_id=rng.randrange(4), text=b"shares of the team %d" % seq)
+            s.send_multipart([name, rig.pb.Ingest(feedback=feedback).SerializeToString()])
+    return s
+
+
+def meddle(rig, over, done, tuned):
+    """Reloads, peers that come and go, and a subscriber that never reads."""
+    sleeper, turn = rig.subscribe(hwm=1), 0
+    while not over.wait(0.3):
+        if tuned:
+            turn += 1
+            path = (OTHER, MODEL)[turn % 2 == 0]
+            reply = rig.request(reload=rig.pb.ReloadRequest(path=path.encode()))
+            done["reloads" if reply.error == 0 else "reloads_busy"] += 1
+        passer = rig.connect(zmq.SUB, "labels")
+        passer.setsockopt(zmq.SUBSCRIBE, b"passing")
+        passer.close()
+        done["requests"] += rig.status().memory_plan > 0
+    sleeper.close()
+
+
+def run(rig, group, title, rows, tuned, **keys):
+    command = type(rig).command
+    keys = dict(keys, model=MODEL, state_dir=rig.path("state-" + title))
+    inside = ["sh", "-c", f'echo $$ >{group.path("cgroup.procs")} && exec "$@"', "sh"]
+    rig.command = lambda *options, **more: inside + command(rig, *options, **more)
+    status, out, err = rig.run("--plan", **keys)
+    r.equal(status, 0, f"plan: {err}")
+    print(f"--- {title}\n{out}", end="")
+    planned = float([line for line in out.splitlines() if line.startswith("total")][0].split()[1])
+    group.limit(int(planned * (1 << 20)) + (1 << 20))
+    if group.v1:
+        group.write("memory.max_usage_in_bytes", 0)
+    rig.start(**keys)
+    if rig.sanitized():
+        r.skip("sanitizers take memory of their own")
+    end = time.monotonic() + r.DEADLINE
+    while tuned and rig.status().tuning != b"on":
+        r.check(time.monotonic() < end, "tuning comes on")
+        time.sleep(0.1)
+    plan = rig.status().memory_plan
+    group.limit(plan)
+    labels = rig.subscribe(b"press")
+    over, done = threading.Event(), {"reloads": 0, "reloads_busy": 0, "requests": 0}
+    names = [b"press%d" % i for i in range(3)]
+    senders = []
+    threads = [threading.Thread(target=lambda n=n: senders.append(publish(rig, n, rows // 3, tuned))) for n in names]
+    threads.append(threading.Thread(target=meddle, args=(rig, over, done, tuned)))
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    expected, refused = dict.fromkeys(names, 1), 0
+    for _ in range(rows // 3 * 3):
+        stream, label = rig.label(labels)
+        r.equal(label.seq, expected[stream], f"next of {stream}")
+        expected[stream] += 1
+        refused += label.error != 0
+    over.set()
+    for thread in threads:
+        thread.join()
+    seconds = time.monotonic() - began
+    counters, kills, top = rig.counters(), *group.counts()
+    stat, (resident, peak) = group.stat(), rig.resident()
+    figures = {"config": {k: v for k, v in keys.items() if k not in ("model", "state_dir")}, "rows": rows,
+               "seconds": round(seconds, 1), "plan_bytes": plan, "cgroup_limit_bytes": plan, "cgroup_peak_bytes": top,
+               "resident_bytes": resident, "resident_peak_bytes": peak, "oom_kills": kills,
+               "limit_met": int(group.read("memory.failcnt")) if group.v1 else None,
+               "kernel_bytes": int(group.read("memory.kmem.usage_in_bytes")) if group.v1 else stat.get("kernel"),
+               "rows_of_plan": {row.name.decode(): row.bytes for row in rig.status().plan},
+               "counters": {k: v for k, v in counters.items() if v}, **done}
+    print(json.dumps(figures, indent=1))
+    accepted = counters["accepted_push"] + counters["accepted_ingest"]
+    r.equal(kills, 0, "OOM kills")
+    r.equal(accepted, counters["labelled"] + counters["refused"], "what came in went out")
+    r.equal(counters["refused"], refused, "refusals are those that were sent")
+    r.equal(counters.get("error_NOMEM", 0), 0, "failed allocations")
+    r.check(peak <= plan, f"peak {peak} is inside the plan {plan}")
+    if tuned:
+        r.check(done["reloads"] > 0 and counters["reloads"] > 0, "it was reloaded")
+        r.check(counters["feedback_accepted"] > 0, "it learned")
+    labels.close()
+    for s in senders:
+        s.close()
+    r.equal(rig.stop(), 0, "exit status")
+    r.check("refuses" not in rig.read_log(), "no allocation failed")
+    return figures
+
+
+if not os.path.exists(MODEL):
+    r.skip("model/pretrained/ag-news.safetensors is missing")
+with r.Rig() as the_rig:
+    the_group = Cgroup()
+    try:
+        results = {"serving": run(the_rig, the_group, "serving", ROWS, False, reload="no")}
+        results["tuning"] = run(the_rig, the_group, "tuning", ROWS, True, reload="yes", tune="yes",
+                                memory_budget="256M", tune_rehearsal=0)
+        if OUT:
+            with open(OUT, "w", encoding="ascii") as file:
+                json.dump(results, file, indent=1)
+                file.write("\n")
+    finally:
+        if the_rig.process and the_rig.process.poll() is None:
+            the_rig.process.kill()
+            the_rig.process.wait()
+        the_group.remove()
