@@ -307,6 +307,14 @@ reload-storm: deps-check
 	@$(SUBMAKE) --silent $B/diffused $B/tests/make_model
 	B=$B tests/bench/reload_storm.py $(STORM)
 
+.PHONY: memory-soak
+## memory-soak: an hour of messages (360,000) three times over in a cgroup of exactly the plan, and 10,000 connections; into docs/results/memory (as root)
+memory-soak: deps-check
+	@$(SUBMAKE) --silent $B/diffused $B/tests/make_model
+	@mkdir -p docs/results/memory
+	SOAK_ROWS=360000 SOAK_OUT=docs/results/memory/cgroup.json B=$B tests/system/365-cgroup.py >$B/memory-soak.log
+	PEERS_CHURN=10000 B=$B tests/system/360-peers.py | tee docs/results/memory/peers.txt
+
 ## results-table: write the README's section on results from docs/results
 results-table:
 	@tests/peers/table.py

@@ -17,6 +17,7 @@
 #include "daemon/notify.h"
 #include "daemon/plan.h"
 #include "daemon/reload.h"
+#include "daemon/residue.h"
 #include "daemon/tuner.h"
 #include "daemon/watcher.h"
 #include "model/base/blas_env.h"
@@ -67,6 +68,14 @@ static diffuse_err start_watch(struct daemon *d, struct reason *why) {
 
 static void stop_watch(struct daemon *d) {
     watcher_stop(&d->watch);
+}
+
+static diffuse_err start_lock(struct daemon *d, struct reason *why) {
+    return d->conf.lock_memory ? residue_lock(why) : DIFFUSE_OK;
+}
+
+static void stop_nothing(struct daemon *d) {
+    (void)d;
 }
 
 /* The plan is made, and held against the budget, before a byte of weights is read. */
@@ -275,10 +284,10 @@ static const struct {
     diffuse_err (*start)(struct daemon *d, struct reason *why);
     void (*stop)(struct daemon *d);
 } parts[] = {
-    {"watch", start_watch, stop_watch},    {"model", start_model, stop_model},
-    {"memory", start_memory, stop_memory}, {"workers", start_workers, stop_workers},
-    {"aside", start_aside, stop_aside},    {"sockets", start_sockets, stop_sockets},
-    {"loop", start_loop, stop_loop},
+    {"lock", start_lock, stop_nothing},       {"watch", start_watch, stop_watch},
+    {"model", start_model, stop_model},       {"memory", start_memory, stop_memory},
+    {"workers", start_workers, stop_workers}, {"aside", start_aside, stop_aside},
+    {"sockets", start_sockets, stop_sockets}, {"loop", start_loop, stop_loop},
 };
 
 #define PARTS (sizeof parts / sizeof parts[0])
@@ -373,6 +382,7 @@ static int run(struct daemon *d) {
     while (!e && n < PARTS)
         e = parts[n++].start(d, &why);
     if (!e) {
+        residue_drop();
         announce(d);
         loop_run(&d->loop);
     } else {
@@ -411,6 +421,7 @@ int main(int argc, char **argv) {
     log_init(&d->log);
     d->started_ns = clock_now();
     int status = read_configuration(d);
+    residue_drop();
     d->resident = plan_resident();
     if (status == 0 && d->args.print_config)
         print_configuration(&d->conf);

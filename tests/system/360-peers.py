@@ -137,6 +137,22 @@ def flood_topics(rig, size):
     return n, rig.resident()[1]
 
 
+def amplify(rig, seq):
+    """Small messages that a decoder could make large ones of: ids of a byte, unknown and empty fields."""
+    labels, push = rig.subscribe(b"amp"), rig.connect(zmq.PUSH, "push", linger=-1)
+    before = rig.resident()[1]
+    unknown = rig.sample(seq, "x") + b"\xa0\x06\x01" * 20000
+    many_ids = rig.sample(seq, ids=[1] * 60000)
+    empty = rig.sample(seq, "x") + rig.pb.Ingest(sample=rig.pb.Sample(seq=seq)).SerializeToString() * 12000
+    for _ in range(50):
+        for body in (unknown, many_ids, empty):
+            push.send_multipart([b"amp", body[:65536]])
+            rig.label(labels)
+    labels.close()
+    push.close()
+    return rig.resident()[1] - before
+
+
 def flood_frames(rig, name, kind, size):
     """One message of endless frames: never full by the count of messages."""
     ended = rig.counters()["connections_ended"]
@@ -172,6 +188,9 @@ with r.Rig(model=("byte", 16, 2, 200)) as rig:
             n, peak = flood_topics(rig, size)
             print(f"labels: {n} topics of {size} bytes by 20 connections, peak {(peak - before) >> 10} KiB more")
     die_mid_message(rig, 1)
+    grown = amplify(rig, 1)
+    print(f"push: 150 messages that amplify: {grown >> 10} KiB more")
+    r.check(sanitized or grown < 1 << 20, "they are decoded in place")
     for name, kind, size in (("push", b"PUSH", 60000), ("ingest", b"PUB", 1000),
                              ("control", b"DEALER", 500), ("labels", b"SUB", 200)):
         sent = flood_frames(rig, name, kind, size)

@@ -75,20 +75,26 @@ class Cgroup:
                 time.sleep(0.05)
 
 
-def text(rng):
+# Least of all with float32 weights: two publishers, two subscribers, messages of 4 KiB, 192 tokens of a text.
+LEAST = {"reload": "no", "memory_budget": "32M", "max_length": 192, "batch_tokens": 192, "batch_max": 8, "queue": 64,
+         "streams": 64, "publishers": 2, "subscribers": 2, "ingest_hwm": 2, "push_hwm": 2, "max_message": "4K",
+         "label_hwm": 32, "tune_queue": 1}
+
+
+def text(rng, largest):
     kind = rng.random()
     if kind < 0.02:
-        return "market " * 9000  # almost the largest message
+        return "market " * (largest // 7 - 20)  # almost the largest message
     if kind < 0.04:
         return b"\xff\xfe"  # refused
     return " ".join(rng.choice(WORDS) for _ in range(rng.randint(3, 80)))
 
 
-def publish(rig, name, rows, tuned):
+def publish(rig, name, rows, tuned, largest):
     rng = random.Random(name)
     s = rig.connect(zmq.PUSH, "push", linger=-1, SNDHWM=16)
     for seq in range(1, rows + 1):
-        s.send_multipart([name, rig.sample(seq, text(rng))])
+        s.send_multipart([name, rig.sample(seq, text(rng, largest))])
         if tuned and seq % 20 == 0:
             feedback = rig.pb.Feedback(seq=seq, label_id=rng.randrange(4), text=b"shares of the team %d" % seq)
             s.send_multipart([name, rig.pb.Ingest(feedback=feedback).SerializeToString()])
@@ -104,15 +110,15 @@ def meddle(rig, over, done, tuned):
             path = (OTHER, MODEL)[turn % 2 == 0]
             reply = rig.request(reload=rig.pb.ReloadRequest(path=path.encode()))
             done["reloads" if reply.error == 0 else "reloads_busy"] += 1
+        done["requests"] += rig.status().memory_plan > 0
         passer = rig.connect(zmq.SUB, "labels")
         passer.setsockopt(zmq.SUBSCRIBE, b"passing")
         passer.close()
-        done["requests"] += rig.status().memory_plan > 0
     sleeper.close()
 
 
 def run(rig, group, title, rows, tuned, **keys):
-    command = type(rig).command
+    command, publishers = type(rig).command, min(3, int(keys.get("publishers", 3)))
     keys = dict(keys, model=MODEL, state_dir=rig.path("state-" + title))
     inside = ["sh", "-c", f'echo $$ >{group.path("cgroup.procs")} && exec "$@"', "sh"]
     rig.command = lambda *options, **more: inside + command(rig, *options, **more)
@@ -134,15 +140,17 @@ def run(rig, group, title, rows, tuned, **keys):
     group.limit(plan)
     labels = rig.subscribe(b"press")
     over, done = threading.Event(), {"reloads": 0, "reloads_busy": 0, "requests": 0}
-    names = [b"press%d" % i for i in range(3)]
+    names, each = [b"press%d" % i for i in range(publishers)], rows // publishers
+    largest = 1024 * int(str(keys.get("max_message", "64K"))[:-1])
     senders = []
-    threads = [threading.Thread(target=lambda n=n: senders.append(publish(rig, n, rows // 3, tuned))) for n in names]
+    threads = [threading.Thread(target=lambda n=n: senders.append(publish(rig, n, each, tuned, largest)))
+               for n in names]
     threads.append(threading.Thread(target=meddle, args=(rig, over, done, tuned)))
     began = time.monotonic()
     for thread in threads:
         thread.start()
     expected, refused = dict.fromkeys(names, 1), 0
-    for _ in range(rows // 3 * 3):
+    for _ in range(each * publishers):
         stream, label = rig.label(labels)
         r.equal(label.seq, expected[stream], f"next of {stream}")
         expected[stream] += 1
@@ -153,9 +161,11 @@ def run(rig, group, title, rows, tuned, **keys):
     seconds = time.monotonic() - began
     counters, kills, top = rig.counters(), *group.counts()
     stat, (resident, peak) = group.stat(), rig.resident()
+    with open(f"/proc/{rig.process.pid}/status", encoding="ascii") as file:
+        files = [int(line.split()[1]) * 1024 for line in file if line.startswith("RssFile")][0]
     figures = {"config": {k: v for k, v in keys.items() if k not in ("model", "state_dir")}, "rows": rows,
                "seconds": round(seconds, 1), "plan_bytes": plan, "cgroup_limit_bytes": plan, "cgroup_peak_bytes": top,
-               "resident_bytes": resident, "resident_peak_bytes": peak, "oom_kills": kills,
+               "resident_bytes": resident, "resident_peak_bytes": peak, "resident_of_files_bytes": files, "oom_kills": kills,
                "limit_met": int(group.read("memory.failcnt")) if group.v1 else None,
                "kernel_bytes": int(group.read("memory.kmem.usage_in_bytes")) if group.v1 else stat.get("kernel"),
                "rows_of_plan": {row.name.decode(): row.bytes for row in rig.status().plan},
@@ -183,7 +193,8 @@ if not os.path.exists(MODEL):
 with r.Rig() as the_rig:
     the_group = Cgroup()
     try:
-        results = {"serving": run(the_rig, the_group, "serving", ROWS, False, reload="no")}
+        results = {"least": run(the_rig, the_group, "least", ROWS, False, **LEAST),
+                   "serving": run(the_rig, the_group, "serving", ROWS, False, reload="no")}
         results["tuning"] = run(the_rig, the_group, "tuning", ROWS, True, reload="yes", tune="yes",
                                 memory_budget="256M", tune_rehearsal=0)
         if OUT:
