@@ -358,7 +358,8 @@ def by_tool(rig, model):
         def send(stream, *options):
             done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), "--endpoint", rig.path("run"), "send", "--wait",
                                    "--segment", "--quiet", "--stream", stream, *options], input="motor\nhot\n",
-                                  capture_output=True, text=True)
+                                  capture_output=True, text=True,
+                                  env=dict(os.environ, TSAN_OPTIONS=f"suppressions={r.ROOT}/tests/lib/tsan.supp"))
             r.equal((done.returncode, done.stderr), (0, ""), f"diffusectl: {done.stdout}")
             return [line.split("\t") for line in done.stdout.splitlines()]
 
