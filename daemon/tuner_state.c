@@ -27,14 +27,16 @@ static void options_of(const struct conf *c, size_t max_length, struct tune_opti
     o->new_labels = (uint32_t)c->tune_new_labels;
 }
 
+#define FILES_BYTES (512u * 1024) /* of the open journal, and of a checkpoint being written */
+
 static size_t table_bytes(const struct conf *c, size_t max_length) {
     return retain_bytes(c->tune_window, max_length);
 }
 
-uint64_t tuner_bytes(const struct conf *c, const struct net_config *n, size_t max_length) {
+uint64_t tuner_bytes(const struct conf *conf, const struct net_config *c, size_t max_length) {
     struct tune_options o;
-    options_of(c, max_length, &o);
-    return tune_bytes(n, &o) + table_bytes(c, max_length);
+    options_of(conf, max_length, &o);
+    return tune_bytes(c, &o) + table_bytes(conf, max_length) + FILES_BYTES;
 }
 
 static diffuse_err check_budget(struct tuner *t, struct reason *why) {

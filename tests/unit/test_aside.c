@@ -62,8 +62,8 @@ static void begin(struct bed *b) {
     struct ckpt *k = NULL;
     struct plan plan;
     struct reason why = {""};
-    struct aside_hooks hooks = {b, slice, rebase};
     memset(b, 0, sizeof *b);
+    struct aside_hooks hooks = {b, slice, rebase};
     conf_init(&b->conf);
     b->reload = (struct reload){.conf = &b->conf, .aside = true};
     b->wish = -1;
