@@ -307,6 +307,7 @@ struct diffuse_status {
     const char *model_parent;   /* id of the checkpoint that this one was tuned from, or "" */
     const char *model_previous; /* id of the model that rollback returns to, or "" */
     const char *tuning;         /* "off", "on", "paused: ..." */
+    uint64_t memory_peak;       /* most that memory_resident ever was */
 };
 
 /* Errors: NOMEM, UNREACH, BADMSG, UNSUPPORTED. */

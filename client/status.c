@@ -42,6 +42,7 @@ static void fill_numbers(struct diffuse_status *s, const Diffused__V1__Status *i
     s->memory_budget = in->memory_budget;
     s->memory_plan = in->memory_plan;
     s->memory_resident = in->memory_resident;
+    s->memory_peak = in->memory_peak;
     s->latency_count = l->count;
     s->latency_p50_ns = l->p50_ns;
     s->latency_p90_ns = l->p90_ns;

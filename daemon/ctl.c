@@ -132,6 +132,7 @@ static diffuse_err fill_status(struct ctl *c, Diffused__V1__Status *status,
     status->tuning = text_bytes(*f->tuning ? "on" : "off");
     status->uptime_ns = clock_now() - f->started_ns;
     status->memory_resident = plan_resident();
+    status->memory_peak = plan_peak();
     status->workers = (uint32_t)f->conf->workers;
     status->queued = (uint32_t)inflight_count(f->inflight);
     status->latency = latency;

@@ -270,6 +270,18 @@ uint64_t plan_resident(void) {
     return n == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+uint64_t plan_peak(void) {
+    char line[128];
+    unsigned long long kib = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    if (!f)
+        return 0;
+    while (fgets(line, sizeof line, f) && sscanf(line, "VmHWM: %llu", &kib) != 1)
+        continue;
+    fclose(f);
+    return kib * 1024;
+}
+
 void plan_human(uint64_t bytes, char *ret_text, size_t cap) {
     if (bytes < 1024)
         snprintf(ret_text, cap, "%" PRIu64 " B", bytes);

@@ -71,6 +71,9 @@ uint64_t plan_bytes(const struct plan *p, const char *name);
 /* Resident bytes of this process now; 0 where the system does not say. */
 uint64_t plan_resident(void);
 
+/* The most they ever were; 0 where the system does not say. */
+uint64_t plan_peak(void);
+
 /* "12.5 MiB" and the like, for people. */
 void plan_human(uint64_t bytes, char *ret_text, size_t cap);
 

@@ -117,8 +117,9 @@ static json_t *labels(const struct diffuse_status *s) {
 
 int ctl_json_status(const struct diffuse_status *s) {
     json_t *memory =
-        json_pack("{s:o, s:o, s:o, s:o}", "budget", number(s->memory_budget), "plan",
-                  number(s->memory_plan), "resident", number(s->memory_resident), "rows", plan(s));
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "budget", number(s->memory_budget), "plan",
+                  number(s->memory_plan), "resident", number(s->memory_resident), "peak",
+                  number(s->memory_peak), "rows", plan(s));
     json_t *latency =
         json_pack("{s:o, s:o, s:o, s:o, s:o}", "count", number(s->latency_count), "p50_ns",
                   number(s->latency_p50_ns), "p90_ns", number(s->latency_p90_ns), "p99_ns",

@@ -50,6 +50,7 @@ static void print(const struct diffuse_status *s) {
     print_bytes("planned", s->memory_plan, "");
     print_bytes("budget", s->memory_budget, "");
     print_bytes("resident now", s->memory_resident, "");
+    print_bytes("resident peak", s->memory_peak, "");
     print_latency(s);
     printf("counters\n");
     for (size_t i = 0; i < s->n_counters; i++)

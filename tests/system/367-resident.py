@@ -54,7 +54,9 @@ def locked(rig):
             print("locking itself is not tried: it is not permitted here")
             return
         raise
-    rows, plan = proc(rig), rig.status().memory_plan >> 10
+    rows, status = proc(rig), rig.status()
+    plan = status.memory_plan >> 10
+    r.check(status.memory_resident <= status.memory_peak <= status.memory_plan, "published beside each other")
     print(f"locked addresses {rows['VmLck']} KiB, resident {rows['VmRSS']} KiB, plan {plan} KiB")
     r.check(rows["VmLck"] > 0, "it is locked")
     r.check(rows["VmHWM"] <= plan, "and only what is touched is resident, not all of OpenBLAS's addresses")
