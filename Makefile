@@ -212,7 +212,7 @@ UNIT_NAMES   := $(patsubst tests/%.c,%,$(wildcard tests/unit/test_*.c tests/f64/
 SYSTEM_NAMES := $(patsubst tests/%,%,$(wildcard tests/system/[0-9][0-9][0-9]*))
 CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh))
 # Not worth the time once more under a sanitizer: PyTorch, and memory that the sanitizer itself takes.
-SANITIZED    := $(filter-out system/030% system/150%,$(SYSTEM_NAMES))
+SANITIZED    := $(filter-out system/030% system/150% system/365% system/367%,$(SYSTEM_NAMES))
 HELPERS      := $(patsubst tests/lib/%.c,$B/tests/%,$(wildcard tests/lib/make_*.c tests/lib/probe_*.c))
 FUZZ         := $(patsubst tests/fuzz/%.c,$B/tests/%,$(filter-out %/fuzz_driver.c,$(wildcard tests/fuzz/fuzz_*.c)))
 TESTS        := $(UNIT) $(F64) $(HELPERS) $(FUZZ) $B/tests/fault_shim.so
