@@ -11,7 +11,7 @@ import signal
 import time
 
 import rig as r
-from robot import LABELS, NEW, OLD, Talk, text, train, tune, wait
+from robot import LABELS, NEW, OLD, Talk, number, text, train, tune, wait
 import zmq
 
 KILLS = int(os.environ.get("KILLS", "6"))
@@ -19,12 +19,6 @@ SEED = int(os.environ.get("KILL_SEED", "1"))
 SHIM = os.path.join(r.BUILD, "tests/fault_shim.so")
 BURST = 25  # samples with feedback between two looks at the status
 PATIENCE = 12  # of these in a round: then the kill comes from outside
-
-
-def number(path):
-    """Of the promotion that serves; 0: the root."""
-    found = re.search(r"-(\d{6})\.safetensors$", path)
-    return int(found.group(1)) if found else 0
 
 
 class Gone(Exception):

@@ -3,6 +3,7 @@ sends samples, reads their labels and gives feedback.
 """
 import os
 import random
+import re
 import subprocess
 import time
 
@@ -11,7 +12,7 @@ import zmq
 
 LABELS = ["battery", "motor", "camera", "network"]
 OLD = {name: [f"{name[:3]}{c}o" for c in "abcdefgh"] for name in LABELS}
-NEW = {name: [f"{name[-3:]}{c}x" for c in "ijklmnop"] for name in LABELS}
+NEW = {name: [f"{c}{name[1:4]}" for c in "abcdefgh"] for name in LABELS}  # of letters that the old ones have
 NOISE = ["the", "robot", "says", "unit", "seven", "again", "now", "at"]
 
 
@@ -25,10 +26,7 @@ def write_rows(path, rng, n):
     with open(path, "w", encoding="utf-8") as f:
         for i in range(n):
             name = LABELS[i % len(LABELS)]
-            # a line of the new words for the vocabulary only: their labels are noise
-            words = NEW if i % 50 == 49 else OLD
-            shown = rng.choice(LABELS) if words is NEW else name
-            f.write(f"{shown}\t{text(rng, name, words)}\n")
+            f.write(f"{name}\t{text(rng, name, OLD)}\n")
 
 
 def train(rig):
@@ -70,6 +68,12 @@ class Talk:
     def close(self):
         self.labels.close()
         self.push.close()
+
+
+def number(path):
+    """Of the promotion in a file; 0: the root."""
+    found = re.search(r"-(\d{6})\.safetensors$", path)
+    return int(found.group(1)) if found else 0
 
 
 def tune(rig, action="STATUS"):
