@@ -38,6 +38,17 @@ double trust_of(const struct trust_stream *s) {
     return (TRUST_PRIOR + s->agree) / (TRUST_PRIOR + 1 + s->agree + s->contradict);
 }
 
+double trust_doubt(const struct trust *t) {
+    double agree = 0, contradict = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        if (!t->stream[i].distrusted) {
+            agree += t->stream[i].agree;
+            contradict += t->stream[i].contradict;
+        }
+    return contradict > 0 ? contradict / (agree + contradict) : 0;
+}
+
 const struct trust_stream *trust_hear(struct trust *t, const char *name, size_t len, bool agrees,
                                       double confidence, bool *ret_lost) {
     struct trust_stream *s = find(t, name, len > LIMIT_STREAM_BYTES ? LIMIT_STREAM_BYTES : len);

@@ -52,4 +52,8 @@ const struct trust_stream *trust_hear(struct trust *t, const char *name, size_t 
 
 double trust_of(const struct trust_stream *s); /* 0..1 */
 
+/* Share of the feedback of streams that are believed which contradicts a sure model, 0..1: about
+ * how many of their labels are wrong. 0 without evidence. */
+double trust_doubt(const struct trust *t);
+
 #endif

@@ -18,8 +18,9 @@
 
 #define RECENT      256u
 #define DRIFT_DELTA 0.002
-#define PASSES      40u /* times that a life sees all rows, at most */
-#define PULL_ROWS   1024.0
+#define LEAST_STEPS 768.0 /* of a life: what is rare needs them to be learned at all */
+#define PASSES      40u   /* times that a life sees all rows, at most */
+#define PULL_ROWS   64.0  /* news at which the pull is as given */
 #define PULL_MOST   100.0
 #define PROVENANCE  512u
 
@@ -48,6 +49,7 @@ struct tune {
     uint64_t waiting; /* rows since a candidate began */
     uint64_t unpaid;  /* rows that no promoted candidate has learned, */
     uint64_t paid;    /* of them those that were there when the candidate began */
+    uint64_t taught;  /* rows to train on that what served got wrong, and was not sure of */
     uint64_t steps;
     bool recent[RECENT];
     uint64_t judged;
@@ -248,9 +250,9 @@ struct tune_note tune_hear(struct tune *t, const struct tune_row *row) {
     double sure;
     uint32_t now = scorer_row(&t->scorer, t->serving, row->ids, row->n, &sure);
     bool right = now == row->label, agrees = row->judged ? row->predicted == row->label : right;
-    const struct trust_stream *s =
-        trust_hear(&t->trust, row->stream, row->stream_len, agrees,
-                   row->judged ? (double)row->confidence : sure, &note.distrusted_now);
+    double confidence = row->judged ? (double)row->confidence : sure;
+    const struct trust_stream *s = trust_hear(&t->trust, row->stream, row->stream_len, agrees,
+                                              confidence, &note.distrusted_now);
 
     if (note.distrusted_now)
         disown(t, s->owner);
@@ -266,6 +268,7 @@ struct tune_note tune_hear(struct tune *t, const struct tune_row *row) {
     /* Those held back are scored by the gate. */
     if (note.place == TUNE_TRAINS && candidate_rests(&t->candidate))
         gate_live(&t->gate, s->owner, right, says(t, &t->candidate.c, &t->candidate.w, row));
+    t->taught += note.place == TUNE_TRAINS && !agrees && confidence < TRUST_SURE;
     keep(t, row, s->owner, note.place);
     return note;
 }
@@ -278,17 +281,28 @@ static bool due(const struct tune *t) {
     return t->feedback.n > 0 && t->waiting >= larger(t->o.every, t->feedback.n / 16);
 }
 
+/* How much feedback is worth, 1 down to a quarter: where it often contradicts what the model is
+ * sure of, its other labels will be wrong as often. */
+static double belief(const struct tune *t) {
+    double b = 1 - 4 * trust_doubt(&t->trust);
+
+    return b > 0.25 ? b : 0.25;
+}
+
 static uint64_t plan_steps(const struct tune *t) {
     uint64_t unseen = t->candidate.learned ? t->waiting : t->unpaid;
-    double rows = (double)(t->feedback.n + t->rehearsal.n), work = t->o.visits * (double)unseen;
+    double rows = (double)(t->feedback.n + t->rehearsal.n), work = t->o.visits * (double)unseen,
+           least = LEAST_STEPS * belief(t) * belief(t) * t->o.batch;
 
+    work = work < least ? least : work;
     work = work > PASSES * rows ? PASSES * rows : work;
     return 1 + (uint64_t)(work / t->o.batch);
 }
 
-/* Little feedback says little about the parent's weights, much makes up for what they forget. */
+/* What is new decides: few such rows say little about the parent's weights, many make up for what
+ * they forget. */
 static double pull(const struct tune *t) {
-    double many = (double)t->feedback.n / PULL_ROWS, p = t->o.pull / (many * many);
+    double many = belief(t) * (double)t->taught / PULL_ROWS, p = t->o.pull / (many * many);
 
     return p < PULL_MOST ? p : PULL_MOST;
 }
@@ -433,7 +447,7 @@ void tune_reset(struct tune *t) {
     trust_clear(&t->trust);
     drift_init(&t->drift, DRIFT_DELTA);
     give_up(t);
-    t->fresh = t->waiting = t->unpaid = t->paid = t->judged = 0;
+    t->taught = t->fresh = t->waiting = t->unpaid = t->paid = t->judged = 0;
 }
 
 /* --- reports -----------------------------------------------------------------------------------

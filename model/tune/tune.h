@@ -40,8 +40,10 @@ struct tune_options {
     uint32_t batch;      /* rows of a step */
     double lr;           /* of head, norms and body */
     double table_lr;
-    double pull; /* weight of the distance to the parent's weights (L2-SP, Li et al. 2018) at 1024
-                    rows of feedback; it falls with the square of their number */
+    double pull; /* weight of the distance to the parent's weights (L2-SP, Li et al. 2018) when 64
+                    rows of feedback were news: wrong and not sure before. It falls with the
+                    square of their number; where feedback contradicts what the model is sure of,
+                    they count less, down to a quarter */
     uint32_t every; /* new rows that a candidate waits for; 1 or more */
     double visits;  /* rows of training that each new row pays for, replay included */
     double replay;  /* share of them that is rehearsal, 0..1 */

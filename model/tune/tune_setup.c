@@ -24,7 +24,7 @@ void tune_options_init(struct tune_options *ret_options) {
                                          .batch = 32,
                                          .lr = 0.001,
                                          .table_lr = 0.001,
-                                         .pull = 25,
+                                         .pull = 12,
                                          .every = 128,
                                          .visits = 64,
                                          .replay = 0.5,

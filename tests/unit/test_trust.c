@@ -133,6 +133,27 @@ static void test_names(void **state) {
     arena_done(&b.arena);
 }
 
+/* A third of the labels at random shows; a liar's do not count any more, nor what was not sure. */
+static void test_doubt(void **state) {
+    struct box b;
+    struct rng rng;
+    bool lost;
+
+    (void)state;
+    box_init(&b, 4);
+    rng_init(&rng, 1, 1);
+    assert_true(trust_doubt(&b.t) == 0);
+    for (unsigned i = 0; i < 50; i++)
+        (void)hear(&b, "liar", false, 0.99, &lost);
+    assert_true(trust_doubt(&b.t) == 0);
+    for (unsigned i = 0; i < 400; i++) {
+        (void)hear(&b, i % 2 ? "a" : "b", rng_unit(&rng) < 0.67, 0.9, &lost);
+        (void)hear(&b, "a", false, 0.5, &lost);
+    }
+    assert_true(trust_doubt(&b.t) > 0.2 && trust_doubt(&b.t) < 0.46);
+    arena_done(&b.arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_liar_is_caught_at_once),
@@ -141,6 +162,7 @@ int main(void) {
         cmocka_unit_test(test_trust_is_lost_and_won_back),
         cmocka_unit_test(test_the_least_recent_makes_room),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_doubt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

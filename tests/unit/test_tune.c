@@ -329,7 +329,7 @@ static void test_pull_holds_back(void **state) {
         struct model *m;
         struct tune *t;
 
-        o.pull = k ? 0.3 : 0; /* at 1,024 rows; some 30 times as much at these few */
+        o.pull = k ? 40 : 0;
         t = make(s.model, &o);
         teach(t, 1, 200, LABELS);
         learn(t);
