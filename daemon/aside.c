@@ -1,6 +1,7 @@
 #include "daemon/aside.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -35,6 +36,28 @@ static void step_back(void) {
                   IO_CLASS_EFFORT << IO_CLASS_SHIFT | IO_LEAST);
 }
 
+/* What nobody waits for runs as SCHED_IDLE: the scheduler then takes its core for an idle one, and
+ * who serves never waits behind somebody else for it. Only where the way back is open, for a load
+ * that was asked for must not starve on a busy machine: sched(7) wants an RLIMIT_NICE of 1. */
+static bool may_idle(void) {
+    struct rlimit nice;
+    return geteuid() == 0 || (getrlimit(RLIMIT_NICE, &nice) == 0 && nice.rlim_cur >= 20 - NICE);
+}
+
+static void set_policy(int policy) {
+    const struct sched_param none = {0};
+    (void)sched_setscheduler(0, policy, &none);
+}
+
+static uint32_t run_slice(const struct aside *a) {
+    if (a->may_idle)
+        set_policy(SCHED_IDLE);
+    uint32_t pause = a->hooks.slice(a->hooks.user);
+    if (a->may_idle)
+        set_policy(SCHED_OTHER);
+    return pause;
+}
+
 /* Never with the lock held: the loop wakes at once, in our place, and must not wait for us. */
 static void tell_loop(struct aside *a) {
     (void)eventfd_write(a->fd, 1);
@@ -66,11 +89,16 @@ static struct slot *ask_for_slot(void *user) {
 static void run_job(struct aside *a) {
     struct aside_result *r = &a->result; /* ours while the state is RUNNING */
     const struct slot *serving = a->serving;
+    bool idle = a->may_idle && r->origin == ASIDE_TUNER;
     a->state = ASIDE_RUNNING;
     pthread_mutex_unlock(&a->lock);
+    if (idle)
+        set_policy(SCHED_IDLE);
     r->why.text[0] = '\0';
     r->error = reload_run(a->reload, r->path, serving, r->origin == ASIDE_TUNER, ask_for_slot, a,
                           &r->slot, &r->report, &r->why);
+    if (idle)
+        set_policy(SCHED_OTHER);
     pthread_mutex_lock(&a->lock);
     r->word = r->error ? ASIDE_REFUSED : r->slot ? ASIDE_LOADED : ASIDE_SAME;
     a->state = ASIDE_DONE;
@@ -124,7 +152,7 @@ static void *run(void *user) {
         } else if (idle && a->woken && a->hooks.slice) {
             a->woken = false;
             pthread_mutex_unlock(&a->lock);
-            pause = a->hooks.slice(a->hooks.user);
+            pause = run_slice(a);
             pthread_mutex_lock(&a->lock);
             a->woken |= pause == 0;
         } else {
@@ -159,7 +187,11 @@ static diffuse_err start_thread(struct aside *a) {
 
 diffuse_err aside_start(struct aside *a, const struct reload *reload, const struct slot *serving,
                         const struct aside_hooks *hooks, struct reason *why) {
-    *a = (struct aside){.reload = reload, .serving = serving, .rebase = true, .woken = true};
+    *a = (struct aside){.reload = reload,
+                        .serving = serving,
+                        .rebase = true,
+                        .woken = true,
+                        .may_idle = may_idle()};
     if (hooks)
         a->hooks = *hooks;
     a->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

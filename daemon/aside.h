@@ -72,6 +72,7 @@ struct aside {
     struct aside_hooks hooks;
     const struct reload *reload; /* borrowed */
     int fd;                      /* -1: not started */
+    bool may_idle;               /* what nobody waits for may run as SCHED_IDLE */
     atomic_bool said;            /* there may be something to take; costs the loop nothing to ask */
     pthread_t thread;
     atomic_bool woken;    /* since the last slice */
