@@ -37,7 +37,7 @@ void gate_live(struct gate *g, uint64_t owner, bool serving, bool candidate) {
     hear(&g->live, g->cap, owner, serving, candidate);
 }
 
-void gate_begin(struct gate *g) {
+void gate_begin(struct gate *g, double doubt) {
     struct gate_stream *stream = g->all.stream;
 
     memcpy(stream, g->live.stream, g->live.streams * sizeof *stream);
@@ -45,6 +45,7 @@ void gate_begin(struct gate *g) {
     g->all.stream = stream;
     g->rehearsal = g->since = (struct paired){0};
     g->surer = 0;
+    g->doubt = doubt;
 }
 
 void gate_rehearsal(struct gate *g, bool first, bool serving, bool candidate) {
@@ -106,6 +107,8 @@ static const char *objection(const struct gate *g, struct paired *ret_by, bool *
         return "too little feedback to judge by";
     if (gain(heard) < 0 || (gain(heard) == 0 && g->surer <= 0))
         return "no gain on feedback";
+    if (g->doubt >= GATE_DOUBT && paired_better(heard) >= GATE_LEVEL)
+        return "no sure gain on feedback, which is often wrong";
     *ret_by = rest;
     if (gain(&rest) < 0)
         return "better for one stream only";

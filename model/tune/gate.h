@@ -8,7 +8,8 @@
  *   2. on feedback (GATE_LEAST rows or more) it gains: more rows won than lost, or as many, and the
  *      true labels get more of a chance. A gain need not be significant, for a few hundred rows
  *      would hardly ever show one of a point; what chance lets through is bounded by 1, and taken
- *      back by regret.h;
+ *      back by regret.h. Where GATE_DOUBT of the labels look wrong (trust.h) it must be: by chance
+ *      in less than GATE_LEVEL of cases;
  *   3. and not for one stream alone: without the stream that it gains the most on, it does not
  *      lose (where other streams gave feedback at all).
  * Labels that are wrong at random cost both models the same rows, and so decide nothing.
@@ -24,6 +25,8 @@
 #define GATE_WORSE    0.05  /* level of "significantly worse" */
 #define GATE_LOSS     0.005 /* share of the rehearsal rows */
 #define GATE_LOSS_ALL 0.01
+#define GATE_DOUBT    0.2
+#define GATE_LEVEL    0.1
 #define GATE_LEAST    10u /* rows of feedback to judge by */
 #define GATE_TEXT     160u
 
@@ -46,6 +49,7 @@ struct gate {
     struct gate_heard all;  /* and what is held back */
     double surer;           /* chance that the candidate gives the labels held back, less what
                                the one that serves gives them, summed */
+    double doubt;           /* share of the labels that look wrong */
     size_t cap;             /* streams told apart */
 };
 
@@ -66,7 +70,7 @@ void gate_forget(struct gate *g);
 void gate_live(struct gate *g, uint64_t owner, bool serving, bool candidate);
 
 /* Rows held back, between begin and end. */
-void gate_begin(struct gate *g);
+void gate_begin(struct gate *g, double doubt);
 void gate_rehearsal(struct gate *g, bool first, bool serving, bool candidate);
 void gate_feedback(struct gate *g, uint64_t owner, bool serving, bool candidate, double surer);
 void gate_end(const struct gate *g, struct gate_verdict *ret_verdict);

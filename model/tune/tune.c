@@ -354,7 +354,7 @@ void tune_judge(struct tune *t, struct tune_judgement *ret) {
     *ret = (struct tune_judgement){.p_worse = 1, .p_better = 1, .verdict = "nothing learned yet"};
     if (!t->candidate.learned)
         return;
-    gate_begin(&t->gate);
+    gate_begin(&t->gate, trust_doubt(&t->trust));
     score_both(t, &t->kept_back, ret);
     for (size_t i = 0; i < t->kept_back.n; i++)
         gate_rehearsal(&t->gate, t->first[i], t->serves[i].right, t->learns[i].right);

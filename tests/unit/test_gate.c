@@ -20,7 +20,7 @@ static void box_init(struct box *b, size_t cap) {
     assert_int_equal(arena_init(&b->arena, gate_bytes(cap)), DIFFUSE_OK);
     assert_int_equal(gate_init(&b->g, &b->arena, cap), DIFFUSE_OK);
     gate_forget(&b->g);
-    gate_begin(&b->g);
+    gate_begin(&b->g, 0);
 }
 
 /* So many rows of a stream that the candidate wins, loses, and neither. */
@@ -80,6 +80,19 @@ static void test_a_tie_goes_to_the_surer(void **state) {
         for (unsigned i = 0; i < 20; i++)
             gate_feedback(&b.g, i % 3, true, true, 0.01 * sign);
         expect(&b, sign > 0, false, sign > 0 ? "gains" : "no gain");
+    }
+}
+
+/* The same gain, where a third of the labels look wrong. */
+static void test_doubtful_feedback_must_be_sure(void **state) {
+    struct box b;
+
+    (void)state;
+    for (unsigned won = 3; won <= 4; won++) {
+        box_init(&b, 8);
+        gate_begin(&b.g, 0.33);
+        feedback(&b, 1, won, 0, 40);
+        expect(&b, won == 4, false, won == 4 ? "gains" : "no sure gain"); /* 1/8 and 1/16 */
     }
 }
 
@@ -159,15 +172,15 @@ static void test_live_rows_count_until_forgotten(void **state) {
     box_init(&b, 8);
     for (unsigned i = 0; i < 20; i++)
         gate_live(&b.g, 5, i % 2, true);
-    gate_begin(&b.g);
+    gate_begin(&b.g, 0);
     feedback(&b, 5, 1, 0, 4);
-    gate_begin(&b.g); /* judged twice: counted once */
+    gate_begin(&b.g, 0); /* judged twice: counted once */
     feedback(&b, 5, 1, 0, 4);
     expect(&b, true, false, "of 25 rows 11 won, 0 lost");
     box_init(&b, 8);
     gate_live(&b.g, 5, false, true);
     gate_forget(&b.g);
-    gate_begin(&b.g);
+    gate_begin(&b.g, 0);
     expect(&b, false, false, "of 0 rows");
 }
 
@@ -188,6 +201,7 @@ int main(void) {
         cmocka_unit_test(test_a_gain_without_a_loss_passes),
         cmocka_unit_test(test_no_gain_is_no_reason),
         cmocka_unit_test(test_a_tie_goes_to_the_surer),
+        cmocka_unit_test(test_doubtful_feedback_must_be_sure),
         cmocka_unit_test(test_few_rows_decide_nothing),
         cmocka_unit_test(test_forgetting_is_harm),
         cmocka_unit_test(test_small_losses_add_up),
