@@ -49,13 +49,9 @@ static void set_policy(int policy) {
     (void)sched_setscheduler(0, policy, &none);
 }
 
-static uint32_t run_slice(const struct aside *a) {
+void aside_stand_back(const struct aside *a, bool back) {
     if (a->may_idle)
-        set_policy(SCHED_IDLE);
-    uint32_t pause = a->hooks.slice(a->hooks.user);
-    if (a->may_idle)
-        set_policy(SCHED_OTHER);
-    return pause;
+        set_policy(back ? SCHED_IDLE : SCHED_OTHER);
 }
 
 /* Never with the lock held: the loop wakes at once, in our place, and must not wait for us. */
@@ -89,16 +85,11 @@ static struct slot *ask_for_slot(void *user) {
 static void run_job(struct aside *a) {
     struct aside_result *r = &a->result; /* ours while the state is RUNNING */
     const struct slot *serving = a->serving;
-    bool idle = a->may_idle && r->origin == ASIDE_TUNER;
     a->state = ASIDE_RUNNING;
     pthread_mutex_unlock(&a->lock);
-    if (idle)
-        set_policy(SCHED_IDLE);
     r->why.text[0] = '\0';
     r->error = reload_run(a->reload, r->path, serving, r->origin == ASIDE_TUNER, ask_for_slot, a,
                           &r->slot, &r->report, &r->why);
-    if (idle)
-        set_policy(SCHED_OTHER);
     pthread_mutex_lock(&a->lock);
     r->word = r->error ? ASIDE_REFUSED : r->slot ? ASIDE_LOADED : ASIDE_SAME;
     a->state = ASIDE_DONE;
@@ -152,7 +143,7 @@ static void *run(void *user) {
         } else if (idle && a->woken && a->hooks.slice) {
             a->woken = false;
             pthread_mutex_unlock(&a->lock);
-            pause = run_slice(a);
+            pause = a->hooks.slice(a->hooks.user);
             pthread_mutex_lock(&a->lock);
             a->woken |= pause == 0;
         } else {

@@ -137,6 +137,11 @@ DIFFUSE_MUST_CHECK diffuse_err aside_request_load(struct aside *a, const char *p
 /* From a slice or rebase: go back to the previous model. Errors: BUSY, as above. */
 DIFFUSE_MUST_CHECK diffuse_err aside_request_rollback(struct aside *a, const char *why);
 
+/* From a slice: what follows is waited for by nobody, and runs only where a core has nothing else
+ * to do (SCHED_IDLE), until this is called with false. No effect where there would be no way back.
+ */
+void aside_stand_back(const struct aside *a, bool back);
+
 /* Run a slice now, if nothing else is to be done. */
 void aside_wake(struct aside *a);
 

@@ -301,7 +301,12 @@ uint32_t tuner_slice(void *user) {
         return 0;
     }
     bool resting = now < t->rest_until && !t->saving;
+    bool waited_for = t->saving; /* then somebody wants the answer */
+    if (!waited_for)
+        aside_stand_back(t->aside, true);
     bool learned = !resting && learn(t);
+    if (!waited_for)
+        aside_stand_back(t->aside, false);
     if (taken > 0 || learned)
         publish(t);
     if (learned)

