@@ -12,8 +12,9 @@
 
 #include "daemon/clock.h"
 
-#define NICE            19
-#define IO_CLASS_EFFORT 2 /* ioprio_set(2): best effort, */
+#define NICE            10 /* a load that was asked for must get on, also on a busy machine */
+#define NICE_LEAST      19 /* where what nobody waits for cannot stand back further */
+#define IO_CLASS_EFFORT 2  /* ioprio_set(2): best effort, */
 #define IO_CLASS_SHIFT  13
 #define IO_LEAST        7 /* of its levels */
 #define IO_WHO_PROCESS  1
@@ -28,17 +29,17 @@ void aside_init(struct aside *a) {
 }
 
 /* Everything that is not serving waits for what is. Refusals are no harm. */
-static void step_back(void) {
+static void step_back(bool may_idle) {
     long self = syscall(SYS_gettid);
     pthread_setname_np(pthread_self(), "aside");
-    (void)setpriority(PRIO_PROCESS, (id_t)self, NICE);
+    (void)setpriority(PRIO_PROCESS, (id_t)self, may_idle ? NICE : NICE_LEAST);
     (void)syscall(SYS_ioprio_set, IO_WHO_PROCESS, self,
                   IO_CLASS_EFFORT << IO_CLASS_SHIFT | IO_LEAST);
 }
 
 /* What nobody waits for runs as SCHED_IDLE: the scheduler then takes its core for an idle one, and
  * who serves never waits behind somebody else for it. Only where the way back is open, for a load
- * that was asked for must not starve on a busy machine: sched(7) wants an RLIMIT_NICE of 1. */
+ * that was asked for must not starve on a busy machine: sched(7) wants an RLIMIT_NICE of 10. */
 static bool may_idle(void) {
     struct rlimit nice;
     return geteuid() == 0 || (getrlimit(RLIMIT_NICE, &nice) == 0 && nice.rlim_cur >= 20 - NICE);
@@ -132,7 +133,7 @@ static void sleep_until(struct aside *a, uint32_t ms) {
 static void *run(void *user) {
     struct aside *a = user;
     uint32_t pause = ASIDE_SLEEP;
-    step_back();
+    step_back(a->may_idle);
     pthread_mutex_lock(&a->lock);
     while (!a->stopping) {
         bool idle = a->state == ASIDE_IDLE;

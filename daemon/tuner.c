@@ -301,11 +301,11 @@ uint32_t tuner_slice(void *user) {
         return 0;
     }
     bool resting = now < t->rest_until && !t->saving;
-    bool waited_for = t->saving; /* then somebody wants the answer */
-    if (!waited_for)
+    bool stands_back = !t->saving && t->conf->tune_cpu < 100; /* else somebody waits for it */
+    if (stands_back)
         aside_stand_back(t->aside, true);
     bool learned = !resting && learn(t);
-    if (!waited_for)
+    if (stands_back)
         aside_stand_back(t->aside, false);
     if (taken > 0 || learned)
         publish(t);

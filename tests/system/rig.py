@@ -17,7 +17,7 @@ import threading
 import time
 
 SKIP = 9
-DEADLINE = float(os.environ.get("TEST_DEADLINE", "60"))
+DEADLINE = float(os.environ.get("TEST_DEADLINE", "120"))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
 
