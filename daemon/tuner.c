@@ -301,7 +301,8 @@ uint32_t tuner_slice(void *user) {
         return 0;
     }
     bool resting = now < t->rest_until && !t->saving;
-    bool stands_back = !t->saving && t->conf->tune_cpu < 100; /* else somebody waits for it */
+    bool stands_back =
+        !resting && !t->saving && t->conf->tune_cpu < 100; /* else somebody waits for it */
     if (stands_back)
         aside_stand_back(t->aside, true);
     bool learned = !resting && learn(t);

@@ -95,13 +95,6 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static int64_t mono_ns(void) {
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* The folder to listen in: the one that was named, made if need be, or a private one. */
 static bool make_folder(struct record *r) {
     struct record_args *a = &r->args;
@@ -131,7 +124,7 @@ static bool make_folder(struct record *r) {
 
 static int create_file(struct record *r) {
     struct recording_about about = {
-        .wall_ns = verb_now_ns(), .mono_ns = mono_ns(), .both_ways = r->args.listens};
+        .wall_ns = verb_now_ns(), .mono_ns = verb_mono_ns(), .both_ways = r->args.listens};
     struct diffuse_status *status;
     struct recording_why why = {""};
     diffuse_err e = diffuse_status_get(r->client, r->env->timeout_ms, &status);
@@ -157,7 +150,7 @@ static void note_failure(struct record *r, diffuse_err e, const struct recording
         return;
     fprintf(stderr, "diffusectl: %s; recording has ended after %" PRIu64 " bytes%s\n", why->text,
             recording_bytes(r->writer), r->args.listens ? ", passing on goes on" : "");
-    (void)!recording_close(r->writer, mono_ns(), &ignored);
+    (void)!recording_close(r->writer, verb_mono_ns(), &ignored);
     r->writer = NULL;
     r->broken = true;
 }
@@ -168,7 +161,7 @@ static void keep(struct record *r, const struct diffuse_message *m) {
 
     if (!r->writer)
         return;
-    e = recording_add(r->writer, mono_ns(), m, &why);
+    e = recording_add(r->writer, verb_mono_ns(), m, &why);
     r->kinds[diffuse_message_kind(m)] += !e;
     r->n += !e;
     note_failure(r, e, &why);
@@ -176,7 +169,7 @@ static void keep(struct record *r, const struct diffuse_message *m) {
 
 static void tend(struct record *r) {
     struct recording_why why = {""};
-    int64_t now = mono_ns();
+    int64_t now = verb_mono_ns();
 
     if (!r->writer || now - r->tended_ns < (int64_t)TEND_MS * 1000000)
         return;
@@ -196,7 +189,7 @@ static diffuse_err follow(struct record *r, int64_t until_ns) {
             return e;
         tend(r);
         verb_progress_show(&r->progress, "recorded", r->n);
-        if (until_ns ? mono_ns() > until_ns : *r->env->stop || (r->broken && !r->args.listens))
+        if (until_ns ? verb_mono_ns() > until_ns : *r->env->stop || (r->broken && !r->args.listens))
             return DIFFUSE_OK;
     }
 }
@@ -237,7 +230,7 @@ static int finish(struct record *r, diffuse_err e) {
 
     if (!e) {
         diffuse_relay_drain(r->relay);
-        e = follow(r, mono_ns() + (int64_t)r->env->timeout_ms * 1000000);
+        e = follow(r, verb_mono_ns() + (int64_t)r->env->timeout_ms * 1000000);
     }
     verb_progress_end(&r->progress);
     if (e && e != DIFFUSE_NOTFOUND)
@@ -245,7 +238,7 @@ static int finish(struct record *r, diffuse_err e) {
     diffuse_relay_count(r->relay, &counts);
     if (r->writer) {
         bytes = recording_bytes(r->writer);
-        e = recording_close(r->writer, mono_ns(), &why);
+        e = recording_close(r->writer, verb_mono_ns(), &why);
         r->writer = NULL;
         if (e) {
             fprintf(stderr, "diffusectl: %s\n", why.text);
@@ -287,7 +280,7 @@ int ctl_record(struct verb_env *env, int argc, char **argv) {
         return VERB_FAILED;
     status = run(&r);
     if (r.writer) { /* it never began */
-        (void)!recording_close(r.writer, mono_ns(), &why);
+        (void)!recording_close(r.writer, verb_mono_ns(), &why);
         (void)unlink(r.args.file);
     }
     diffuse_relay_free(r.relay);

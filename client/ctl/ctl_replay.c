@@ -95,13 +95,6 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static int64_t mono_ns(void) {
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static bool stopped(const struct replay *r) {
     return *r->env->stop;
 }
@@ -140,14 +133,14 @@ static diffuse_err await_moment(struct replay *r, int64_t after_ns) {
     int64_t due;
 
     if (r->begun_ns == 0) {
-        r->begun_ns = mono_ns();
+        r->begun_ns = verb_mono_ns();
         r->first_ns = after_ns;
     }
     due = r->begun_ns;
     if (r->speed > 0)
         due += (int64_t)((double)(after_ns - r->first_ns) / r->speed);
     while (!e && !stopped(r)) {
-        int64_t left = due - mono_ns();
+        int64_t left = due - verb_mono_ns();
 
         if (left <= 0)
             break;
@@ -167,7 +160,7 @@ static diffuse_err await_moment(struct replay *r, int64_t after_ns) {
 }
 
 static diffuse_err send_one(struct replay *r, struct diffuse_message *m) {
-    int64_t until = mono_ns() + (int64_t)r->env->timeout_ms * 1000000;
+    int64_t until = verb_mono_ns() + (int64_t)r->env->timeout_ms * 1000000;
     diffuse_err e;
 
     if (r->push)
@@ -175,7 +168,7 @@ static diffuse_err send_one(struct replay *r, struct diffuse_message *m) {
     while ((e = diffuse_message_send(
                 r->client, m, m->way == DIFFUSE_PUSH ? 20 : r->env->timeout_ms)) == DIFFUSE_BUSY &&
            !stopped(r)) {
-        if (mono_ns() > until)
+        if (verb_mono_ns() > until)
             return DIFFUSE_UNREACH;
         if ((e = not_timeout(hear(r, RETRY_MS))))
             return e;

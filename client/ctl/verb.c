@@ -49,11 +49,19 @@ unsigned long long verb_number(const char *option, const char *text, unsigned lo
     return value;
 }
 
-int64_t verb_now_ns(void) {
+static int64_t read_clock(clockid_t clock) {
     struct timespec t;
 
-    (void)clock_gettime(CLOCK_REALTIME, &t);
+    (void)clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * SECOND_NS + t.tv_nsec;
+}
+
+int64_t verb_now_ns(void) {
+    return read_clock(CLOCK_REALTIME);
+}
+
+int64_t verb_mono_ns(void) {
+    return read_clock(CLOCK_MONOTONIC);
 }
 
 void verb_progress_start(struct verb_progress *p) {

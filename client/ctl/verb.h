@@ -55,6 +55,9 @@ long verb_input_line(struct verb_input *in, const char **ret_line);
 /* Nanoseconds of the wall clock. */
 int64_t verb_now_ns(void);
 
+/* The same of the monotonic clock. */
+int64_t verb_mono_ns(void);
+
 /* A counter on the terminal, every two seconds; nothing where standard error is no terminal. */
 struct verb_progress {
     bool on;

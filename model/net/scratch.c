@@ -3,30 +3,14 @@
 
 #include <assert.h>
 
-/* Either counts what a scratch takes (arena NULL) or takes it. */
-struct layout {
-    struct arena *arena;
-    size_t bytes;
-    bool failed;
-};
-
-static void *room(struct layout *l, size_t count, size_t size) {
-    void *p;
-
-    l->bytes += arena_block(count * size);
-    if (!l->arena)
-        return NULL;
-    p = arena_alloc(l->arena, count * size);
-    l->failed |= !p;
-    return p;
-}
+#include "model/base/layout.h"
 
 static real *reals(struct layout *l, size_t count) {
-    return room(l, count, sizeof(real));
+    return layout_room(l, count, sizeof(real));
 }
 
 static struct store store(struct layout *l, enum store_type type, size_t count) {
-    return (struct store){type, room(l, count, store_each(type))};
+    return (struct store){type, layout_room(l, count, store_each(type))};
 }
 
 /* --- without a way back ------------------------------------------------------------------------
@@ -68,7 +52,7 @@ static void lay_room(struct layout *l, struct diffusion_train_room *r, const str
     size_t C = c->width, M = c->mlp_width;
 
     r->rows = tile;
-    r->keep = room(l, R * most(C, M), 1);
+    r->keep = layout_room(l, R * most(C, M), 1);
     r->x = kept != STORE_REAL ? reals(l, R * C) : NULL;
     if (!c->steps && c->norm != NET_NORM_PRE)
         return;
@@ -116,10 +100,10 @@ static void lay_brackets(struct layout *l, struct bracket_acts *a, const struct 
                          size_t N, bool training) {
     size_t C = c->width, M = c->mlp_width;
 
-    a->tree.parent = room(l, N, sizeof *a->tree.parent);
-    a->tree.height = room(l, N, sizeof *a->tree.height);
-    a->tree.order = room(l, N, sizeof *a->tree.order);
-    a->tree.level = room(l, N + 2, sizeof *a->tree.level);
+    a->tree.parent = layout_room(l, N, sizeof *a->tree.parent);
+    a->tree.height = layout_room(l, N, sizeof *a->tree.height);
+    a->tree.order = layout_room(l, N, sizeof *a->tree.order);
+    a->tree.level = layout_room(l, N + 2, sizeof *a->tree.level);
     a->seen = reals(l, N * C);
     a->xhat = reals(l, N * C);
     a->rstd = reals(l, N);
@@ -135,7 +119,7 @@ static void lay_brackets(struct layout *l, struct bracket_acts *a, const struct 
     a->out = reals(l, N * C);
     a->shown = reals(l, N * C);
     if (training) {
-        a->keep = room(l, N * M, 1);
+        a->keep = layout_room(l, N * M, 1);
         a->dseen = reals(l, N * C);
         a->drow = reals(l, N * C);
         a->slope = reals(l, N * M);
@@ -147,13 +131,13 @@ static void lay_label(struct layout *l, struct net_scratch *s, const struct net_
     size_t B = s->max_seqs, H = c->head_width;
 
     if (c->pool == NET_POOL_MAX || c->pool == NET_POOL_MEAN_MAX)
-        s->best = room(l, B * c->width, sizeof *s->best);
+        s->best = layout_room(l, B * c->width, sizeof *s->best);
     s->label.p = reals(l, B * net_config_pool_width(c));
     s->label.q = reals(l, B * H);
     s->label.g = reals(l, B * H);
     if (training) {
         s->label.slope = reals(l, B * H);
-        s->label.keep = room(l, B * H, 1);
+        s->label.keep = layout_room(l, B * H, 1);
         s->train.dp = reals(l, B * net_config_pool_width(c));
     }
 }

@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "model/base/gemm.h"
+#include "model/base/layout.h"
 #include "model/base/vec.h"
 #include "model/net/diffusion.h"
 #include "model/net/embed.h"
@@ -34,39 +35,22 @@ struct pass {
 /* --- scratch -----------------------------------------------------------------------------------
  */
 
-struct layout {
-    struct arena *arena; /* NULL: count only */
-    size_t bytes;
-    bool failed;
-};
-
-static void *room(struct layout *l, size_t count, size_t size) {
-    void *p;
-
-    l->bytes += arena_block(count * size);
-    if (!l->arena)
-        return NULL;
-    p = arena_alloc(l->arena, count * size);
-    l->failed |= !p;
-    return p;
-}
-
 static void lay(struct layout *l, const struct net_config *c, struct segment_scratch *s) {
     size_t rows = s->max_tokens + net_config_reach(c), C = c->width, B = s->max_segments;
 
-    s->part = room(l, B, sizeof *s->part);
-    s->ids = room(l, s->max_tokens + LIMIT_NGRAM_ORDER - 1, sizeof *s->ids);
-    s->in = room(l, rows * C, sizeof(real));
-    s->out = room(l, rows * C, sizeof(real));
-    s->acts.x = room(l, rows * C, sizeof(real));
-    s->acts.seen = s->acts.xhat = room(l, rows * C, sizeof(real));
-    s->acts.rstd = room(l, rows, sizeof(real));
-    s->acts.s = room(l, rows * C, sizeof(real));
-    s->acts.a = s->acts.g = room(l, rows * c->mlp_width, sizeof(real));
-    s->sum = room(l, C, sizeof *s->sum);
-    s->label.p = room(l, B * net_config_pool_width(c), sizeof(real));
-    s->label.q = room(l, B * c->head_width, sizeof(real));
-    s->label.g = room(l, B * c->head_width, sizeof(real));
+    s->part = layout_room(l, B, sizeof *s->part);
+    s->ids = layout_room(l, s->max_tokens + LIMIT_NGRAM_ORDER - 1, sizeof *s->ids);
+    s->in = layout_room(l, rows * C, sizeof(real));
+    s->out = layout_room(l, rows * C, sizeof(real));
+    s->acts.x = layout_room(l, rows * C, sizeof(real));
+    s->acts.seen = s->acts.xhat = layout_room(l, rows * C, sizeof(real));
+    s->acts.rstd = layout_room(l, rows, sizeof(real));
+    s->acts.s = layout_room(l, rows * C, sizeof(real));
+    s->acts.a = s->acts.g = layout_room(l, rows * c->mlp_width, sizeof(real));
+    s->sum = layout_room(l, C, sizeof *s->sum);
+    s->label.p = layout_room(l, B * net_config_pool_width(c), sizeof(real));
+    s->label.q = layout_room(l, B * c->head_width, sizeof(real));
+    s->label.g = layout_room(l, B * c->head_width, sizeof(real));
 }
 
 static struct segment_scratch empty(size_t max_tokens, size_t max_segments) {
