@@ -29,14 +29,14 @@ static void options_of(const struct conf *c, size_t max_length, struct tune_opti
 
 #define FILES_BYTES (512u * 1024) /* of the open journal, and of a checkpoint being written */
 
-static size_t table_bytes(const struct conf *c, size_t max_length) {
+static size_t window_bytes(const struct conf *c, size_t max_length) {
     return retain_bytes(c->tune_window, max_length);
 }
 
 uint64_t tuner_bytes(const struct conf *conf, const struct net_config *c, size_t max_length) {
     struct tune_options o;
     options_of(conf, max_length, &o);
-    return tune_bytes(c, &o) + table_bytes(conf, max_length) + FILES_BYTES;
+    return tune_bytes(c, &o) + window_bytes(conf, max_length) + FILES_BYTES;
 }
 
 static diffuse_err check_budget(struct tuner *t, struct reason *why) {
@@ -162,7 +162,7 @@ static diffuse_err keep_samples(struct tuner *t, struct reason *why) {
     size_t max_length = t->serving->plan.room.max_length;
     if (t->retain)
         return DIFFUSE_OK;
-    if (arena_init(&t->kept, table_bytes(t->conf, max_length)) ||
+    if (arena_init(&t->kept, window_bytes(t->conf, max_length)) ||
         retain_new(&t->kept, t->conf->tune_window, max_length, &t->retain))
         return reason_set(why, DIFFUSE_NOMEM, "tuning: out of memory");
     return DIFFUSE_OK;

@@ -1,8 +1,6 @@
 /* embed.c - see embed.h. */
 #include "model/net/embed.h"
 
-#include "model/base/vec.h"
-
 uint32_t embed_ngram_row(const struct net_config *c, const uint32_t *last, uint32_t n) {
     uint64_t h = 0xcbf29ce484222325u ^ n;
 
@@ -16,9 +14,9 @@ uint32_t embed_ngram_row(const struct net_config *c, const uint32_t *last, uint3
 void embed_onward(const struct net_config *c, const struct net_weights *w, const uint32_t *ids,
                   size_t before, size_t n, real *h) {
     for (size_t i = 0; i < n; i++, h += c->width) {
-        vec_copy(c->width, w->embed + (size_t)ids[i] * c->width, h);
+        table_copy_row(&w->embed_table, ids[i], h);
         for (uint32_t k = 2; k <= c->ngram_order && k <= before + i + 1; k++)
-            vec_add(c->width, w->ngram + (size_t)embed_ngram_row(c, ids + i, k) * c->width, h);
+            table_add_row(&w->ngram_table, embed_ngram_row(c, ids + i, k), h);
     }
 }
 

@@ -88,6 +88,23 @@ static void set_pointer(void *owner, size_t member, real *p) {
     memcpy((char *)owner + member, &p, sizeof p);
 }
 
+static void point_body(struct net_weights *w, const struct net_config *c,
+                       const struct weights_list *l, real *body) {
+    w->body = body;
+    for (size_t i = 0; i < l->n; i++) {
+        const struct weights_tensor *t = &l->tensor[i];
+        real *p = body + t->offset - l->table_entries;
+
+        if (t->table)
+            continue;
+        if (!t->per_step)
+            set_pointer(w, t->member, p);
+        for (uint32_t s = 0; t->per_step && s < c->steps; s++)
+            if (!c->per_step || s == t->step)
+                set_pointer(&w->step[s], t->member, p);
+    }
+}
+
 void weights_point(struct net_weights *w, const struct net_config *c, real *block,
                    bool without_tables) {
     struct weights_list l;
@@ -95,19 +112,15 @@ void weights_point(struct net_weights *w, const struct net_config *c, real *bloc
     weights_list_make(c, &l);
     memset(w, 0, sizeof *w);
     w->block = block;
-    for (size_t i = 0; i < l.n; i++) {
-        const struct weights_tensor *t = &l.tensor[i];
-
-        if (t->table && without_tables)
-            continue;
-        real *p = block + t->offset - (without_tables ? l.table_entries : 0);
-
-        if (!t->per_step)
-            set_pointer(w, t->member, p);
-        for (uint32_t s = 0; t->per_step && s < c->steps; s++)
-            if (!c->per_step || s == t->step)
-                set_pointer(&w->step[s], t->member, p);
-    }
+    point_body(w, c, &l, block + (without_tables ? 0 : l.table_entries));
+    if (without_tables)
+        return;
+    w->embed = block;
+    w->embed_table = (struct table){TABLE_REAL, c->vocab, c->width, w->embed, NULL};
+    if (c->ngram_rows == 0)
+        return;
+    w->ngram = block + (size_t)c->vocab * c->width;
+    w->ngram_table = (struct table){TABLE_REAL, c->ngram_rows, c->width, w->ngram, NULL};
 }
 
 size_t weights_bytes(const struct net_config *c) {
@@ -133,6 +146,73 @@ diffuse_err weights_new(struct arena *arena, const struct net_config *c,
     weights_point(w, c, block, false);
     *ret_weights = w;
     return DIFFUSE_OK;
+}
+
+static size_t scales(const struct table *t) {
+    return t->type == TABLE_I8 ? t->rows * sizeof *t->scale : 0;
+}
+
+static size_t serving_bytes(const struct table *t) {
+    return arena_block(table_bytes(t)) + arena_block(scales(t));
+}
+
+size_t weights_serving_bytes(const struct net_config *c, enum table_type embed,
+                             enum table_type ngram) {
+    const struct table e = {.type = embed, .rows = c->vocab, .cols = c->width},
+                       n = {.type = ngram, .rows = c->ngram_rows, .cols = c->width};
+    struct weights_list l;
+
+    weights_list_make(c, &l);
+    return arena_block(sizeof(struct net_weights)) + serving_bytes(&e) +
+           (c->ngram_rows ? serving_bytes(&n) : 0) +
+           arena_block((l.entries - l.table_entries) * sizeof(real));
+}
+
+static bool lay_table(struct arena *arena, struct table *t, enum table_type type, uint32_t rows,
+                      uint32_t cols) {
+    *t = (struct table){.type = type, .rows = rows, .cols = cols};
+    t->at = arena_alloc(arena, table_bytes(t));
+    if (scales(t) > 0)
+        t->scale = arena_alloc(arena, scales(t));
+    return t->at && (t->scale || scales(t) == 0);
+}
+
+diffuse_err weights_new_serving(struct arena *arena, const struct net_config *c,
+                                enum table_type embed, enum table_type ngram,
+                                struct net_weights **ret_weights) {
+    size_t mark = arena_mark(arena);
+    struct net_weights *w = arena_alloc(arena, sizeof *w);
+    struct weights_list l;
+    real *body = NULL;
+
+    weights_list_make(c, &l);
+    if (w && lay_table(arena, &w->embed_table, embed, c->vocab, c->width) &&
+        (c->ngram_rows == 0 || lay_table(arena, &w->ngram_table, ngram, c->ngram_rows, c->width)))
+        body = arena_alloc(arena, (l.entries - l.table_entries) * sizeof *body);
+    if (!body) {
+        arena_rewind(arena, mark);
+        return DIFFUSE_NOMEM;
+    }
+    point_body(w, c, &l, body);
+    *ret_weights = w;
+    return DIFFUSE_OK;
+}
+
+void weights_table_row(const struct net_weights *w, size_t row, real *y) {
+    uint32_t vocab = w->embed_table.rows;
+
+    if (row < vocab)
+        table_copy_row(&w->embed_table, (uint32_t)row, y);
+    else
+        table_copy_row(&w->ngram_table, (uint32_t)(row - vocab), y);
+}
+
+void weights_widen_tensor(const struct net_weights *w, const struct weights_list *l,
+                          const struct weights_tensor *t, real *y) {
+    if (!t->table)
+        memcpy(y, w->body + t->offset - l->table_entries, t->count * sizeof *y);
+    else
+        table_widen(t->offset == 0 ? &w->embed_table : &w->ngram_table, y);
 }
 
 void weights_init_tensor(struct net_weights *w, const struct weights_tensor *t, double table_std,

@@ -14,6 +14,7 @@
 #include "model/base/real.h"
 #include "model/base/rng.h"
 #include "model/net/config.h"
+#include "model/net/table.h"
 
 #define WEIGHTS_NAME_BYTES  48u
 #define WEIGHTS_TENSORS_MAX (25u + 9u * LIMIT_STEPS)
@@ -62,11 +63,16 @@ struct weights_step {
     real *mlp_in, *mlp_in_bias, *mlp_out, *mlp_out_bias;
 };
 
+/* Two kinds. Those that learn have one block of reals, and their tables lie in it. Those that only
+ * serve have tables of any type; block, embed and ngram are NULL. What only looks rows up reads
+ * embed_table and ngram_table, which both kinds have. */
 struct net_weights {
-    real *block;                                             /* everything, in the list's order */
-    real *embed;                                             /* (vocab, width) */
-    real *ngram;                                             /* (ngram_rows, width), or NULL */
-    struct weights_step step[LIMIT_STEPS];                   /* shared: all entries are equal */
+    real *block;                           /* everything, in the list's order */
+    real *body;                            /* what follows the tables in the list, in its order */
+    real *embed;                           /* (vocab, width) */
+    real *ngram;                           /* (ngram_rows, width), or NULL */
+    struct table embed_table, ngram_table; /* the same, for looking up */
+    struct weights_step step[LIMIT_STEPS]; /* shared: all entries are equal */
     real *bracket_self, *bracket_enclosing, *bracket_member; /* (width, width); with brackets */
     real *bracket_gain, *bracket_bias;
     real *bracket_in, *bracket_in_bias, *bracket_out, *bracket_out_bias;
@@ -84,8 +90,26 @@ size_t weights_bytes(const struct net_config *c);
 DIFFUSE_MUST_CHECK diffuse_err weights_new(struct arena *arena, const struct net_config *c,
                                            struct net_weights **ret_weights);
 
-/* Point w into a block of the list's entries; for gradients, without_tables leaves embed and ngram
- * NULL and block is entries - table_entries long. */
+/* Arena bytes of weights_new_serving. */
+size_t weights_serving_bytes(const struct net_config *c, enum table_type embed,
+                             enum table_type ngram);
+
+/* Zeroed weights that only serve: tables of these types (the scales of I8 are behind the rows), the
+ * rest reals. NOMEM: arena full. */
+DIFFUSE_MUST_CHECK diffuse_err weights_new_serving(struct arena *arena, const struct net_config *c,
+                                                   enum table_type embed, enum table_type ngram,
+                                                   struct net_weights **ret_weights);
+
+/* y(width) = row of the tables of w, which may only serve; those of the n-grams follow the others.
+ */
+void weights_table_row(const struct net_weights *w, size_t row, real *y);
+
+/* Tensor t of w, which may only serve, in reals: y(t->count). */
+void weights_widen_tensor(const struct net_weights *w, const struct weights_list *l,
+                          const struct weights_tensor *t, real *y);
+
+/* Point w into a block of the list's entries; for gradients, without_tables leaves embed, ngram and
+ * the tables NULL and block is entries - table_entries long. */
 void weights_point(struct net_weights *w, const struct net_config *c, real *block,
                    bool without_tables);
 

@@ -235,7 +235,7 @@ void step_free(struct step *s) {
     free(s);
 }
 
-void step_restart(struct step *s, uint64_t seed, const real *anchor, size_t anchored,
+void step_restart(struct step *s, uint64_t seed, const struct net_weights *anchor, size_t anchored,
                   double anchor_pull) {
     struct step_state state = step_state(s);
 

@@ -34,7 +34,7 @@ struct step_options {
         kept; /* how activations and their gradients lie until the way back needs them */
     enum weights_part from; /* what is trained, and towards what it is pulled: update.h */
     double anchor_pull;
-    const real *anchor;
+    const struct net_weights *anchor;
     size_t anchored;
 };
 
@@ -90,7 +90,7 @@ DIFFUSE_MUST_CHECK diffuse_err step_run(struct step *s, const struct rows *rows,
                                         struct reason *why);
 
 /* As step_new made it: no moments, no updates; drawing by another seed, pulled to other weights. */
-void step_restart(struct step *s, uint64_t seed, const real *anchor, size_t anchored,
+void step_restart(struct step *s, uint64_t seed, const struct net_weights *anchor, size_t anchored,
                   double anchor_pull);
 
 /* step_run from rows that lie in memory, with the plan of one piece, which they fit. */

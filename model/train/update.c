@@ -180,16 +180,27 @@ void update_prepare(struct update *u, double rate, double norm) {
     u->for_tables.decay = u->o.table_decay;
 }
 
-/* Entries [at, at+n) of the block: AdamW, then a little of the way to the anchor. */
+/* How much of the way to the anchor an update goes. */
+static real way_of(const struct update *u, const struct adamw *a) {
+    real way = (real)(a->lr * u->o.anchor_pull);
+
+    return way < 1 ? way : 1;
+}
+
+/* Entries [at, at+n) of the block. */
 static void apply_run(struct update *u, const struct adamw *a, size_t at, size_t n,
                       const real *grad) {
-    real *x = u->w->block + at, way = (real)(a->lr * u->o.anchor_pull);
-    size_t anchored = at < u->o.anchored ? u->o.anchored - at : 0;
+    adamw_update(a, n, u->scale, grad, u->m + at - u->rests, u->v + at - u->rests,
+                 u->w->block + at);
+}
 
-    adamw_update(a, n, u->scale, grad, u->m + at - u->rests, u->v + at - u->rests, x);
-    way = way < 1 ? way : 1;
+/* Entries [at, at+n) of the body. */
+static void pull_run(struct update *u, const struct adamw *a, size_t at, size_t n) {
+    size_t anchored = at < u->o.anchored ? u->o.anchored - at : 0;
+    real way = way_of(u, a);
+
     if (way > 0)
-        vec_mix(anchored < n ? anchored : n, way, u->o.anchor + at, 1 - way, x);
+        vec_mix(anchored < n ? anchored : n, way, u->o.anchor->body + at, 1 - way, u->w->body + at);
 }
 
 static void apply_dense(struct update *u, size_t from, size_t to) {
@@ -203,6 +214,17 @@ static void apply_dense(struct update *u, size_t from, size_t to) {
             continue;
         a.decay = t->decays ? u->o.weight_decay : 0;
         apply_run(u, &a, u->list.table_entries + begin, end - begin, u->grad[0] + begin);
+        pull_run(u, &a, begin, end - begin);
+    }
+}
+
+static void pull_row(struct update *u, size_t row) {
+    size_t C = u->lookups.width;
+    real way = way_of(u, &u->for_tables), near[LIMIT_WIDTH];
+
+    if (way > 0) {
+        weights_table_row(u->o.anchor, row, near);
+        vec_mix(C, way, near, 1 - way, u->w->block + row * C);
     }
 }
 
@@ -210,6 +232,7 @@ static void apply_row(struct update *u, size_t row, const real *grad) {
     size_t C = u->lookups.width; /* the n-gram table follows the embedding */
 
     apply_run(u, &u->for_tables, row * C, C, grad);
+    pull_row(u, row);
 }
 
 static void apply_collected(struct update *u, size_t from, size_t to) {

@@ -25,8 +25,8 @@ struct update_options {
     enum store_type kept;   /* how gradients of single rows lie; all else is float */
     enum weights_part from; /* inner parts rest: 0, of all, trains everything */
     double anchor_pull;     /* decay towards the anchor instead of zero (L2-SP, Li et al., 2018) */
-    const real *anchor; /* (anchored) weights of another model: the first entries of the block */
-    size_t anchored;
+    const struct net_weights *anchor; /* weights of another model, which may only serve: */
+    size_t anchored;                  /* the tables, and so many first entries of the body */
 };
 
 struct update {

@@ -102,7 +102,7 @@ static void start_new_labels(struct candidate *k, uint32_t from) {
 }
 
 /* All of the parent's tensors; those of the head may have more rows here, at their end. Returns how
- * many entries lie where they lie in the parent. */
+ * many entries of the body lie where they lie in the parent's. */
 static size_t copy(struct candidate *k, const struct model *parent) {
     struct weights_list from, to;
     size_t same = 0;
@@ -110,12 +110,12 @@ static size_t copy(struct candidate *k, const struct model *parent) {
     weights_list_make(&parent->config, &from);
     weights_list_make(&k->c, &to);
     for (size_t i = 0; i < to.n; i++) {
-        memcpy(k->block + to.tensor[i].offset, parent->weights->block + from.tensor[i].offset,
-               from.tensor[i].count * sizeof(real));
+        weights_widen_tensor(parent->weights, &from, &from.tensor[i],
+                             k->block + to.tensor[i].offset);
         if (to.tensor[i].offset == from.tensor[i].offset)
             same = to.tensor[i].offset + from.tensor[i].count;
     }
-    return same;
+    return same - to.table_entries;
 }
 
 /* Everything as the parent has it. */
@@ -143,7 +143,7 @@ diffuse_err candidate_begin(struct candidate *k, const struct model *parent, uin
     rng_init(&k->rng, k->o.seed, ++k->births);
     if (over && (e = start_over(k, parent, labels)))
         return e;
-    step_restart(k->step, k->o.seed + k->births, parent->weights->block, k->anchored, pull);
+    step_restart(k->step, k->o.seed + k->births, parent->weights, k->anchored, pull);
     k->planned = planned;
     k->learned = true;
     return DIFFUSE_OK;

@@ -32,7 +32,7 @@ struct candidate {
     uint32_t *ids;        /* (tokens of a step) */
     struct rng rng;
     uint64_t births;
-    size_t anchored;         /* entries that lie where they lie in the parent */
+    size_t anchored;         /* entries of the body that lie where they lie in the parent's */
     uint64_t steps, planned; /* of this life */
     bool learned;            /* a life is over or under way, and was not given up */
 };

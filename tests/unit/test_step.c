@@ -389,7 +389,7 @@ static void test_soft_target(void **state) {
 /* --- rows that are laid ------------------------------------------------------------------------
  */
 
-struct table {
+struct taken_rows {
     struct rows rows;
     struct arena arena;
     struct batch batch;
@@ -397,7 +397,7 @@ struct table {
     size_t pick[ROWS];
 };
 
-static void table_init(struct table *t, size_t max_tokens, unsigned copies) {
+static void table_init(struct taken_rows *t, size_t max_tokens, unsigned copies) {
     make_rows(&t->rows, ROWS, 11, false);
     assert_int_equal(arena_init(&t->arena, batch_bytes(copies * ROWS) +
                                                arena_block(max_tokens * batch_bytes_each())),
@@ -409,13 +409,13 @@ static void table_init(struct table *t, size_t max_tokens, unsigned copies) {
         t->pick[i] = (i * 7) % ROWS;
 }
 
-static void table_done(struct table *t) {
+static void table_done(struct taken_rows *t) {
     arena_done(&t->arena);
     rows_done(&t->rows);
 }
 
 /* Is ids(n) left over from row when some tokens go? */
-static bool is_part_of(const struct table *t, size_t row, const uint32_t *ids, size_t n) {
+static bool is_part_of(const struct taken_rows *t, size_t row, const uint32_t *ids, size_t n) {
     uint32_t whole[LONG], length, label;
     size_t at = 0;
 
@@ -426,7 +426,7 @@ static bool is_part_of(const struct table *t, size_t row, const uint32_t *ids, s
 }
 
 /* Lays all rows in pieces; returns the tokens that were laid. */
-static size_t lay_all(struct table *t, double word_dropout) {
+static size_t lay_all(struct taken_rows *t, double word_dropout) {
     const struct batch *b = &t->batch;
     size_t tokens = 0;
 
@@ -457,7 +457,7 @@ static void test_rows_are_laid_in_pieces(void **state) {
 
     (void)state;
     for (size_t i = 0; i < 4; i++) {
-        struct table t;
+        struct taken_rows t;
         size_t tokens;
 
         table_init(&t, rooms[i], 1);
@@ -471,7 +471,7 @@ static void test_rows_are_laid_in_pieces(void **state) {
 }
 
 static void test_twins(void **state) {
-    struct table t;
+    struct taken_rows t;
     size_t differ = 0;
 
     (void)state;
@@ -496,7 +496,7 @@ static void test_twins(void **state) {
 
 static void test_share_left_out(void **state) {
     size_t all, kept = 0;
-    struct table t;
+    struct taken_rows t;
 
     (void)state;
     table_init(&t, ROWS * LONG, 1);

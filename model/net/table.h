@@ -1,0 +1,43 @@
+/* table.h - a matrix that is looked up by row, in the type that it is stored in.
+ *
+ * Tables are most of a small model: kept in 16 or 8 bits they take a half or a quarter of the
+ * memory, and a row comes through the caches in so many lines less. Rows are widened as they are
+ * read; nothing is computed in the narrow type.
+ */
+#ifndef MODEL_NET_TABLE_H
+#define MODEL_NET_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/base/real.h"
+
+enum table_type {
+    TABLE_REAL, /* real */
+    TABLE_F16,  /* uint16_t, as narrow.h has them */
+    TABLE_BF16,
+    TABLE_I8 /* int8_t, times the scale of the row */
+};
+
+/* Borrowed memory. All zero: there is no such table. */
+struct table {
+    enum table_type type;
+    uint32_t rows, cols;
+    const void *at;     /* (rows, cols) of type, row-major; each row begins where the last ends */
+    const float *scale; /* (rows) of I8, else NULL */
+};
+
+/* Bytes of an entry. */
+size_t table_entry_bytes(enum table_type type);
+
+/* Bytes of the entries, without the scales. */
+size_t table_bytes(const struct table *t);
+
+/* y(cols) = row, and y(cols) += row; row below rows. */
+void table_copy_row(const struct table *t, uint32_t row, real *y);
+void table_add_row(const struct table *t, uint32_t row, real *y);
+
+/* y(rows, cols) = the whole table. */
+void table_widen(const struct table *t, real *y);
+
+#endif
