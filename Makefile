@@ -348,18 +348,19 @@ DATADIR     ?= $(PREFIX)/share/diffused
 DOCDIR      ?= $(PREFIX)/share/doc/diffused
 SYSCONFDIR  ?= /etc
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
+CATALOGDIR  ?= $(PREFIX)/lib/systemd/catalog
 PRETRAINED  := $(wildcard model/pretrained/*.safetensors)
 DOCS        := README.md NEWS LICENSE
 
 INSTALLED = $(addprefix $(BINDIR)/,diffused diffuse diffusectl) \
     $(addprefix $(LIBDIR)/,libdiffuse.so.0 libdiffuse.so libdiffuse.a pkgconfig/diffuse.pc) \
     $(addprefix $(INCLUDEDIR)/,diffuse.h diffuse_err.h) $(addprefix $(DATADIR)/,$(notdir $(PRETRAINED))) \
-    $(UNITDIR)/diffused.service $(addprefix $(DOCDIR)/,$(DOCS))
+    $(UNITDIR)/diffused.service $(CATALOGDIR)/diffused.catalog $(addprefix $(DOCDIR)/,$(DOCS))
 
 .PHONY: install uninstall
 ## install: into $(DESTDIR)$(PREFIX); a configuration that is there stays as it is
 install: all
-	@install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DATADIR) $(DOCDIR) $(UNITDIR) $(SYSCONFDIR)/diffused)
+	@install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DATADIR) $(DOCDIR) $(UNITDIR) $(CATALOGDIR) $(SYSCONFDIR)/diffused)
 	install -m 755 $B/diffused $B/diffuse $B/diffusectl $(DESTDIR)$(BINDIR)
 	install -m 644 $B/libdiffuse.so.0 $B/libdiffuse.a $(DESTDIR)$(LIBDIR)
 	ln -sf libdiffuse.so.0 $(DESTDIR)$(LIBDIR)/libdiffuse.so
@@ -367,6 +368,7 @@ install: all
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' client/diffuse.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/diffuse.pc
 	$(if $(PRETRAINED),install -m 644 $(PRETRAINED) $(DESTDIR)$(DATADIR))
 	sed 's|@BINDIR@|$(BINDIR)|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' systemd/diffused.service.in >$(DESTDIR)$(UNITDIR)/diffused.service
+	install -m 644 systemd/diffused.catalog $(DESTDIR)$(CATALOGDIR)
 	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
 	install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
 	[ -e $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf ] || install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused

@@ -84,7 +84,7 @@ static void note_stream(struct loop *l, const struct inflight_sample *s) {
     if (note.missing == 0 || s->from_push)
         return;
     stats_add(l->stats, STATS_ingest_gaps, note.missing);
-    log_input(l->log, LOG_KIND_GAP, s->stream, s->stream_len, s->seq,
+    log_input(l->log, LOG_gap, DIFFUSE_OK, s->stream, s->stream_len, s->seq,
               "%" PRIu64 " samples before it did not arrive", note.missing);
 }
 
@@ -106,8 +106,8 @@ static void note_segment(struct loop *l) {
 static void accept_sample(struct loop *l, struct inflight_sample *s) {
     stats_add(l->stats, s->from_push ? STATS_accepted_push : STATS_accepted_ingest, 1);
     if (s->error)
-        log_input(l->log, (unsigned)s->error, s->stream, s->stream_len, s->seq, "refused: %s: %s",
-                  diffuse_errname(s->error), s->reason);
+        log_input(l->log, LOG_refused, s->error, s->stream, s->stream_len, s->seq,
+                  "refused: %s: %s", diffuse_errname(s->error), s->reason);
     else
         note_stream(l, s);
     if (!s->error && s->truncated)
@@ -130,7 +130,7 @@ static void accept_message(struct loop *l, struct recv_message *m, bool from_pus
         tuning_feedback(&l->tuning, &l->path->feedback, slot);
     } else {
         stats_add(l->stats, STATS_unaddressed, 1);
-        log_input(l->log, (unsigned)slot->error, NULL, 0, 0,
+        log_input(l->log, LOG_unaddressed, slot->error, NULL, 0, 0,
                   "a message on %s refused, nobody to tell: %s: %s", from_push ? "push" : "ingest",
                   diffuse_errname(slot->error), slot->reason);
     }
@@ -187,7 +187,7 @@ static bool answer_samples(struct loop *l) {
                 return false;
             if (outcome == SEND_DROPPED) {
                 stats_add(l->stats, STATS_labels_dropped, 1);
-                log_input(l->log, LOG_KIND_DROP, s->stream, s->stream_len, s->seq,
+                log_input(l->log, LOG_label_dropped, DIFFUSE_OK, s->stream, s->stream_len, s->seq,
                           "label dropped for a subscriber that does not keep up");
             }
         }
@@ -228,12 +228,12 @@ static void answer_request(struct loop *l, struct recv_message *m) {
     size_t len;
     if (!caller_read(&caller, m, &request, &len)) {
         stats_add(l->stats, STATS_requests_refused, 1);
-        log_input(l->log, LOG_KIND_REQUEST, NULL, 0, 0,
+        log_input(l->log, LOG_request_refused, DIFFUSE_OK, NULL, 0, 0,
                   "a request of %u frames ignored; expected 1", m->frames - 1);
         return;
     }
     if (ctl_handle(l->ctl, request, len, &answer)) {
-        log_line(l->log, LOG_LEVEL_ERROR, "a reply did not fit its buffer");
+        log_line(l->log, LOG_internal, "a reply did not fit its buffer");
         return;
     }
     if (answer.verb == CTL_TUNE) {
@@ -244,7 +244,7 @@ static void answer_request(struct loop *l, struct recv_message *m) {
         return;
     stats_add(l->stats, answer.error ? STATS_requests_refused : STATS_requests, 1);
     if (answer.error)
-        log_input(l->log, LOG_KIND_REQUEST, NULL, 0, 0, "a request refused: %s",
+        log_input(l->log, LOG_request_refused, answer.error, NULL, 0, 0, "a request refused: %s",
                   diffuse_errname(answer.error));
     if (answer.topic_len > 0)
         send_event(&l->send, answer.topic, answer.topic_len, "sync", "subscriptions are in force");
@@ -271,14 +271,14 @@ static void read_peers(struct loop *l, struct peers *peers, const char *socket) 
         if (ending == PEERS_CUT) {
             stats_add(l->stats, STATS_disconnected, 1);
             log_input(
-                l->log, LOG_KIND_PEER, NULL, 0, 0,
+                l->log, LOG_publisher_cut, DIFFUSE_OK, NULL, 0, 0,
                 "%s: a publisher (process %d) was disconnected: it sent a frame above %" PRIu64
                 " bytes (twice max_message), or not ZeroMQ's protocol",
                 socket, pid, 2 * l->conf->max_message);
         } else if (ending == PEERS_LOST) {
             stats_add(l->stats, STATS_left_unread, 1);
             log_input(
-                l->log, LOG_KIND_PEER, NULL, 0, 0,
+                l->log, LOG_publisher_lost, DIFFUSE_OK, NULL, 0, 0,
                 "%s: a publisher (process %d) left before all it had sent was read; the rest is "
                 "lost: it should stay until its last label has come",
                 socket, pid);
@@ -292,7 +292,7 @@ static void begin_stop(struct loop *l, uint32_t number) {
     l->stopping = true;
     l->stop_since = l->quiet_since = clock_now();
     notify_stopping();
-    log_line(l->log, LOG_LEVEL_NOTICE, "%s: stopping; %zu samples are still to be answered",
+    log_line(l->log, LOG_stopping, "%s: stopping; %zu samples are still to be answered",
              number == SIGTERM ? "SIGTERM" : "SIGINT", inflight_count(l->inflight));
     send_event(&l->send, "$sys/stopping", 13, "stopping", "no new connections are taken");
     sockets_hide(l->sockets);

@@ -62,7 +62,7 @@ static diffuse_err start_watch(struct daemon *d, struct reason *why) {
     (void)why;
     d->watch.fd = -1;
     if (d->conf.watch && watcher_start(&d->watch, d->conf.model, WATCH_SETTLE_NS, &whether))
-        log_line(&d->log, LOG_LEVEL_WARNING, "%s; reload it by request", whether.text);
+        log_line(&d->log, LOG_watch_failed, "%s; reload it by request", whether.text);
     return DIFFUSE_OK;
 }
 
@@ -99,7 +99,7 @@ static bool load_promoted(struct daemon *d, const char *root) {
     struct plan plan;
     diffuse_err e = tuner_find(&d->conf, root, path, &found, &why);
     if (found.damaged > 0)
-        log_line(&d->log, LOG_LEVEL_WARNING, "%" PRIu32 " promoted checkpoints passed over: %s",
+        log_line(&d->log, LOG_tuned_damaged, "%" PRIu32 " promoted checkpoints passed over: %s",
                  found.damaged, found.why);
     if (!e && !path[0])
         return false;
@@ -109,7 +109,8 @@ static bool load_promoted(struct daemon *d, const char *root) {
         e = slot_load(&d->models.slot[0], ckpt, &d->conf, &plan, path, &why);
     ckpt_close(ckpt);
     if (e) {
-        log_line(&d->log, LOG_LEVEL_WARNING, "what was tuned before is not loaded: %s", why.text);
+        log_line(&d->log, LOG_tuned_not_loaded, "what was tuned before is not loaded: %s",
+                 why.text);
         return false;
     }
     d->plan = plan;
@@ -131,6 +132,7 @@ static diffuse_err start_model(struct daemon *d, struct reason *why) {
     if (e)
         return e;
     models_begin(&d->models);
+    log_model(&d->log, d->models.serving->model->id);
     d->reload.room = d->plan.room;
     d->reload.laid = true;
     return DIFFUSE_OK;
@@ -364,13 +366,14 @@ static void announce(struct daemon *d) {
     plan_human(plan_resident(), resident, sizeof resident);
     snprintf(status, sizeof status, "model %.12s ready: %" PRIu32 " labels, plan %s, resident %s",
              model->id, model->config.labels, plan, resident);
-    log_line(&d->log, LOG_LEVEL_NOTICE, "%s", status);
+    log_line(&d->log, LOG_ready, "%s", status);
     if (!d->reload.aside && d->conf.reload == CONF_RELOAD_AUTO)
-        log_line(&d->log, LOG_LEVEL_NOTICE,
+        log_line(&d->log, LOG_reload_unavailable,
                  "reload is not offered: a second model does not fit memory_budget");
     struct reason whole = {""};
     if (d->conf.segments > 0 && segment_check(&model->config, &whole))
-        log_line(&d->log, LOG_LEVEL_WARNING, "running segments are not offered: %s", whole.text);
+        log_line(&d->log, LOG_segments_unavailable, "running segments are not offered: %s",
+                 whole.text);
     notify_ready(status);
     send_event(&d->loop.send, "$sys/ready", 10, "ready", status);
 }
@@ -386,13 +389,13 @@ static int run(struct daemon *d) {
         announce(d);
         loop_run(&d->loop);
     } else {
-        log_line(&d->log, LOG_LEVEL_ERROR, "not started: %s", why.text);
+        log_line(&d->log, LOG_not_started, "not started: %s", why.text);
         notify_failed((int)e, why.text);
     }
     while (n > 0)
         parts[--n].stop(d);
     if (!e)
-        log_line(&d->log, LOG_LEVEL_NOTICE,
+        log_line(&d->log, LOG_stopped,
                  "stopped: %" PRIu64 " labels and %" PRIu64 " refusals were sent",
                  d->stats.counter[STATS_labelled], d->stats.counter[STATS_refused]);
     return e ? 1 : 0;

@@ -32,12 +32,12 @@ static void tell_news(struct porter *p) {
         stats_add(p->stats, STATS_connections_refused, news.refused);
         stats_add(p->stats, STATS_connections_ended, news.ended);
         if (news.refused > 0)
-            log_input(p->log, LOG_KIND_PEER, NULL, 0, 0,
+            log_input(p->log, LOG_connections_refused, DIFFUSE_OK, NULL, 0, 0,
                       "%s: %" PRIu64 " connections refused, the last of process %d: as many are "
                       "there as %s plans for; raise it to let in more",
                       names[i].socket, news.refused, news.pid, conf_row(names[i].key)->key);
         if (news.ended > 0)
-            log_input(p->log, LOG_KIND_PEER, NULL, 0, 0,
+            log_input(p->log, LOG_connections_ended, DIFFUSE_OK, NULL, 0, 0,
                       "%s: %" PRIu64 " connections ended, the last of process %d, for too many "
                       "subscriptions, a message above what max_message allows, or a ZeroMQ before "
                       "4.0",

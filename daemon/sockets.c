@@ -67,7 +67,7 @@ static diffuse_err bind_socket(struct sockets *s, enum door door, const struct c
     if (e)
         return e;
     if (stale)
-        log_line(log, LOG_LEVEL_NOTICE, "%s: replaced a socket file that nobody listened on",
+        log_line(log, LOG_socket_replaced, "%s: replaced a socket file that nobody listened on",
                  endpoint_path(endpoint));
     mode_t before = umask((mode_t)(0777 & ~c->socket_mode));
     int rc = zmq_bind(all[door].socket, endpoint);

@@ -32,8 +32,8 @@ void tuning_feedback(struct tuning *t, const struct path_feedback *said,
     if (fate == FEEDBACK_GIVEN)
         aside_wake(t->aside);
     else
-        log_input(t->log, LOG_KIND_FEEDBACK, slot->stream, slot->stream_len, slot->seq,
-                  "feedback %s", feedback_words(fate));
+        log_input(t->log, LOG_feedback_refused, DIFFUSE_OK, slot->stream, slot->stream_len,
+                  slot->seq, "feedback %s", feedback_words(fate));
 }
 
 void tuning_answered(struct tuning *t, const struct inflight_sample *s) {
@@ -47,7 +47,7 @@ void tuning_answered(struct tuning *t, const struct inflight_sample *s) {
 static void send_reply(struct tuning *t, const struct caller *caller, const void *bytes, size_t len,
                        diffuse_err e) {
     if (e)
-        log_line(t->log, LOG_LEVEL_ERROR, "a reply did not fit its buffer");
+        log_line(t->log, LOG_internal, "a reply did not fit its buffer");
     else
         caller_reply(caller, t->control, bytes, len);
 }
@@ -92,7 +92,7 @@ static diffuse_err order(struct tuning *t, enum tunebox_order what, struct reaso
 void tuning_begin(struct tuning *t) {
     struct reason why = {""};
     if (order(t, TUNEBOX_ON, &why))
-        log_line(t->log, LOG_LEVEL_WARNING, "tuning stays off: %s", why.text);
+        log_line(t->log, LOG_tune_order_refused, "tuning stays off: %s", why.text);
 }
 
 bool tuning_request(struct tuning *t, const struct caller *caller, uint64_t id, int action,
@@ -134,10 +134,10 @@ static void take_answer(struct tuning *t, const struct tunebox_answer *a) {
         snprintf(t->root, sizeof t->root, "%s", serving_root(t));
     }
     if (a->error)
-        log_line(t->log, LOG_LEVEL_WARNING, "tune %s refused: %s: %s", words[a->order],
+        log_line(t->log, LOG_tune_order_refused, "tune %s refused: %s: %s", words[a->order],
                  diffuse_errname(a->error), a->why.text);
     else
-        log_line(t->log, LOG_LEVEL_NOTICE, "tune %s", words[a->order]);
+        log_line(t->log, LOG_tune_order, "tune %s", words[a->order]);
     if (!t->waits)
         return;
     if (a->error)
@@ -149,7 +149,7 @@ static void take_answer(struct tuning *t, const struct tunebox_answer *a) {
 static void tell(struct tuning *t, const struct tunebox_event *e) {
     char topic[sizeof "$sys/" + TUNEBOX_KIND_BYTES];
     int len = snprintf(topic, sizeof topic, "$sys/%s", e->kind);
-    log_line(t->log, e->warning ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "%s: %s", e->kind, e->text);
+    log_named(t->log, e->kind, e->warning, e->text);
     send_event(t->send, topic, (size_t)len, e->kind, e->text);
 }
 

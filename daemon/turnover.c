@@ -30,7 +30,7 @@ static void owe_ready(struct turnover *t, const char *line) {
 
 static void reply(struct turnover *t, const struct ctl_answer *answer, diffuse_err e) {
     if (e)
-        log_line(t->log, LOG_LEVEL_ERROR, "a reply did not fit its buffer");
+        log_line(t->log, LOG_internal, "a reply did not fit its buffer");
     else
         caller_reply(&t->caller, t->control, answer->bytes, answer->len);
 }
@@ -63,7 +63,7 @@ static void refused(struct turnover *t, enum aside_origin origin, const char *pa
     snprintf(line, sizeof line, "reload of %.200s for %s refused: %s: %.300s; %.*s serves on", path,
              aside_origin_word(origin), diffuse_errname(err), why->text, SHORT_ID,
              t->models->serving->model->id);
-    log_line(t->log, LOG_LEVEL_WARNING, "%s", line);
+    log_line(t->log, LOG_reload_refused, "%s", line);
     send_event(t->send, EVENT("reload-refused"), line);
     if (origin != ASIDE_TUNER)
         owe_ready(t, line);
@@ -78,7 +78,7 @@ static diffuse_err begin(struct turnover *t, const char *path, enum aside_origin
     diffuse_err e = aside_load(t->aside, path, origin, why);
     if (e)
         return e;
-    log_line(t->log, LOG_LEVEL_INFO, "loading %s for %s", path, aside_origin_word(origin));
+    log_line(t->log, LOG_reload_begun, "loading %s for %s", path, aside_origin_word(origin));
     notify_reloading();
     return DIFFUSE_OK;
 }
@@ -118,6 +118,7 @@ static void settle(struct turnover *t) {
 static void accept_with_it(struct turnover *t) {
     char line[LIMIT_REASON_BYTES];
     size_t closed = path_use(t->path, t->models->serving);
+    log_model(t->log, t->models->serving->model->id);
     if (closed == 0)
         return;
     stats_add(t->stats, STATS_segments_closed, closed);
@@ -125,7 +126,7 @@ static void accept_with_it(struct turnover *t) {
              "%zu running segments closed: another model serves; each begins anew with its next "
              "piece",
              closed);
-    log_line(t->log, LOG_LEVEL_NOTICE, "%s", line);
+    log_line(t->log, LOG_segments_closed, "%s", line);
     send_event(t->send, EVENT("segment-closed"), line);
 }
 
@@ -148,7 +149,7 @@ static void tell_loaded(struct turnover *t, const struct aside_result *r) {
              SHORT_ID, m->serving->model->id, r->path, aside_origin_word(r->origin), SHORT_ID,
              m->previous->model->id, took / MS, r->report.verify_ns / MS, r->report.load_ns / MS,
              r->report.note[0] ? "; " : "", r->report.note);
-    log_line(t->log, LOG_LEVEL_NOTICE, "%s", line);
+    log_line(t->log, LOG_reloaded, "%s", line);
     send_event(t->send, EVENT("reloaded"), line);
     if (r->origin != ASIDE_TUNER)
         owe_ready(t, line);
@@ -159,7 +160,7 @@ static void tell_same(struct turnover *t, const struct aside_result *r) {
     char line[LIMIT_REASON_BYTES];
     snprintf(line, sizeof line, "%.200s, looked at for %s: %s", r->path,
              aside_origin_word(r->origin), r->report.note);
-    log_line(t->log, LOG_LEVEL_INFO, "%s", line);
+    log_line(t->log, LOG_reload_same, "%s", line);
     if (r->origin != ASIDE_TUNER)
         owe_ready(t, line);
     reply_model(t, clock_now() - r->asked_ns, r->report.note);
@@ -178,7 +179,7 @@ static void tell_back(struct turnover *t, const char *whose) {
     stats_add(t->stats, STATS_rollbacks, 1);
     snprintf(line, sizeof line, "%.*s (%.200s) serves again, in place of %.*s: %.300s", SHORT_ID,
              m->serving->model->id, m->serving->path, SHORT_ID, m->previous->model->id, whose);
-    log_line(t->log, LOG_LEVEL_NOTICE, "%s", line);
+    log_line(t->log, LOG_rolled_back, "%s", line);
     send_event(t->send, EVENT("rolled-back"), line);
 }
 
@@ -192,8 +193,8 @@ static void tell_end(struct turnover *t, const struct aside_result *r) {
     else if (!r->error)
         tell_back(t, r->why.text);
     else
-        log_line(t->log, LOG_LEVEL_WARNING, "there is no model to go back to, as was asked for: %s",
-                 r->why.text);
+        log_line(t->log, LOG_rollback_refused,
+                 "there is no model to go back to, as was asked for: %s", r->why.text);
 }
 
 /* What changes is changed at once; it is told when the thread aside can begin another job. */
@@ -256,7 +257,7 @@ bool turnover_request(struct turnover *t, const struct caller *caller, struct ct
     diffuse_err failed = e ? ctl_error(t->ctl, id, e, &why, answer)
                            : ctl_model(t->ctl, id, clock_now() - began, "", answer);
     if (failed)
-        log_line(t->log, LOG_LEVEL_ERROR, "a reply did not fit its buffer");
+        log_line(t->log, LOG_internal, "a reply did not fit its buffer");
     return !failed;
 }
 
