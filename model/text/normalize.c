@@ -10,13 +10,15 @@
 
 #define FOLD_MAX 8u /* code points of the longest canonical decomposition: 4 */
 
-/* What a byte is: the values from '0' on are word characters, already in lower case. */
-enum { DROP = 0, SPACE = 1, PUNCT = 2, BEYOND = 3, WORD = '0' };
+#define DROP   NORMALIZE_DROP
+#define SPACE  NORMALIZE_SPACE
+#define PUNCT  NORMALIZE_PUNCT
+#define BEYOND NORMALIZE_BEYOND
 
 /* clang-format off */
 #define FOUR(x)    x, x, x, x
 #define SIXTEEN(x) FOUR(x), FOUR(x), FOUR(x), FOUR(x)
-static const uint8_t byte_class[256] = {
+const uint8_t normalize_class[256] = {
     DROP, DROP, DROP, DROP, DROP, DROP, DROP, DROP, DROP, SPACE, SPACE, DROP, DROP, SPACE, DROP, DROP,
     SIXTEEN(DROP),
     SPACE, PUNCT, PUNCT, PUNCT, FOUR(PUNCT), FOUR(PUNCT), FOUR(PUNCT),
@@ -116,7 +118,7 @@ static void take_letters(struct normalize *n, struct normalize_word *w) {
     size_t at = n->at;
     uint8_t c;
 
-    while (at < n->len && (c = byte_class[n->text[at]]) >= WORD) {
+    while (at < n->len && (c = normalize_class[n->text[at]]) >= NORMALIZE_WORD) {
         if (taken == room) {
             w->too_long = true;
             at++;
@@ -139,7 +141,7 @@ void normalize_clear(struct normalize_word *w) {
 
 bool normalize_more(struct normalize *n, struct normalize_word *w) {
     while (n->at < n->len) {
-        switch (byte_class[n->text[n->at]]) {
+        switch (normalize_class[n->text[n->at]]) {
         case DROP:
             n->at++;
             break;

@@ -37,6 +37,17 @@ struct normalize_word {
     uint8_t room[NORMALIZE_LEAD + NORMALIZE_WORD_BYTES];
 };
 
+/* What a byte is by itself. From NORMALIZE_WORD on it is a letter or digit of ASCII, and the value
+ * is its lower case; NORMALIZE_BEYOND is a part of a character beyond ASCII. */
+enum {
+    NORMALIZE_DROP = 0,
+    NORMALIZE_SPACE = 1,
+    NORMALIZE_PUNCT = 2,
+    NORMALIZE_BEYOND = 3,
+    NORMALIZE_WORD = '0'
+};
+extern const uint8_t normalize_class[256];
+
 /* The next word; false at the end of the text. */
 bool normalize_next(struct normalize *n, struct normalize_word *ret_word);
 

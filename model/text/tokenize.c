@@ -94,9 +94,14 @@ static size_t encode_words(const struct tokenizer *t, const uint8_t *text, size_
     struct normalize_word word;
     size_t got = 0;
 
-    while (got <= cap && normalize_next(&n, &word))
+    for (;;) {
+        got += wordpiece_plain(t->vocab, t->unk, text, len, &n.at, ids + got, cap - got);
+        if (got > cap || !normalize_next(&n, &word))
+            return got;
         got += wordpiece_word(t->vocab, t->unk, &word, ids + got, cap - got);
-    return got;
+        if (got > cap)
+            return got;
+    }
 }
 
 static size_t encode_symbols(const struct tokenizer *t, const uint8_t *text, size_t len,

@@ -20,20 +20,31 @@ typedef void feeder(const struct tokenizer *t, struct tokenize_stream *s, const 
 /* --- words -------------------------------------------------------------------------------------
  */
 
-static void put_word(const struct tokenizer *t, struct normalize_word *w, struct out *out) {
-    size_t room = out->cap - out->n,
-           n = wordpiece_word(t->vocab, t->unk, w, out->ids + out->n, room);
+/* n ids were found, as many of them written as there was room for. */
+static void count_ids(struct out *out, size_t n) {
+    size_t room = out->cap - out->n;
 
     out->n += n < room ? n : room;
+}
+
+static void put_word(const struct tokenizer *t, struct normalize_word *w, struct out *out) {
+    count_ids(out, wordpiece_word(t->vocab, t->unk, w, out->ids + out->n, out->cap - out->n));
     normalize_clear(w);
 }
 
 static void put_words(const struct tokenizer *t, struct tokenize_stream *s, const uint8_t *text,
                       size_t len, bool cased_after, struct out *out) {
     struct normalize n = {text, len, 0, {s->of.words.cased, cased_after}};
+    bool more;
 
-    while (normalize_more(&n, &s->of.words.word))
-        put_word(t, &s->of.words.word, out);
+    do {
+        if (s->of.words.word.len == 0)
+            count_ids(out, wordpiece_plain(t->vocab, t->unk, text, len, &n.at, out->ids + out->n,
+                                           out->cap - out->n));
+        more = normalize_more(&n, &s->of.words.word);
+        if (more)
+            put_word(t, &s->of.words.word, out);
+    } while (more);
     s->of.words.cased = sigma_cased(text, len, s->of.words.cased);
 }
 

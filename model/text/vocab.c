@@ -4,19 +4,25 @@
 #include <assert.h>
 #include <string.h>
 
-#include "model/text/hash.h"
+#include "model/text/eight.h"
 #include "model/text/utf8.h"
 #include "proto/limits.h"
 
 /* Honest vocabularies need probes of a few dozen; a longer one is pieces made to collide. */
 #define PROBES_MAX 4096u
 
-static inline uint32_t mark_of(uint64_t h) {
-    return (uint32_t)(h >> 32);
-}
+#define BLOCKS_MAX ((LIMIT_PIECE_BYTES + EIGHT_BYTES - 1) / EIGHT_BYTES)
 
 static inline uint32_t slot_of(const struct vocab *v, uint64_t h) {
-    return (uint32_t)(h >> 20) & v->mask;
+    return (uint32_t)(h >> v->shift);
+}
+
+static uint64_t hash_of(const uint8_t *bytes, size_t len) {
+    uint64_t h = EIGHT_START;
+
+    for (size_t at = 0; at < len; at += EIGHT_BYTES)
+        h = eight_hash(h, eight_load(bytes + at, len - at));
+    return h;
 }
 
 static size_t count_lines(const uint8_t *text, size_t len) {
@@ -47,12 +53,27 @@ size_t vocab_bytes(const uint8_t *text, size_t len) {
            arena_block(slots_for(n) * sizeof(struct vocab_slot));
 }
 
-static inline uint32_t find(const struct vocab *v, uint64_t h, const uint8_t *piece, size_t len) {
+/* A piece that is all in its first block. */
+static inline uint32_t find_short(const struct vocab *v, uint64_t h, uint64_t head, size_t len) {
     for (uint32_t at = slot_of(v, h);; at = (at + 1) & v->mask) {
         const struct vocab_slot *slot = &v->slots[at];
 
-        if (slot->mark == mark_of(h) && slot->id != VOCAB_NONE && slot->piece.len == len &&
-            memcmp(v->text + slot->piece.start, piece, len) == 0)
+        if (slot->head == head && slot->len == len)
+            return slot->id;
+        if (slot->id == VOCAB_NONE)
+            return VOCAB_NONE;
+    }
+}
+
+static inline uint32_t find(const struct vocab *v, uint64_t h, uint64_t head, const uint8_t *piece,
+                            size_t len) {
+    if (len <= EIGHT_BYTES)
+        return find_short(v, h, head, len);
+    for (uint32_t at = slot_of(v, h);; at = (at + 1) & v->mask) {
+        const struct vocab_slot *slot = &v->slots[at];
+
+        if (slot->head == head && slot->len == len &&
+            memcmp(v->text + v->pieces[slot->id].start, piece, len) == 0)
             return slot->id;
         if (slot->id == VOCAB_NONE)
             return VOCAB_NONE;
@@ -64,7 +85,8 @@ static diffuse_err insert(const struct vocab *v, struct vocab_slot *slots, uint3
     const struct vocab_piece *p = &v->pieces[id];
     const uint8_t *bytes = v->text + p->start;
     uint64_t h = hash_of(bytes, p->len);
-    uint32_t twin = find(v, h, bytes, p->len);
+    uint64_t head = eight_load(bytes, p->len);
+    uint32_t twin = find(v, h, head, bytes, p->len);
     uint32_t at = slot_of(v, h);
 
     if (twin != VOCAB_NONE)
@@ -74,7 +96,7 @@ static diffuse_err insert(const struct vocab *v, struct vocab_slot *slots, uint3
         if (++probes > PROBES_MAX)
             return reason_set(why, DIFFUSE_CORRUPT,
                               "vocabulary line %u: thousands of pieces share one hash", id + 1);
-    slots[at] = (struct vocab_slot){mark_of(h), id, *p};
+    slots[at] = (struct vocab_slot){head, id, p->len};
     return DIFFUSE_OK;
 }
 
@@ -135,11 +157,12 @@ static diffuse_err fill(struct vocab *v, uint8_t *text, struct vocab_piece *piec
                         .pieces = pieces,
                         .slots = slots,
                         .n = v->n,
-                        .mask = v->mask};
+                        .mask = v->mask,
+                        .shift = v->shift};
     if ((e = split_lines(v, pieces, why)))
         return e;
     for (uint32_t i = 0; i <= v->mask; i++)
-        slots[i].id = VOCAB_NONE;
+        slots[i] = (struct vocab_slot){.id = VOCAB_NONE}; /* of no length: no piece */
     for (uint32_t i = 0; i < v->n; i++)
         if ((e = insert(v, slots, i, why)))
             return e;
@@ -171,6 +194,7 @@ diffuse_err vocab_new(struct arena *arena, const uint8_t *text, size_t len,
     v->text_len = len;
     v->n = (uint32_t)lines;
     v->mask = (uint32_t)(n_slots - 1);
+    v->shift = 32 + (uint32_t)__builtin_clz(v->mask);
     if ((e = fill(v, copy, pieces, slots, why)))
         goto fail;
     *ret_vocab = v;
@@ -181,21 +205,32 @@ fail:
 }
 
 uint32_t vocab_find(const struct vocab *v, const void *piece, size_t len) {
-    return find(v, hash_of(piece, len), piece, len);
+    if (len == 0 || len > v->max_len)
+        return VOCAB_NONE;
+    return find(v, hash_of(piece, len), eight_load(piece, len), piece, len);
+}
+
+uint32_t vocab_find_short(const struct vocab *v, uint64_t block, size_t len) {
+    return find_short(v, eight_hash(EIGHT_START, block), block, len);
 }
 
 uint32_t vocab_longest(const struct vocab *v, const uint8_t *bytes, size_t len, size_t min_len,
                        size_t *ret_len) {
-    uint64_t prefix[LIMIT_PIECE_BYTES + 1]; /* hash of the first i bytes */
+    uint64_t block[BLOCKS_MAX], before[BLOCKS_MAX]; /* and the hash of all blocks before it */
+    uint64_t h = EIGHT_START;
 
     assert(len <= LIMIT_PIECE_BYTES);
     if (len > v->max_len)
         len = v->max_len;
-    prefix[0] = HASH_START;
-    for (size_t i = 0; i < len; i++)
-        prefix[i + 1] = hash_add(prefix[i], bytes[i]);
+    for (size_t i = 0; i * EIGHT_BYTES < len; i++) {
+        block[i] = eight_load(bytes + i * EIGHT_BYTES, len - i * EIGHT_BYTES);
+        before[i] = h;
+        h = eight_hash(h, block[i]);
+    }
     for (; len >= min_len && len > 0; len--) {
-        uint32_t id = find(v, hash_end(prefix[len]), bytes, len);
+        size_t i = (len - 1) / EIGHT_BYTES;
+        uint64_t last = eight_first(block[i], len - i * EIGHT_BYTES);
+        uint32_t id = find(v, eight_hash(before[i], last), i ? block[0] : last, bytes, len);
 
         if (id != VOCAB_NONE) {
             *ret_len = len;

@@ -20,10 +20,11 @@ struct vocab_piece {
     uint32_t len;
 };
 
+/* Most pieces are no longer than a block, and found without a look at the text. */
 struct vocab_slot {
-    uint32_t mark; /* high half of the piece's hash: settles most comparisons without the text */
+    uint64_t head; /* first block of the piece: eight.h */
     uint32_t id;   /* VOCAB_NONE: free */
-    struct vocab_piece piece;
+    uint32_t len;  /* bytes of the piece */
 };
 
 struct vocab {
@@ -33,6 +34,7 @@ struct vocab {
     const struct vocab_slot *slots;   /* (mask + 1), at most half of them taken */
     uint32_t n;
     uint32_t mask;
+    uint32_t shift;   /* of a hash, to the slot that it begins at */
     uint32_t max_len; /* bytes of the longest piece */
 };
 
@@ -47,6 +49,9 @@ DIFFUSE_MUST_CHECK diffuse_err vocab_new(struct arena *arena, const uint8_t *tex
 
 /* Id of the piece, or VOCAB_NONE. */
 uint32_t vocab_find(const struct vocab *v, const void *piece, size_t len);
+
+/* The same for a piece of len bytes, 1..8, that are all in the block. */
+uint32_t vocab_find_short(const struct vocab *v, uint64_t block, size_t len);
 
 /* Id of the longest piece of at least min_len bytes that bytes begins with, and its length; or
  * VOCAB_NONE. len is at most LIMIT_PIECE_BYTES. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "model/text/eight.h"
+
 static size_t put_one(uint32_t id, uint32_t *ids, size_t cap) {
     if (cap > 0)
         ids[0] = id;
@@ -35,4 +37,71 @@ size_t wordpiece_word(const struct vocab *v, uint32_t unk, struct normalize_word
     if (cap > 0)
         memcpy(ids, pieces, (n < cap ? n : cap) * sizeof *ids);
     return n;
+}
+
+/* Does the byte end a word before it, whatever comes next? */
+static bool ends_word(uint8_t byte) {
+    return normalize_class[byte] == NORMALIZE_SPACE || normalize_class[byte] == NORMALIZE_PUNCT;
+}
+
+/* A longer word than a block, folded. False: it does not end here, or not plainly. */
+static bool long_word(const uint8_t *text, size_t len, struct normalize_word *w) {
+    uint8_t *bytes = normalize_bytes(w);
+    size_t n = 0, run = EIGHT_BYTES;
+
+    normalize_clear(w);
+    while (run == EIGHT_BYTES) {
+        if (n + EIGHT_BYTES > len || n + EIGHT_BYTES > NORMALIZE_WORD_CHARS)
+            return false;
+        for (size_t i = 0; i < EIGHT_BYTES; i++)
+            bytes[n + i] = normalize_class[text[n + i]];
+        for (run = 0; run < EIGHT_BYTES && bytes[n + run] >= NORMALIZE_WORD;)
+            run++;
+        n += run;
+    }
+    w->len = n;
+    w->chars = (uint32_t)n;
+    return ends_word(text[n]);
+}
+
+size_t wordpiece_plain(const struct vocab *v, uint32_t unk, const uint8_t *text, size_t len,
+                       size_t *at, uint32_t *ids, size_t cap) {
+    struct normalize_word word;
+    size_t got = 0, i = *at;
+
+    while (got <= cap && i + EIGHT_BYTES <= len) {
+        uint64_t lower, letters = eight_letters(eight_whole(text + i), &lower);
+        size_t run = eight_run(letters);
+        uint32_t id = VOCAB_NONE;
+
+        if (run == 0) {
+            uint8_t class = normalize_class[text[i]];
+
+            if (class == NORMALIZE_BEYOND)
+                break;
+            i++;
+            if (class != NORMALIZE_PUNCT)
+                continue;
+            id = vocab_find_short(v, text[i - 1], 1);
+            got += put_one(id == VOCAB_NONE ? unk : id, ids + got, cap - got);
+            continue;
+        }
+        if (run < EIGHT_BYTES) {
+            if (!ends_word(text[i + run]))
+                break;
+            lower = eight_first(lower, run);
+            id = vocab_find_short(v, lower, run);
+        }
+        if (id != VOCAB_NONE) {
+            got += put_one(id, ids + got, cap - got);
+        } else {
+            if (!long_word(text + i, len - i, &word))
+                break;
+            run = word.len;
+            got += wordpiece_word(v, unk, &word, ids + got, cap - got);
+        }
+        i += run + (text[i + run] == ' ');
+    }
+    *at = i;
+    return got;
 }
