@@ -47,7 +47,7 @@ TOOL   := $(call objects,model/tool/*.c)
 DAEMON := $(filter-out $B/daemon/main.o,$(call objects,daemon/*.c))
 CLIENT := $(call objects,client/*.c)
 CTL    := $(call objects,client/ctl/*.c)
-TLIB   := $(filter-out $(addprefix $B/tests/lib/,make_%.o probe_%.o fault_shim.o),$(call objects,tests/lib/*.c))
+TLIB   := $(filter-out $(addprefix $B/tests/lib/,make_%.o probe_%.o %_shim.o),$(call objects,tests/lib/*.c))
 UNIT   := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(wildcard tests/unit/test_*.c))
 F64    := $(patsubst tests/f64/%.c,$B/tests/f64/%,$(wildcard tests/f64/test_*.c))
 PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffuse.a
@@ -150,8 +150,8 @@ $B/tests/f64/%: $B/f64/tests/f64/%.o $B/libmodel-f64.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -lcmocka $(MODEL_LIBS)
 
-# A library that tests preload. Never with a sanitizer: it must load before that.
-$B/tests/fault_shim.so: tests/lib/fault_shim.c
+# Libraries that tests preload. Never with a sanitizer: it must load before that.
+$B/tests/%_shim.so: tests/lib/%_shim.c
 	$(LINK)
 	$(Q)$(CC) $(filter-out $(SAN),$(OURS)) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
@@ -211,13 +211,14 @@ demo: deps
 UNIT_NAMES   := $(patsubst tests/%.c,%,$(wildcard tests/unit/test_*.c tests/f64/test_*.c))
 SYSTEM_NAMES := $(patsubst tests/%,%,$(wildcard tests/system/[0-9][0-9][0-9]*))
 CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh))
-# Not worth the time once more under a sanitizer: PyTorch, and memory that the sanitizer itself takes.
-SANITIZED    := $(filter-out system/030% system/150% system/365% system/367%,$(SYSTEM_NAMES))
+# Not once more under a sanitizer: PyTorch, memory that the sanitizer itself takes, and what its allocator replaces.
+SANITIZED    := $(filter-out system/030% system/150% system/365% system/367% system/370%,$(SYSTEM_NAMES))
 # Whole training runs that are killed and go on take minutes there; their threads are in 195, 197 and the unit tests.
 TSANITIZED   := $(filter-out system/200%,$(SANITIZED))
 HELPERS      := $(patsubst tests/lib/%.c,$B/tests/%,$(wildcard tests/lib/make_*.c tests/lib/probe_*.c))
+SHIMS        := $(patsubst tests/lib/%.c,$B/tests/%.so,$(wildcard tests/lib/*_shim.c))
 FUZZ         := $(patsubst tests/fuzz/%.c,$B/tests/%,$(filter-out %/fuzz_driver.c,$(wildcard tests/fuzz/fuzz_*.c)))
-TESTS        := $(UNIT) $(F64) $(HELPERS) $(FUZZ) $B/tests/fault_shim.so
+TESTS        := $(UNIT) $(F64) $(HELPERS) $(FUZZ) $(SHIMS)
 
 .PHONY: tests check check-plain check-asan check-tsan check-torch unit
 tests: $(PROGRAMS) $B/fleet_demo $(TESTS)
