@@ -21,7 +21,7 @@ endif
 
 # What each task needs, as Debian packages. Nothing is installed but by a target that says so below.
 DEBS_BUILD := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libzmq3-dev libsystemd-dev \
-              libopenblas-dev libjansson-dev libutf8proc-dev libsodium-dev libcsv-dev zlib1g-dev libinih-dev
+              libopenblas-dev libjansson-dev libutf8proc-dev libsodium-dev libcsv-dev zlib1g-dev libinih-dev libseccomp-dev
 DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq
 DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
 DEBS_TORCH := $(DEBS_CHECK) python3-torch
@@ -36,7 +36,7 @@ OURS := -std=c17 -I. -I$B/gen -D_GNU_SOURCE -DDIFFUSE_VERSION='"$(VERSION)"' -fP
 GENFLAGS := -std=c17 -I$B/gen -fPIC -fvisibility=hidden $(SAN)
 
 MODEL_LIBS  := -lopenblas -ljansson -lutf8proc -lsodium -lcsv -lz -lm
-DAEMON_LIBS := -lzmq -lprotobuf-c -lsystemd -linih $(MODEL_LIBS)
+DAEMON_LIBS := -lzmq -lprotobuf-c -lsystemd -linih -lseccomp $(MODEL_LIBS)
 CLIENT_LIBS := -lzmq -lprotobuf-c
 CTL_LIBS    := $(CLIENT_LIBS) -ljansson -lz -lm
 
@@ -81,7 +81,7 @@ echo "Installing$$missing (this may take a few minutes)"; \
 endef
 
 # Looked for once, so that what is missing is named before a compiler stumbles over it.
-HEADERS := zmq.h protobuf-c/protobuf-c.h systemd/sd-daemon.h cblas.h jansson.h ini.h utf8proc.h sodium.h csv.h zlib.h
+HEADERS := zmq.h protobuf-c/protobuf-c.h systemd/sd-daemon.h cblas.h jansson.h ini.h utf8proc.h sodium.h csv.h zlib.h seccomp.h
 $B/.tools:
 	@for t in $(firstword $(CC)) protoc-c; do command -v $$t >/dev/null || missing+=" $$t"; done; \
 	[ -n "$$missing" ] || for h in $(HEADERS); do \

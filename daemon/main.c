@@ -11,6 +11,7 @@
 #include "daemon/clock.h"
 #include "daemon/confread.h"
 #include "daemon/ctl.h"
+#include "daemon/guard.h"
 #include "daemon/inflight.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -280,6 +281,19 @@ static void stop_loop(struct daemon *d) {
     loop_done(&d->loop);
 }
 
+static bool is_internet(const char *endpoint) {
+    return strncmp(endpoint, "tcp://", 6) == 0;
+}
+
+static diffuse_err start_guard(struct daemon *d, struct reason *why) {
+    const struct conf *c = &d->conf;
+    bool network = is_internet(c->ingest) || is_internet(c->push) || is_internet(c->labels) ||
+                   is_internet(c->control);
+    for (uint32_t i = 0; i < c->ingest_connect.n; i++)
+        network |= is_internet(c->ingest_connect.item[i]);
+    return c->seccomp && guard_offered() ? guard_close(network, why) : DIFFUSE_OK;
+}
+
 /* Started from the top, stopped from the bottom; READY is said when all of them stand. */
 static const struct {
     const char *name;
@@ -290,6 +304,7 @@ static const struct {
     {"model", start_model, stop_model},       {"memory", start_memory, stop_memory},
     {"workers", start_workers, stop_workers}, {"aside", start_aside, stop_aside},
     {"sockets", start_sockets, stop_sockets}, {"loop", start_loop, stop_loop},
+    {"guard", start_guard, stop_nothing},
 };
 
 #define PARTS (sizeof parts / sizeof parts[0])
@@ -417,6 +432,7 @@ static void settle_limits(void) {
 int main(int argc, char **argv) {
     blas_env_settle(argv);
     settle_limits();
+    guard_privileges();
     struct daemon *d = calloc(1, sizeof *d);
     if (!d)
         return 1;

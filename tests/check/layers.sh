@@ -45,6 +45,7 @@ only() {
 }
 only cblas.h "model/base/gemm.c model/base/blas_env.c"
 only sodium.h "model/base/digest.c model/base/keyed.c"
+only seccomp.h "daemon/guard.c"
 only systemd/sd-daemon.h "daemon/notify.c"
 only systemd/sd-journal.h "daemon/log.c"
 for folder in model proto; do
