@@ -91,38 +91,51 @@ void conf_init(struct conf *c) {
     }
 }
 
-/* The row of a key, or NULL and the likeliest meant row in *ret_near. */
-static const struct conf_row *find(const char *key, const struct conf_row **ret_near) {
-    unsigned best = ~0u;
+/* The row of a key, or NULL and what was likely meant in *ret_near, or NULL. */
+static const struct conf_row *find(const char *key, const char **ret_near) {
+    struct nearest near = nearest_begin(key);
     for (size_t i = 0; i < CONF_KEYS; i++) {
-        unsigned d = nearest_distance(key, rows[i].key);
         if (strcmp(key, rows[i].key) == 0)
             return &rows[i];
-        if (d < best) {
-            best = d;
-            *ret_near = &rows[i];
-        }
+        nearest_try(&near, rows[i].key);
     }
+    *ret_near = near.best;
     return NULL;
+}
+
+diffuse_err conf_file(struct conf *c, const char *path, struct reason *why) {
+    if (c->n_files == CONF_FILES)
+        return reason_set(why, DIFFUSE_TOOBIG, "more than %u files of configuration", CONF_FILES);
+    if (strlen(path) >= CONF_TEXT_BYTES)
+        return reason_set(why, DIFFUSE_TOOBIG, "the path has %zu bytes; at most %u are allowed",
+                          strlen(path), CONF_TEXT_BYTES - 1);
+    snprintf(c->files[c->n_files++], CONF_TEXT_BYTES, "%s", path);
+    return DIFFUSE_OK;
 }
 
 diffuse_err conf_assign(struct conf *c, const char *key, const char *value, enum conf_source source,
                         unsigned line, struct reason *why) {
-    const struct conf_row *near = NULL;
+    const char *near = NULL;
     const struct conf_row *row = find(key, &near);
     if (!row)
-        return reason_set(why, DIFFUSE_INVAL, "unknown key '%.64s'; did you mean '%s'?", key,
-                          near->key);
+        return reason_set(why, DIFFUSE_INVAL, "unknown key '%.64s'; %s%s%s", key,
+                          near ? "did you mean '" : "--print-config lists those there are",
+                          near ? near : "", near ? "'?" : "");
     size_t i = (size_t)(row - rows);
-    if (source == CONF_FROM_FILE && c->origin[i].source == CONF_FROM_FILE &&
-        row->type != CONFVALUE_LIST)
+    unsigned file = source == CONF_FROM_FILE && c->n_files > 0 ? c->n_files - 1 : 0;
+    bool again = c->origin[i].source == source && c->origin[i].file == file;
+    if (source == CONF_FROM_FILE && again && row->type != CONFVALUE_LIST)
         return reason_set(why, DIFFUSE_INVAL, "%s was already set in line %u; remove one", row->key,
                           c->origin[i].line);
+    if (row->type == CONFVALUE_LIST && !again)
+        memset(field(c, row), 0, sizeof(struct conf_list));
     struct reason inner = {""};
     diffuse_err e = store(c, row, value, &inner);
+    c->origin[i].bad = e != DIFFUSE_OK;
     if (e)
         return reason_set(why, e, "%s: %s", row->key, inner.text);
     c->origin[i].source = source;
+    c->origin[i].file = file;
     c->origin[i].line = line;
     return DIFFUSE_OK;
 }
@@ -202,54 +215,119 @@ static diffuse_err finish_endpoint(const struct conf *c, conf_text endpoint, con
 }
 
 /* A window that slides is kept in ids; it is classified as a sample is. */
-static diffuse_err finish_policies(struct conf *c, struct reason *why) {
-    for (uint32_t i = 0; i < c->policy.n; i++) {
-        struct policy_rule rule;
-        struct reason inner = {""};
-        diffuse_err e = policy_parse(c->policy.item[i], &rule, &inner);
-        if (!e && rule.policy.step > 0 && rule.policy.window > c->max_length)
-            e = reason_set(
-                &inner, DIFFUSE_INVAL, "a sliding window of %llu tokens is above max_length %llu",
-                (unsigned long long)rule.policy.window, (unsigned long long)c->max_length);
-        if (e)
-            return reason_set(why, e, "policy '%.100s': %.300s", c->policy.item[i], inner.text);
-        if (rule.policy.step > 0 && rule.policy.window > c->segment_window)
-            c->segment_window = rule.policy.window;
-    }
+static diffuse_err finish_policy(struct conf *c, const char *text, struct reason *why) {
+    struct policy_rule rule;
+    struct reason inner = {""};
+    diffuse_err e = policy_parse(text, &rule, &inner);
+    if (!e && rule.policy.step > 0 && rule.policy.window > c->max_length)
+        e = reason_set(&inner, DIFFUSE_INVAL,
+                       "a sliding window of %llu tokens is above max_length %llu",
+                       (unsigned long long)rule.policy.window, (unsigned long long)c->max_length);
+    if (e)
+        return reason_set(why, e, "policy '%.100s': %.300s", text, inner.text);
+    if (rule.policy.step > 0 && rule.policy.window > c->segment_window)
+        c->segment_window = rule.policy.window;
     return DIFFUSE_OK;
 }
 
+static diffuse_err finish_model(const struct conf *c, struct reason *why) {
+    if (c->model[0])
+        return DIFFUSE_OK;
+    return reason_set(why, DIFFUSE_INVAL,
+                      "model is not set; set it to the checkpoint that shall answer");
+}
+
+static void finish_workers(struct conf *c) {
+    if (c->workers > 0)
+        return;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    c->workers = cores < 1 ? 1 : (uint64_t)cores;
+    if (c->workers > LIMIT_WORKERS)
+        c->workers = LIMIT_WORKERS;
+}
+
+static diffuse_err finish_batch(const struct conf *c, struct reason *why) {
+    if (c->batch_tokens >= c->max_length)
+        return DIFFUSE_OK;
+    return reason_set(why, DIFFUSE_INVAL,
+                      "batch_tokens is %llu, less than max_length %llu; raise it, or no batch "
+                      "could hold the longest sample",
+                      (unsigned long long)c->batch_tokens, (unsigned long long)c->max_length);
+}
+
+/* What is wrong with a key, said with the place that it comes from. */
+struct finishing {
+    const struct conf *conf;
+    conf_complain *complain;
+    void *user;
+    diffuse_err first;
+};
+
+static void heed(struct finishing *f, enum conf_key key, diffuse_err e, const struct reason *why) {
+    char line[LIMIT_REASON_BYTES + CONF_TEXT_BYTES + 32];
+    char origin[CONF_TEXT_BYTES + 16];
+    if (!e || f->conf->origin[key].bad)
+        return;
+    conf_origin(f->conf, key, origin, sizeof origin);
+    if (f->conf->origin[key].source == CONF_FROM_FILE)
+        snprintf(line, sizeof line, "%s: %s", origin, why->text);
+    else
+        snprintf(line, sizeof line, "%s", why->text);
+    f->complain(f->user, line);
+    if (!f->first)
+        f->first = e;
+}
+
+diffuse_err conf_finish_all(struct conf *c, conf_complain *complain, void *user) {
+    struct finishing f = {c, complain, user, DIFFUSE_OK};
+    struct reason why = {""};
+    heed(&f, CONF_KEY_model, finish_model(c, &why), &why);
+    heed(&f, CONF_KEY_runtime_dir, finish_runtime_dir(c, &why), &why);
+    heed(&f, CONF_KEY_state_dir, finish_state_dir(c, &why), &why);
+    heed(&f, CONF_KEY_ingest, finish_endpoint(c, c->ingest, "ingest", &why), &why);
+    heed(&f, CONF_KEY_push, finish_endpoint(c, c->push, "push", &why), &why);
+    heed(&f, CONF_KEY_labels, finish_endpoint(c, c->labels, "labels", &why), &why);
+    heed(&f, CONF_KEY_control, finish_endpoint(c, c->control, "control", &why), &why);
+    for (uint32_t i = 0; i < c->policy.n; i++)
+        heed(&f, CONF_KEY_policy, finish_policy(c, c->policy.item[i], &why), &why);
+    finish_workers(c);
+    heed(&f, CONF_KEY_batch_tokens, finish_batch(c, &why), &why);
+    return f.first;
+}
+
+static void keep_first(void *user, const char *line) {
+    struct reason *why = user;
+    if (!why->text[0])
+        (void)reason_set(why, DIFFUSE_INVAL, "%s", line);
+}
+
 diffuse_err conf_finish(struct conf *c, struct reason *why) {
-    if (!c->model[0])
-        return reason_set(why, DIFFUSE_INVAL,
-                          "model is not set; set it to the checkpoint that shall answer");
-    diffuse_err e = finish_runtime_dir(c, why);
-    if (!e)
-        e = finish_state_dir(c, why);
-    if (!e)
-        e = finish_endpoint(c, c->ingest, "ingest", why);
-    if (!e)
-        e = finish_endpoint(c, c->push, "push", why);
-    if (!e)
-        e = finish_endpoint(c, c->labels, "labels", why);
-    if (!e)
-        e = finish_endpoint(c, c->control, "control", why);
-    if (!e)
-        e = finish_policies(c, why);
-    if (e)
-        return e;
-    if (c->workers == 0) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        c->workers = cores < 1 ? 1 : (uint64_t)cores;
-        if (c->workers > LIMIT_WORKERS)
-            c->workers = LIMIT_WORKERS;
+    struct reason first = {""};
+    diffuse_err e = conf_finish_all(c, keep_first, &first);
+    return e ? reason_set(why, e, "%s", first.text) : DIFFUSE_OK;
+}
+
+bool conf_same(const struct conf *a, const struct conf *b, enum conf_key key) {
+    const struct conf_row *row = &rows[key];
+    if (row->type == CONFVALUE_TEXT)
+        return strcmp(field_const(a, row), field_const(b, row)) == 0;
+    if (row->type != CONFVALUE_LIST)
+        return memcmp(field_const(a, row), field_const(b, row), sizeof(uint64_t)) == 0;
+    const struct conf_list *la = field_const(a, row), *lb = field_const(b, row);
+    for (uint32_t i = 0; i < la->n && i < lb->n; i++) {
+        if (strcmp(la->item[i], lb->item[i]) != 0)
+            return false;
     }
-    if (c->batch_tokens < c->max_length)
-        return reason_set(why, DIFFUSE_INVAL,
-                          "batch_tokens is %llu, less than max_length %llu; raise it, or no batch "
-                          "could hold the longest sample",
-                          (unsigned long long)c->batch_tokens, (unsigned long long)c->max_length);
-    return DIFFUSE_OK;
+    return la->n == lb->n;
+}
+
+void conf_copy(struct conf *c, const struct conf *from, enum conf_key key) {
+    const struct conf_row *row = &rows[key];
+    size_t size = row->type == CONFVALUE_TEXT   ? sizeof(conf_text)
+                  : row->type == CONFVALUE_LIST ? sizeof(struct conf_list)
+                                                : sizeof(uint64_t);
+    memcpy(field(c, row), field_const(from, row), size);
+    c->origin[key] = from->origin[key];
 }
 
 void conf_show(const struct conf *c, enum conf_key key, char *ret_text, size_t cap) {
@@ -275,7 +353,7 @@ void conf_show(const struct conf *c, enum conf_key key, char *ret_text, size_t c
 void conf_origin(const struct conf *c, enum conf_key key, char *ret_text, size_t cap) {
     static const char *const words[] = {"default", "", "--set", "environment"};
     if (c->origin[key].source == CONF_FROM_FILE)
-        snprintf(ret_text, cap, "line %u", c->origin[key].line);
+        snprintf(ret_text, cap, "%s:%u", c->files[c->origin[key].file], c->origin[key].line);
     else
         snprintf(ret_text, cap, "%s", words[c->origin[key].source]);
 }

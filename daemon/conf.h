@@ -1,4 +1,4 @@
-/* conf.h - the configuration: defaults, a file of `key = value` lines, and --set, in that order.
+/* conf.h - the configuration: defaults, files of `key = value` lines, and --set, in that order.
  *
  * Every key is one row of conf.def; here each becomes a field. The struct is plain data, complete
  * after conf_finish and constant from then on.
@@ -16,6 +16,7 @@
 #include "proto/reason.h"
 
 #define CONF_TEXT_BYTES 256u /* a text value with its NUL */
+#define CONF_FILES      33u  /* the file, and what is dropped in beside it */
 
 enum conf_too_long { CONF_TRUNCATE, CONF_REFUSE };
 enum conf_reload { CONF_RELOAD_NO, CONF_RELOAD_YES, CONF_RELOAD_AUTO };
@@ -59,8 +60,12 @@ struct conf {
 #undef CONF
     struct {
         enum conf_source source;
-        unsigned line; /* in the file */
+        unsigned file; /* in files, */
+        unsigned line; /* and in it */
+        bool bad;      /* a value was refused; the one before is still here */
     } origin[CONF_KEYS];
+    unsigned n_files; /* that were begun; the last is the one being read */
+    conf_text files[CONF_FILES];
 };
 
 enum conf_when { CONF_AT_START, CONF_AT_RELOAD };
@@ -82,8 +87,14 @@ const struct conf_row *conf_row(enum conf_key key);
 /* Every key at its default. */
 void conf_init(struct conf *c);
 
-/* Give a key its value. Unknown key, bad value, or a key that a file gives twice: INVAL, the reason
- * naming the key, what was expected, or the nearest key that there is. */
+/* Values come from this file from now on. Errors: TOOBIG, more than CONF_FILES, or a longer path.
+ */
+DIFFUSE_MUST_CHECK diffuse_err conf_file(struct conf *c, const char *path, struct reason *why);
+
+/* Give a key its value, in place of what an earlier file said; a LIST is added to when the same
+ * file gives it again, or --set does. Unknown key, bad value, or another key that a file gives
+ * twice: INVAL, the reason naming the key, what was expected, or the nearest key or word that there
+ * is. */
 DIFFUSE_MUST_CHECK diffuse_err conf_assign(struct conf *c, const char *key, const char *value,
                                            enum conf_source source, unsigned line,
                                            struct reason *why);
@@ -91,12 +102,25 @@ DIFFUSE_MUST_CHECK diffuse_err conf_assign(struct conf *c, const char *key, cons
 /* One "key=value" of the command line. Errors: INVAL with a reason. */
 DIFFUSE_MUST_CHECK diffuse_err conf_set(struct conf *c, const char *assignment, struct reason *why);
 
+/* Called once for each thing that is wrong: "FILE:LINE: what, and what to do". */
+typedef void conf_complain(void *user, const char *line);
+
 /* Fill in what depends on other keys and on the environment, and check the keys against each other.
- * Errors: INVAL with a reason. */
+ * Goes on after an error, so that all are reported; nothing is said about keys whose value was
+ * refused before. Errors: INVAL, each was complained about; and c is not to be used. */
+DIFFUSE_MUST_CHECK diffuse_err conf_finish_all(struct conf *c, conf_complain *complain, void *user);
+
+/* The same for one who wants the first reason only. */
 DIFFUSE_MUST_CHECK diffuse_err conf_finish(struct conf *c, struct reason *why);
 
-/* The value as the file would say it, and where it came from ("default", "line 7", ...). Cut at
- * cap. */
+/* Do both say the same? */
+bool conf_same(const struct conf *a, const struct conf *b, enum conf_key key);
+
+/* Give c what from says about a key, and where it is said. */
+void conf_copy(struct conf *c, const struct conf *from, enum conf_key key);
+
+/* The value as the file would say it, and where it came from ("default", "/etc/x.conf:7", ...). Cut
+ * at cap. */
 void conf_show(const struct conf *c, enum conf_key key, char *ret_text, size_t cap);
 void conf_origin(const struct conf *c, enum conf_key key, char *ret_text, size_t cap);
 

@@ -1,9 +1,11 @@
 #include "daemon/confread.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct reading {
@@ -12,7 +14,7 @@ struct reading {
     FILE *file;
     unsigned line; /* that the parser was handed last; it calls back before it asks for the next */
     unsigned errors;
-    confread_complain *complain;
+    conf_complain *complain;
     void *user;
 };
 
@@ -61,8 +63,13 @@ static int take(void *user, const char *section, const char *key, const char *va
     return 1;
 }
 
-diffuse_err confread_file(struct conf *c, const char *path, confread_complain *sink, void *user) {
+diffuse_err confread_file(struct conf *c, const char *path, conf_complain *sink, void *user) {
     struct reading r = {.conf = c, .path = path, .complain = sink, .user = user};
+    struct reason why = {""};
+    if (conf_file(c, path, &why)) {
+        complain(&r, "%s", why.text);
+        return DIFFUSE_INVAL;
+    }
     r.file = fopen(path, "re");
     if (!r.file) {
         int code = errno;
@@ -80,4 +87,66 @@ diffuse_err confread_file(struct conf *c, const char *path, confread_complain *s
         complain(&r, "expected key = value");
     }
     return r.errors ? DIFFUSE_INVAL : DIFFUSE_OK;
+}
+
+/* --- what is dropped in --- */
+
+static int is_dropped_in(const struct dirent *entry) {
+    size_t len = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".conf") == 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static diffuse_err read_folder(struct conf *c, const char *path, conf_complain *sink, void *user) {
+    char folder[CONF_TEXT_BYTES + 2], file[CONF_TEXT_BYTES + 256 + 2];
+    struct dirent **entry = NULL;
+    diffuse_err first = DIFFUSE_OK;
+    snprintf(folder, sizeof folder, "%.255s.d", path);
+    int n = scandir(folder, &entry, is_dropped_in, by_name);
+    if (n < 0 && errno == ENOENT)
+        return DIFFUSE_OK;
+    if (n < 0) {
+        char line[LIMIT_REASON_BYTES];
+        snprintf(line, sizeof line, "%s: cannot be read: %s", folder, strerror(errno));
+        sink(user, line);
+        return DIFFUSE_IO;
+    }
+    for (int i = 0; i < n; i++) {
+        snprintf(file, sizeof file, "%s/%s", folder, entry[i]->d_name);
+        diffuse_err e = confread_file(c, file, sink, user);
+        if (e && !first)
+            first = e;
+        free(entry[i]);
+    }
+    free(entry);
+    return first;
+}
+
+diffuse_err confread_all(struct conf *c, const struct confread_source *source, conf_complain *sink,
+                         void *user) {
+    conf_init(c);
+    diffuse_err first = DIFFUSE_OK;
+    if (source->path)
+        first = confread_file(c, source->path, sink, user);
+    if (first == DIFFUSE_NOTFOUND)
+        return first; /* what else is missing follows from that */
+    if (source->path) {
+        diffuse_err e = read_folder(c, source->path, sink, user);
+        first = first ? first : e;
+    }
+    for (size_t i = 0; i < source->n_sets; i++) {
+        struct reason why = {""};
+        char line[LIMIT_REASON_BYTES + 16];
+        diffuse_err e = conf_set(c, source->set[i], &why);
+        if (!e)
+            continue;
+        snprintf(line, sizeof line, "--set: %s", why.text);
+        sink(user, line);
+        first = first ? first : e;
+    }
+    diffuse_err e = conf_finish_all(c, sink, user);
+    return first ? first : e;
 }

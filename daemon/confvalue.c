@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/nearest.h"
+
 struct unit {
     const char *name;
     uint64_t factor;
@@ -83,6 +85,21 @@ static bool parse_enum(const char *choices, const char *text, uint64_t *ret_valu
     return false;
 }
 
+/* The choice that text was likely meant to be, or "". */
+static void nearest_choice(const char *choices, const char *text, char *ret_near) {
+    char word[NEAREST_NAME_BYTES + 1];
+    struct nearest near = nearest_begin(text);
+    for (const char *p = choices; *p; p += *p == ' ') {
+        size_t n = strcspn(p, " ");
+        snprintf(word, sizeof word, "%.*s", (int)n, p);
+        near.best = NULL;
+        nearest_try(&near, word);
+        if (near.best)
+            memcpy(ret_near, word, sizeof word);
+        p += n;
+    }
+}
+
 static bool parse_whole(const char *text, unsigned base, uint64_t *ret_value) {
     uint64_t v;
     if (!take_number(&text, base, &v) || *text)
@@ -126,8 +143,12 @@ diffuse_err confvalue_parse(enum confvalue_type type, const char *choices, const
     }
     if (ok)
         return DIFFUSE_OK;
-    return reason_set(why, DIFFUSE_INVAL, "'%.64s' is not understood; expected %s%s", text,
-                      type == CONFVALUE_ENUM ? "one of: " : "", expected);
+    char near[NEAREST_NAME_BYTES + 1] = "";
+    if (type == CONFVALUE_ENUM)
+        nearest_choice(choices, text, near);
+    return reason_set(why, DIFFUSE_INVAL, "'%.64s' is not understood; expected %s%s%s%s%s", text,
+                      type == CONFVALUE_ENUM ? "one of: " : "", expected,
+                      *near ? "; did you mean '" : "", near, *near ? "'?" : "");
 }
 
 static void format_with_units(const struct unit *units, size_t n, uint64_t value, char *ret_text,

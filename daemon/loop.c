@@ -53,6 +53,10 @@ diffuse_err loop_init(struct loop *l) {
     own_signals(&set);
     l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     l->send = (struct send){.socket = l->sockets->labels, .wait_ns = l->conf->label_wait};
+    l->settings.send = &l->send;
+    l->settings.turnover = &l->turnover;
+    settings_init(&l->settings);
+    l->turnover.model = l->settings.now.model;
     l->turnover.send = &l->send;
     l->turnover.control = l->sockets->control;
     l->tuning.send = &l->send;
@@ -221,6 +225,19 @@ static void answer_tune(struct loop *l, const struct caller *caller,
         caller_reply(caller, l->sockets->control, bytes, len);
 }
 
+/* A reload without a path is one of the configuration as well. False: there is nothing to send. */
+static bool reread(struct loop *l, struct ctl_answer *answer) {
+    struct reason why = {""};
+    if (answer->verb != CTL_RELOAD || answer->path[0])
+        return true;
+    diffuse_err e = settings_reread(&l->settings, &why);
+    if (e && ctl_error(l->ctl, answer->id, DIFFUSE_INVAL, &why, answer)) {
+        log_line(l->log, LOG_internal, "a reply did not fit its buffer");
+        return false;
+    }
+    return true;
+}
+
 static void answer_request(struct loop *l, struct recv_message *m) {
     struct ctl_answer answer;
     struct caller caller;
@@ -240,6 +257,8 @@ static void answer_request(struct loop *l, struct recv_message *m) {
         answer_tune(l, &caller, &answer);
         return;
     }
+    if (!reread(l, &answer))
+        return;
     if (answer.verb != CTL_ANSWERED && !turnover_request(&l->turnover, &caller, &answer))
         return;
     stats_add(l->stats, answer.error ? STATS_requests_refused : STATS_requests, 1);
@@ -301,10 +320,13 @@ static void begin_stop(struct loop *l, uint32_t number) {
 static void read_signals(struct loop *l) {
     struct signalfd_siginfo info;
     while (read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP)
+        struct reason why = {""};
+        if (info.ssi_signo == SIGHUP) {
+            (void)settings_reread(&l->settings, &why); /* has said it in the log */
             turnover_signal(&l->turnover);
-        else
+        } else {
             begin_stop(l, info.ssi_signo);
+        }
     }
 }
 
@@ -319,7 +341,7 @@ static bool still_reading(struct loop *l, bool busy, uint64_t now) {
     if (busy)
         l->quiet_since = now;
     return now - l->quiet_since < (uint64_t)QUIET_MS * MS &&
-           now - l->stop_since < l->conf->stop_wait;
+           now - l->stop_since < l->settings.now.stop_wait;
 }
 
 static void tick(struct loop *l, uint64_t now) {

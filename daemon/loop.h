@@ -19,6 +19,7 @@
 #include "daemon/peers.h"
 #include "daemon/porter.h"
 #include "daemon/send.h"
+#include "daemon/settings.h"
 #include "daemon/sockets.h"
 #include "daemon/stats.h"
 #include "daemon/stream.h"
@@ -39,6 +40,7 @@ struct loop {
     struct ctl *ctl;
     struct turnover turnover;     /* the owner sets what it borrows, but send and control */
     struct tuning tuning;         /* likewise */
+    struct settings settings;     /* likewise, but send and turnover */
     const struct worker *workers; /* (n_workers) whose counters are read */
     size_t n_workers;
     uint8_t *answer; /* (answer_cap) one encoded Label */

@@ -26,8 +26,6 @@
 #include "model/ckpt/ckpt.h"
 #include "model/net/segment.h"
 
-#define WATCH_SETTLE_NS 200000000u /* of quiet before a file that was replaced is read */
-
 struct daemon {
     struct args args;
     struct conf conf;
@@ -62,7 +60,7 @@ static diffuse_err start_watch(struct daemon *d, struct reason *why) {
     struct reason whether = {""};
     (void)why;
     d->watch.fd = -1;
-    if (d->conf.watch && watcher_start(&d->watch, d->conf.model, WATCH_SETTLE_NS, &whether))
+    if (d->conf.watch && watcher_start(&d->watch, d->conf.model, WATCHER_SETTLE_NS, &whether))
         log_line(&d->log, LOG_watch_failed, "%s; reload it by request", whether.text);
     return DIFFUSE_OK;
 }
@@ -237,7 +235,11 @@ static diffuse_err start_sockets(struct daemon *d, struct reason *why) {
 }
 
 static void stop_sockets(struct daemon *d) {
-    sockets_close(&d->sockets, (int)(d->conf.stop_wait / 1000000u));
+    sockets_close(&d->sockets, (int)(d->loop.settings.now.stop_wait / 1000000u));
+}
+
+static struct confread_source args_source(const struct args *a) {
+    return (struct confread_source){.path = a->config, .set = a->set, .n_sets = a->n_sets};
 }
 
 static diffuse_err start_loop(struct daemon *d, struct reason *why) {
@@ -253,6 +255,10 @@ static diffuse_err start_loop(struct daemon *d, struct reason *why) {
                             .n_workers = d->conf.workers,
                             .answer = d->answer,
                             .answer_cap = d->plan.room.answer_max,
+                            .settings = {.conf = &d->conf,
+                                         .source = args_source(&d->args),
+                                         .log = &d->log,
+                                         .path = &d->path},
                             .turnover = {.conf = &d->conf,
                                          .log = &d->log,
                                          .stats = &d->stats,
@@ -322,16 +328,9 @@ static int fail(const struct reason *why) {
 }
 
 static int read_configuration(struct daemon *d) {
-    struct reason why = {""};
-    conf_init(&d->conf);
-    if (d->args.config && confread_file(&d->conf, d->args.config, print_line, NULL))
+    struct confread_source source = args_source(&d->args);
+    if (confread_all(&d->conf, &source, print_line, NULL))
         return 1;
-    for (size_t i = 0; i < d->args.n_sets; i++) {
-        if (conf_set(&d->conf, d->args.set[i], &why))
-            return fail(&why);
-    }
-    if (conf_finish(&d->conf, &why))
-        return fail(&why);
     d->log.level = (enum log_level)d->conf.log_level;
     d->log.journal =
         !d->args.foreground && (d->conf.log_target == CONF_LOG_JOURNAL ||
@@ -341,7 +340,7 @@ static int read_configuration(struct daemon *d) {
 
 static void print_configuration(const struct conf *c) {
     for (int key = 0; key < (int)CONF_KEYS; key++) {
-        char value[CONF_TEXT_BYTES * 4], origin[64];
+        char value[CONF_TEXT_BYTES * 4], origin[CONF_TEXT_BYTES + 16];
         conf_show(c, (enum conf_key)key, value, sizeof value);
         conf_origin(c, (enum conf_key)key, origin, sizeof origin);
         printf("%s = %s    ; %s\n", conf_row((enum conf_key)key)->key, value, origin);

@@ -26,3 +26,17 @@ unsigned nearest_distance(const char *a, const char *b) {
     }
     return d[na][nb];
 }
+
+/* More than half of the letters wrong is another word. */
+struct nearest nearest_begin(const char *written) {
+    unsigned half = (unsigned)strnlen(written, NEAREST_NAME_BYTES) / 2;
+    return (struct nearest){.written = written, .distance = half + 1};
+}
+
+void nearest_try(struct nearest *n, const char *name) {
+    unsigned d = nearest_distance(n->written, name);
+    if (d >= n->distance)
+        return;
+    n->distance = d;
+    n->best = name;
+}

@@ -62,7 +62,7 @@ struct running_size running_size(const struct conf *c, const struct net_config *
     size.segments = c->segments;
     size.state_bytes = segment_bytes(n);
     size.window = c->segment_window < max_length ? c->segment_window : max_length;
-    size.rules = c->policy.n;
+    size.rules = LIMIT_PUBLISHERS;
     return size;
 }
 
@@ -100,8 +100,7 @@ diffuse_err running_new(struct arena *arena, const struct conf *c, const struct 
     *r = (struct running){.cap = s->segments,
                           .window_cap = s->window,
                           .pool_bytes = s->segments * s->state_bytes,
-                          .ids_cap = ids_cap(s),
-                          .rules = s->rules};
+                          .ids_cap = ids_cap(s)};
     *ret_running = r;
     if (r->cap == 0)
         return DIFFUSE_OK;
@@ -111,13 +110,20 @@ diffuse_err running_new(struct arena *arena, const struct conf *c, const struct 
     r->pool = arena_alloc(arena, r->pool_bytes);
     r->window = arena_alloc(arena, r->cap * r->window_cap * sizeof *r->window);
     r->ids = arena_alloc(arena, r->ids_cap * sizeof *r->ids);
-    r->rule = arena_alloc(arena, r->rules * sizeof *r->rule);
+    r->rule = arena_alloc(arena, s->rules * sizeof *r->rule);
     if (e || !r->row || !r->cell || !r->pool || !r->window || !r->ids || !r->rule)
         return DIFFUSE_NOMEM;
     memset(r->cell, 0, r->cap * sizeof *r->cell);
-    for (size_t i = 0; !e && i < r->rules; i++)
-        e = policy_parse(c->policy.item[i], &r->rule[i], NULL);
-    return e;
+    running_rules(r, c);
+    return DIFFUSE_OK;
+}
+
+void running_rules(struct running *r, const struct conf *c) {
+    r->rules = 0;
+    for (uint32_t i = 0; r->rule && i < c->policy.n; i++) {
+        if (policy_parse(c->policy.item[i], &r->rule[r->rules], NULL) == DIFFUSE_OK)
+            r->rules++;
+    }
 }
 
 size_t running_use(struct running *r, const struct model *model, uint32_t max_length) {

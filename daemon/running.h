@@ -37,7 +37,7 @@ struct running_size {
     size_t state_bytes; /* of one: segment_bytes */
     size_t window;      /* tokens of a sliding window; 0: none are offered */
     size_t max_length;  /* tokens of a piece */
-    size_t rules;       /* policies of the configuration */
+    size_t rules;       /* policies that the configuration may ever have */
 };
 
 /* Does this model get benches for running segments? */
@@ -57,6 +57,10 @@ size_t running_row_bytes(const struct running_size *size); /* of them, what one 
 DIFFUSE_MUST_CHECK diffuse_err running_new(struct arena *arena, const struct conf *c,
                                            const struct running_size *size,
                                            struct running **ret_running);
+
+/* Segments that begin from now on follow the policies of c, which conf_finish has checked; those
+ * that run keep theirs. */
+void running_rules(struct running *r, const struct conf *c);
 
 /* Pieces are of this model from now on; max_length: of a piece. What was running is closed: its
  * states mean nothing to another model. Returns how many there were. */

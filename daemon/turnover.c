@@ -86,11 +86,11 @@ static diffuse_err begin(struct turnover *t, const char *path, enum aside_origin
 /* Nobody waits for the answer; when another one is under way, this one comes after it. */
 static void begin_or_later(struct turnover *t, enum aside_origin origin) {
     struct reason why = {""};
-    diffuse_err e = begin(t, t->conf->model, origin, &why);
+    diffuse_err e = begin(t, t->model, origin, &why);
     if (e == DIFFUSE_BUSY)
         t->later |= 1u << origin;
     else if (e)
-        refused(t, origin, t->conf->model, e, &why);
+        refused(t, origin, t->model, e, &why);
 }
 
 static void begin_later(struct turnover *t) {
@@ -100,6 +100,17 @@ static void begin_later(struct turnover *t) {
         if (later >> origin & 1u)
             begin_or_later(t, (enum aside_origin)origin);
     }
+}
+
+void turnover_configure(struct turnover *t, const char *model, bool watched) {
+    struct reason why = {""};
+    bool watches = watcher_fd(t->watch) >= 0;
+    t->model = model;
+    if (watches && watched && strcmp(t->watch->path, model) == 0)
+        return;
+    watcher_stop(t->watch);
+    if (watched && watcher_start(t->watch, model, WATCHER_SETTLE_NS, &why))
+        log_line(t->log, LOG_watch_failed, "%s; reload it by request", why.text);
 }
 
 void turnover_signal(struct turnover *t) {
@@ -241,7 +252,7 @@ bool turnover_request(struct turnover *t, const struct caller *caller, struct ct
     uint64_t id = answer->id;
     diffuse_err e;
     if (answer->verb == CTL_RELOAD) {
-        const char *path = answer->path[0] ? answer->path : t->conf->model;
+        const char *path = answer->path[0] ? answer->path : t->model;
         e = begin(t, path, ASIDE_CONTROL, &why);
         if (!e) {
             t->waits = true;

@@ -32,7 +32,8 @@ struct turnover {
     struct aside *aside;
     struct watcher *watch;
     struct send *send;
-    void *control; /* socket */
+    void *control;     /* socket */
+    const char *model; /* path of the configured checkpoint */
 
     /* Its own. */
     bool waits;           /* for the job that is under way: */
@@ -52,6 +53,9 @@ struct turnover {
 /* A request from control: CTL_RELOAD or CTL_ROLLBACK. True: *answer is the reply, to be sent now;
  * false: it comes later, and goes to caller. */
 bool turnover_request(struct turnover *t, const struct caller *caller, struct ctl_answer *answer);
+
+/* The configured checkpoint, borrowed, and whether it is watched. Nothing is loaded. */
+void turnover_configure(struct turnover *t, const char *model, bool watched);
 
 /* SIGHUP: the configured checkpoint again. */
 void turnover_signal(struct turnover *t);

@@ -18,7 +18,8 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-#define WATCHER_STEPS_MAX 32u /* names on the way, those in links included */
+#define WATCHER_STEPS_MAX 32u        /* names on the way, those in links included */
+#define WATCHER_SETTLE_NS 200000000u /* of quiet before a file that was replaced is read */
 
 /* What a file looks like from outside; all zero: there is none. */
 struct watcher_look {

@@ -61,7 +61,7 @@ with r.Rig() as rig:
     status, out, err = rig.run("--config", config, "--check")
     r.equal((status, out, err), (0, "configuration ok\n", ""), "--check")
     status, out, err = rig.run("--config", config, "--print-config", batch_max=7)
-    r.check("queue = 50    ; line 1\n" in out, "a value of the file")
+    r.check(f"queue = 50    ; {config}:1\n" in out, "a value of the file")
     r.check("batch_max = 7    ; --set\n" in out, "a value of the command line")
     r.check("streams = 1024    ; default\n" in out, "a default")
     status, out, err = rig.run("--nonsense")

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -88,7 +89,8 @@ static void test_file_is_read(void **state) {
     assert_int_equal(c.scores, 1);
     assert_int_equal(c.on_too_long, CONF_REFUSE);
     conf_origin(&c, CONF_KEY_memory_budget, text, sizeof text);
-    assert_string_equal(text, "line 5");
+    assert_non_null(strstr(text, "/test_conf_"));
+    assert_string_equal(text + strlen(text) - 2, ":5");
     conf_origin(&c, CONF_KEY_queue, text, sizeof text);
     assert_string_equal(text, "default");
 }
@@ -97,7 +99,10 @@ static void test_mistakes_name_line_and_remedy(void **state) {
     (void)state;
     struct conf c;
     struct heard h;
-    char text[2048] = "memory_budgit = 1G\n"
+    char text[2048] = "# any\n"
+                      "log_level = waring\n"
+                      "qqqqqqqqqq = 2\n"
+                      "memory_budgit = 1G\n"
                       "queue = many\n"
                       "queue = 1\n"
                       "batch_max = 5\n"
@@ -110,22 +115,135 @@ static void test_mistakes_name_line_and_remedy(void **state) {
     strcat(text, "\nwrokers = 2\n[part]\nworkers = 2\nmodel =\n");
     assert_int_equal(read_text(&c, text, &h), DIFFUSE_INVAL);
     static const char *const expected[] = {
-        "1: unknown key 'memory_budgit'; did you mean 'memory_budget'?",
-        "2: queue: 'many' is not understood; expected a whole number",
-        "3: queue: 1 is out of range; expected 2 to 65536",
-        "5: batch_max was already set in line 4; remove one",
-        "6: log_level: 'loud' is not understood; expected one of: error warning notice info debug",
-        "7: label_wait: '3' is not understood; expected a time with its unit, such as 250ms, 5s or "
+        "2: log_level: 'waring' is not understood; expected one of: error warning notice info "
+        "debug; did you mean 'warning'?",
+        "3: unknown key 'qqqqqqqqqq'; --print-config lists those there are",
+        "4: unknown key 'memory_budgit'; did you mean 'memory_budget'?",
+        "5: queue: 'many' is not understood; expected a whole number",
+        "6: queue: 1 is out of range; expected 2 to 65536",
+        "8: batch_max was already set in line 7; remove one",
+        "9: log_level: 'loud' is not understood; expected one of: error warning notice info debug",
+        "10: label_wait: '3' is not understood; expected a time with its unit, such as 250ms, 5s "
+        "or "
         "2min",
-        "9: the line is longer than 198 bytes; shorten it",
-        "10: unknown key 'wrokers'; did you mean 'workers'?",
-        "12: workers stands in section [part]; there are no sections, remove the heading",
-        "13: model stands in section [part]; there are no sections, remove the heading",
-        "8: expected key = value",
+        "12: the line is longer than 198 bytes; shorten it",
+        "13: unknown key 'wrokers'; did you mean 'workers'?",
+        "15: workers stands in section [part]; there are no sections, remove the heading",
+        "16: model stands in section [part]; there are no sections, remove the heading",
+        "11: expected key = value",
     };
     for (size_t i = 0; i < h.n; i++)
         assert_string_equal(h.lines[i], expected[i]);
     assert_int_equal(h.n, sizeof expected / sizeof expected[0]);
+}
+
+/* --- the files together --- */
+
+static void write_file(const char *folder, const char *name, const char *text) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* A file with drop-ins; the folder's path is replaced by nothing in what is heard. */
+struct tree {
+    char dir[64], file[128], drop[128];
+    struct heard heard;
+    struct conf conf;
+};
+
+static struct tree *make_tree(void) {
+    struct tree *t = calloc(1, sizeof *t);
+    snprintf(t->dir, sizeof t->dir, "/tmp/test_conf_XXXXXX");
+    assert_non_null(mkdtemp(t->dir));
+    snprintf(t->file, sizeof t->file, "%s/d.conf", t->dir);
+    snprintf(t->drop, sizeof t->drop, "%s/d.conf.d", t->dir);
+    assert_int_equal(mkdir(t->drop, 0700), 0);
+    return t;
+}
+
+static diffuse_err read_tree(struct tree *t, const char *const *set, size_t n_sets) {
+    struct confread_source source = {t->file, set, n_sets};
+    t->heard.n = 0;
+    return confread_all(&t->conf, &source, hear, &t->heard);
+}
+
+static void remove_tree(struct tree *t) {
+    static const char *const names[] = {"d.conf.d/20-b.conf",    "d.conf.d/9-a.conf",
+                                        "d.conf.d/10-a.conf",    "d.conf.d/notes.txt",
+                                        "d.conf.d/.hidden.conf", "d.conf"};
+    char path[512];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", t->dir, names[i]);
+        (void)unlink(path);
+    }
+    rmdir(t->drop);
+    rmdir(t->dir);
+    free(t);
+}
+
+static void test_later_files_win(void **state) {
+    (void)state;
+    char text[512], expected[512];
+    struct tree *t = make_tree();
+    write_file(t->dir, "d.conf",
+               "model = m\nruntime_dir = /r\nqueue = 2\nstreams = 2\nbatch_max = 2\n"
+               "policy = a:end b:end\ningest_connect = tcp://a:1\n");
+    write_file(t->drop, "10-a.conf", "queue = 10\nstreams = 10\npolicy = c:end\npolicy = d:end\n");
+    write_file(t->drop, "20-b.conf", "# nothing yet\nqueue = 20\n");
+    write_file(t->drop, "notes.txt", "queue = 77\n");
+    write_file(t->drop, ".hidden.conf", "queue = 78\n");
+    static const char *const set[] = {"batch_max=3"};
+    assert_int_equal(read_tree(t, set, 1), DIFFUSE_OK);
+    assert_int_equal(t->conf.queue, 20);
+    assert_int_equal(t->conf.streams, 10);
+    assert_int_equal(t->conf.batch_max, 3);
+    assert_int_equal(t->conf.policy.n, 2); /* a list is replaced as a whole */
+    assert_string_equal(t->conf.policy.item[0], "c:end");
+    assert_int_equal(t->conf.ingest_connect.n, 1);
+    conf_origin(&t->conf, CONF_KEY_queue, text, sizeof text);
+    snprintf(expected, sizeof expected, "%s/20-b.conf:2", t->drop);
+    assert_string_equal(text, expected);
+    conf_origin(&t->conf, CONF_KEY_ingest_connect, text, sizeof text);
+    snprintf(expected, sizeof expected, "%s:7", t->file);
+    assert_string_equal(text, expected);
+    conf_origin(&t->conf, CONF_KEY_batch_max, text, sizeof text);
+    assert_string_equal(text, "--set");
+    write_file(t->drop, "9-a.conf", "queue = 9\n"); /* names are compared as names */
+    assert_int_equal(read_tree(t, NULL, 0), DIFFUSE_OK);
+    assert_int_equal(t->conf.queue, 9);
+    remove_tree(t);
+}
+
+/* Of every file, of the command line, and of what does not go together, at once. */
+static void test_all_mistakes_at_once(void **state) {
+    (void)state;
+    struct tree *t = make_tree();
+    write_file(t->dir, "d.conf",
+               "runtime_dir = /r\nqueu = 5\npush = nowhere\npolicy = x:bogus=1\n");
+    write_file(t->drop, "10-a.conf", "workers = lots\nmax_length = 4000\n");
+    static const char *const set[] = {"quue=1", "labels=elsewhere", "tune_keep=0"};
+    assert_int_equal(read_tree(t, set, 3), DIFFUSE_INVAL);
+    static const char *const expected[] = {
+        "/d.conf:2: unknown key 'queu'; did you mean 'queue'?",
+        "/d.conf.d/10-a.conf:1: workers: 'lots' is not understood",
+        "--set: unknown key 'quue'; did you mean 'queue'?",
+        "--set: tune_keep: 0 is out of range",
+        "model is not set",
+        "/d.conf:3: push: 'nowhere' is no endpoint",
+        "labels: 'elsewhere' is no endpoint",
+        "/d.conf:4: policy 'x:bogus=1'",
+        "batch_tokens is 1024, less than max_length 4000",
+    };
+    for (size_t i = 0; i < t->heard.n && i < sizeof expected / sizeof expected[0]; i++) {
+        if (!strstr(t->heard.lines[i], expected[i]))
+            fail_msg("%s, expected %s", t->heard.lines[i], expected[i]);
+    }
+    assert_int_equal(t->heard.n, sizeof expected / sizeof expected[0]);
+    remove_tree(t);
 }
 
 static void test_missing_file(void **state) {
@@ -144,11 +262,11 @@ static void test_set_and_finish(void **state) {
     conf_init(&c);
     assert_int_equal(conf_set(&c, "queue", &why), DIFFUSE_INVAL);
     assert_int_equal(conf_set(&c, "=1", &why), DIFFUSE_INVAL);
+    assert_int_equal(conf_set(&c, "runtime_dir=/tmp/x", &why), DIFFUSE_OK);
     assert_int_equal(conf_finish(&c, &why), DIFFUSE_INVAL); /* no model */
     assert_non_null(strstr(why.text, "model"));
     assert_int_equal(conf_set(&c, "model=m=1", &why), DIFFUSE_OK);
     assert_string_equal(c.model, "m=1");
-    assert_int_equal(conf_set(&c, "runtime_dir=/tmp/x", &why), DIFFUSE_OK);
     assert_int_equal(conf_set(&c, "workers=0", &why), DIFFUSE_OK);
     assert_int_equal(conf_finish(&c, &why), DIFFUSE_OK);
     assert_string_equal(c.labels, "ipc:///tmp/x/labels");
@@ -207,10 +325,13 @@ static void test_sample_matches_table(void **state) {
         skip(); /* run from another folder */
     char line[512];
     int key = 0;
+    bool marked = false;
     while (fgets(line, sizeof line, f)) {
         char expected[512];
-        if (!strstr(line, " =") || strncmp(line, "# ", 2) == 0)
+        if (!strstr(line, " =") || strncmp(line, "# ", 2) == 0) {
+            marked = strstr(line, " [reload]\n") != NULL; /* the comment just above the key */
             continue;
+        }
         assert_true(key < (int)CONF_KEYS);
         const struct conf_row *row = conf_row((enum conf_key)key);
         const char *shown =
@@ -218,6 +339,7 @@ static void test_sample_matches_table(void **state) {
         snprintf(expected, sizeof expected, "%s%s =%s%s\n", key == CONF_KEY_model ? "" : "#",
                  row->key, *shown ? " " : "", shown);
         assert_string_equal(line, expected);
+        assert_int_equal(marked, row->when == CONF_AT_RELOAD);
         key++;
     }
     assert_int_equal(key, CONF_KEYS);
@@ -229,6 +351,8 @@ int main(void) {
         cmocka_unit_test(test_defaults_are_in_range),
         cmocka_unit_test(test_file_is_read),
         cmocka_unit_test(test_mistakes_name_line_and_remedy),
+        cmocka_unit_test(test_later_files_win),
+        cmocka_unit_test(test_all_mistakes_at_once),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_set_and_finish),
         cmocka_unit_test(test_values_survive_a_round_trip),

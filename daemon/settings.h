@@ -1,0 +1,44 @@
+/* settings.h - keys that change while the daemon runs.
+ *
+ * On SIGHUP, and on a request to reload without a path, the files are read again. When they are
+ * right, the keys that may change (CONF_AT_RELOAD) are put in force at once and each change is
+ * logged; keys that may not are named in one line, and keep their values until a restart. When
+ * anything is wrong with them, everything stays as it is.
+ *
+ * The configuration of the start stays constant, for other threads read it too; what is in force by
+ * now is a copy that belongs to the loop. Threads: the loop thread.
+ */
+#ifndef DAEMON_SETTINGS_H
+#define DAEMON_SETTINGS_H
+
+#include "daemon/conf.h"
+#include "daemon/confread.h"
+#include "daemon/log.h"
+#include "daemon/path.h"
+#include "daemon/send.h"
+#include "daemon/turnover.h"
+#include "proto/diffuse_err.h"
+#include "proto/reason.h"
+
+struct settings {
+    /* Borrowed, set by the owner. */
+    const struct conf *conf; /* of the start */
+    struct confread_source source;
+    struct log *log;
+    struct send *send;
+    struct path *path;
+    struct turnover *turnover;
+
+    /* Its own. */
+    struct conf now;   /* in force */
+    struct conf fresh; /* read, and not yet in force */
+};
+
+/* What the start began with is in force. */
+void settings_init(struct settings *s);
+
+/* Read the files again. Errors: as confread_all; each complaint was logged, *why is the first, and
+ * nothing has changed. */
+diffuse_err settings_reread(struct settings *s, struct reason *why);
+
+#endif
