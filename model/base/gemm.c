@@ -73,3 +73,7 @@ void gemm_plain_tn(size_t M, size_t N, size_t K, const real *A, const real *B, r
 void gemm_single_thread(void) {
     openblas_set_num_threads(1);
 }
+
+const char *gemm_kernels(void) {
+    return openblas_get_corename();
+}

@@ -26,4 +26,6 @@ void gemm_plain_tn(size_t M, size_t N, size_t K, const real *A, const real *B, r
 /* From now on OpenBLAS computes in the calling thread alone: threads are ours to place. */
 void gemm_single_thread(void);
 
+const char *gemm_kernels(void); /* the processor that OpenBLAS's kernels were made for */
+
 #endif

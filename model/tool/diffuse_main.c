@@ -21,6 +21,7 @@ static const struct verb {
     {"sweep", cmd_sweep, "train with many settings and seeds, and compare them"},
     {"eval", cmd_eval, "accuracy of a checkpoint on a data set"},
     {"classify", cmd_classify, "label each line of standard input"},
+    {"bench", cmd_bench, "how fast a checkpoint runs, and what the machine would allow"},
     {"logits", cmd_logits, "the model's raw output for each line of standard input"},
     {"inspect", cmd_inspect, "what a checkpoint holds"},
     {"corpus", cmd_corpus, "generate labelled robot log lines"},

@@ -7,12 +7,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "model/ckpt/atomic_file.h"
-#include "model/train/team.h"
+#include "model/tool/machine.h"
 
 #define PATH_BYTES 4096
 
@@ -132,22 +131,6 @@ void train_record_epoch(struct train_record *r, const struct fit_epoch *e, doubl
                        (unsigned long long)e->skipped);
     train_record_line(r, "epoch %u: train %.4f %.4f%s%s%s  %.1f s", e->epoch, e->train_loss,
                       e->train_accuracy, valid, test, scale, seconds);
-}
-
-static json_t *machine_json(void) {
-    struct utsname u;
-    char model[256] = "", line[256];
-    FILE *f = fopen("/proc/cpuinfo", "re");
-
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "model name : %255[^\n]", model) == 1)
-            break;
-    if (f)
-        fclose(f);
-    if (uname(&u) != 0)
-        memset(&u, 0, sizeof u);
-    return json_pack("{s:s, s:s, s:s, s:i}", "system", u.sysname, "release", u.release, "cpu",
-                     model, "cores", (int)team_cores());
 }
 
 diffuse_err train_record_config(struct train_record *r, const struct train_options *o,

@@ -1,0 +1,164 @@
+/* bench_run.c - see bench_run.h. */
+#include "model/tool/bench_run.h"
+
+#include "model/tool/say.h"
+
+const uint32_t bench_lengths[BENCH_LENGTHS] = {45, 256, 1024, 4096};
+
+#define TASKS (BENCH_WAYS * (4 + BENCH_LENGTHS) + BENCH_LENGTHS + 3)
+
+/* One measurement: what is run again and again, and how many it has done then. */
+struct task {
+    double (*once)(struct bench_run *r, const struct task *t);
+    struct bench_way *way;
+    size_t number; /* of texts, or of a length */
+    double *best;  /* where the best rate goes */
+};
+
+static double one_seat(struct bench_run *r, const struct task *t) {
+    size_t tokens = 0;
+
+    return (double)bench_way_texts(t->way, 0, r->texts, t->number, &tokens);
+}
+
+/* All threads at once. */
+struct crowd {
+    struct bench_run *r;
+    const struct task *task;
+    size_t done[LIMIT_WORKERS];
+};
+
+static void take_part(void *user, unsigned member) {
+    struct crowd *c = user;
+    size_t tokens = 0;
+
+    c->done[member] = 0;
+    for (int i = 0; i < 16; i++) /* waiting for each other is not what is measured */
+        c->done[member] +=
+            bench_way_texts(c->task->way, member, c->r->texts, c->task->number, &tokens);
+}
+
+static double all_seats(struct bench_run *r, const struct task *t) {
+    struct crowd c = {.r = r, .task = t};
+    size_t done = 0;
+
+    team_run(r->team, take_part, &c);
+    for (unsigned i = 0; i < team_size(r->team); i++)
+        done += c.done[i];
+    return (double)done;
+}
+
+static double one_length(struct bench_run *r, const struct task *t) {
+    (void)r;
+    bench_way_tokens(t->way, 0, bench_lengths[t->number], 1);
+    return 1;
+}
+
+static double full_batch(struct bench_run *r, const struct task *t) {
+    size_t most = t->way->size.tokens / bench_lengths[0];
+    uint32_t seqs = (uint32_t)(r->batch < most ? r->batch : most);
+
+    bench_way_tokens(t->way, 0, bench_lengths[0], seqs);
+    return (double)seqs * bench_lengths[0];
+}
+
+static double products(struct bench_run *r, const struct task *t) {
+    bench_limit_products(&r->limit, bench_lengths[t->number]);
+    return 1;
+}
+
+static double read_memory(struct bench_run *r, const struct task *t) {
+    (void)t;
+    return (double)bench_limit_read(&r->limit);
+}
+
+/* Some texts to ids: bytes, or tokens. */
+static double tokenize(struct bench_run *r, const struct task *t) {
+    struct bench_seat *s = &r->way[0].seat[0];
+    size_t bytes = 0, tokens = 0, got;
+    bool cut;
+
+    for (int k = 0; k < 100; k++) {
+        size_t i = s->next++ % r->texts->n, len = r->texts->start[i + 1] - r->texts->start[i];
+
+        got = 0;
+        (void)!tokenizer_encode(r->model->tokenizer, r->texts->bytes + r->texts->start[i], len,
+                                s->ids, r->way[0].size.tokens, &got, &cut);
+        bytes += len;
+        tokens += got;
+    }
+    return (double)(t->number ? tokens : bytes);
+}
+
+static double slice(struct bench_run *r, const struct task *t) {
+    double from = say_now(), took, done = 0;
+
+    do {
+        done += t->once(r, t);
+        took = say_now() - from;
+    } while (took < r->seconds / BENCH_ROUNDS);
+    return done / took;
+}
+
+static size_t list_tasks(struct bench_run *r, struct task *tasks) {
+    size_t n = 0;
+
+    tasks[n++] = (struct task){tokenize, NULL, 0, &r->tokenizer_bytes};
+    tasks[n++] = (struct task){tokenize, NULL, 1, &r->tokenizer_tokens};
+    tasks[n++] = (struct task){read_memory, NULL, 0, &r->memory_bytes};
+    for (size_t k = 0; k < BENCH_LENGTHS; k++)
+        tasks[n++] = (struct task){products, NULL, k, &r->products[k]};
+    for (size_t i = 0; i < r->ways; i++) {
+        struct bench_way *w = &r->way[i];
+        struct bench_speed *s = &r->speed[i];
+
+        tasks[n++] = (struct task){one_seat, w, 1, &s->one};
+        tasks[n++] = (struct task){one_seat, w, r->batch, &s->batch};
+        tasks[n++] = (struct task){all_seats, w, r->batch, &s->all};
+        tasks[n++] = (struct task){full_batch, w, 0, &s->tokens};
+        for (size_t k = 0; k < BENCH_LENGTHS; k++)
+            tasks[n++] = (struct task){one_length, w, k, &s->text[k]};
+    }
+    return n;
+}
+
+static double mean_tokens(struct bench_run *r) {
+    struct bench_seat *s = &r->way[0].seat[0];
+    size_t done = 0, tokens = 0;
+
+    s->next = 0;
+    while (done < r->texts->n)
+        done += bench_way_texts(&r->way[0], 0, r->texts, 1, &tokens);
+    return (double)tokens / (double)done;
+}
+
+diffuse_err bench_run_all(struct bench_run *r, bench_run_tick *tick, void *user) {
+    struct task tasks[TASKS];
+    size_t n = list_tasks(r, tasks), done = 0;
+    diffuse_err e = bench_limit_open(&r->limit, &r->model->config);
+
+    if (e)
+        return e;
+    r->tokens_a_text = mean_tokens(r);
+    for (size_t round = 0; round < BENCH_ROUNDS; round++)
+        for (size_t i = 0; i < n; i++) {
+            double rate = slice(r, &tasks[i]);
+
+            if (rate > *tasks[i].best)
+                *tasks[i].best = rate;
+            tick(user, ++done, n * BENCH_ROUNDS);
+        }
+    bench_limit_close(&r->limit);
+    return DIFFUSE_OK;
+}
+
+double bench_run_table_bytes(const struct model *m) {
+    const struct net_config *c = &m->config;
+    const struct net_weights *w = m->weights;
+    double bytes = (double)(c->width * table_entry_bytes(w->embed_table.type));
+
+    if (c->ngram_rows)
+        for (uint32_t k = 2; k <= c->ngram_order; k++)
+            bytes += (double)(c->width * table_entry_bytes(w->ngram_table.type));
+    return bytes;
+}

@@ -1,0 +1,155 @@
+/* cmd_bench.c - diffuse bench: how fast a checkpoint runs here, and what the machine would allow.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "model/tool/bench_print.h"
+#include "model/tool/commands.h"
+#include "model/tool/model_args.h"
+#include "model/tool/say.h"
+#include "model/tool/whole_arg.h"
+
+#define BATCH_TOKENS 1024u /* the daemon's batch_tokens, unless a text is longer */
+
+struct args {
+    struct model_args model;
+    const char *data, *svg;
+    unsigned threads;
+    size_t batch;
+    double seconds;
+    bool json;
+};
+
+enum { KEY_THREADS = 0x200, KEY_SVG, KEY_SECONDS };
+
+static const struct argp_option options[] = {
+    {"data", 'd', "KIND:PATH", 0, "Texts of this test split (made up from the vocabulary)", 0},
+    {"batch", 'b', "N", 0, "Texts in a batch at most (32)", 0},
+    {"threads", KEY_THREADS, "N", 0, "Threads where it says threads (one a core)", 0},
+    {"seconds", KEY_SECONDS, "S", 0, "For each measurement (0.35)", 0},
+    {"svg", KEY_SVG, "FILE", 0, "Draw a picture as well", 0},
+    {"json", 'j', 0, 0, "One JSON object instead of a table", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    struct args *a = state->input;
+    char *end = NULL;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->model;
+        return 0;
+    case 'd':
+        a->data = arg;
+        return 0;
+    case 'b':
+        a->batch = whole_arg("batch", arg, 1, LIMIT_BATCH, state);
+        return 0;
+    case 'j':
+        a->json = true;
+        return 0;
+    case KEY_SVG:
+        a->svg = arg;
+        return 0;
+    case KEY_THREADS:
+        a->threads = (unsigned)whole_arg("threads", arg, 1, LIMIT_WORKERS, state);
+        return 0;
+    case KEY_SECONDS:
+        a->seconds = strtod(arg, &end);
+        if (*end || end == arg || !(a->seconds > 0 && a->seconds <= 60))
+            argp_error(state, "--seconds is \"%s\", expected above 0, up to 60", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void tick(void *user, uint64_t done, uint64_t total) {
+    say_progress_tick(user, done, total, NULL);
+}
+
+static diffuse_err draw(const char *path, const struct bench_run *r, struct reason *why) {
+    FILE *f = fopen(path, "we");
+    bool failed;
+
+    if (!f)
+        return reason_set(why, DIFFUSE_IO, "%s: cannot be written: %s", path, strerror(errno));
+    bench_print_picture(f, r);
+    failed = ferror(f) != 0;
+    if (fclose(f) != 0 || failed)
+        return reason_set(why, DIFFUSE_IO, "%s: writing failed: %s", path, strerror(errno));
+    return DIFFUSE_OK;
+}
+
+static diffuse_err open_ways(const struct args *a, struct bench_run *r) {
+    struct bench_size size = {team_size(r->team), bench_lengths[BENCH_LENGTHS - 1], a->batch};
+    diffuse_err e = bench_way_open(&r->way[0], r->model, size);
+
+    r->ways = e ? 0 : 1;
+    return e;
+}
+
+static diffuse_err measure(const struct args *a, struct bench_run *r, struct reason *why) {
+    struct say_progress progress;
+    diffuse_err e = open_ways(a, r);
+
+    if (!e) {
+        say_progress_start(&progress, "measuring", a->json);
+        e = bench_run_all(r, tick, &progress);
+        say_progress_end(&progress);
+    }
+    if (!e && a->svg)
+        e = draw(a->svg, r, why);
+    if (!e && a->json)
+        e = bench_print_json(stdout, r);
+    else if (!e)
+        bench_print_table(stdout, r);
+    for (size_t i = 0; i < r->ways; i++)
+        bench_way_close(&r->way[i]);
+    return e;
+}
+
+static diffuse_err read_texts(const struct args *a, const struct model *m,
+                              struct bench_texts *texts, struct reason *why) {
+    if (!m->tokenizer)
+        return reason_set(why, DIFFUSE_UNSUPPORTED,
+                          "%s has no vocabulary: give --vocab FILE, the vocab.txt it was trained "
+                          "with",
+                          a->model.path);
+    return a->data ? bench_texts_read(a->data, texts, why) : bench_texts_make(m->tokenizer, texts);
+}
+
+int cmd_bench(int argc, char **argv) {
+    const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {
+        options,  parse, NULL, "How fast a checkpoint runs, and what the machine would allow.",
+        children, NULL,  NULL};
+    struct args args = {.threads = team_cores(), .batch = 32, .seconds = 0.35};
+    struct bench_run *run = calloc(1, sizeof *run);
+    struct bench_texts texts = {.n = 0};
+    struct arena arena = {0};
+    struct model *model = NULL;
+    struct reason why = {""};
+    diffuse_err e = run ? DIFFUSE_OK : DIFFUSE_NOMEM;
+
+    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (!e && !(e = ckpt_read(args.model.path, &args.model.hints, &arena, &model, &why)) &&
+        !(e = read_texts(&args, model, &texts, &why)) &&
+        !(e = team_new(args.threads, &run->team))) {
+        run->model = model;
+        run->texts = &texts;
+        run->batch = args.batch;
+        run->seconds = args.seconds;
+        e = measure(&args, run, &why);
+    }
+    if (run)
+        team_free(run->team);
+    free(run);
+    bench_texts_done(&texts);
+    arena_done(&arena);
+    return e ? say_error(e, &why) : 0;
+}
