@@ -29,7 +29,7 @@ size_t slot_bytes(const struct conf *c, const struct plan_shape *shape) {
 
 struct plan_shape slot_shape(const struct ckpt *k) {
     return (struct plan_shape){.config = ckpt_config(k),
-                               .model_bytes = ckpt_model_bytes(k),
+                               .model_bytes = ckpt_model_bytes(k, CKPT_SERVE),
                                .label_bytes = ckpt_label_bytes(k),
                                .max_length = ckpt_max_length(k)};
 }
@@ -81,7 +81,7 @@ diffuse_err slot_load(struct slot *s, struct ckpt *k, const struct conf *c, cons
     snprintf(s->path, sizeof s->path, "%s", path);
     diffuse_err e = reserve(s, slot_bytes(c, &s->shape));
     if (!e)
-        e = ckpt_load(k, &s->arena, &s->model, why);
+        e = ckpt_load(k, CKPT_SERVE, &s->arena, &s->model, why);
     if (!e) {
         memcpy(s->root, s->model->id, sizeof s->root);
         s->shape.config = &s->model->config;

@@ -131,11 +131,12 @@ static void ask_for_turn(struct tuner *t) {
 static void promote(struct tuner *t) {
     struct reason why = {""};
     struct model *candidate = NULL;
+    const struct ckpt_types types = ckpt_types_like(t->serving->model->weights);
     diffuse_err e = tune_candidate(t->tune, &candidate, &why);
     if (!e)
         e = journal_sync(t->journal, &why);
     if (!e)
-        e = lineage_promote(&t->lineage, candidate, CKPT_F32, &why);
+        e = lineage_promote(&t->lineage, candidate, &types, &why);
     if (e) {
         tunebox_say(t->box, "tune-refused", true, "not promoted: %s", why.text);
         return;

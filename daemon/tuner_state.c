@@ -233,8 +233,9 @@ bool tuner_state_is_ours(const struct tuner *t, const struct slot *serving) {
 /* A withdrawn promotion that serves again (a rollback of a rollback) counts again, as a new one. */
 static void count_again(struct tuner *t) {
     struct model copy = *t->serving->model;
+    const struct ckpt_types types = ckpt_types_like(copy.weights);
     struct reason why = {""};
-    if (lineage_promote(&t->lineage, &copy, CKPT_F32, &why))
+    if (lineage_promote(&t->lineage, &copy, &types, &why))
         tunebox_say(t->box, "tune-refused", true, "%s", why.text);
 }
 

@@ -14,7 +14,20 @@
 
 struct ckpt; /* an open checkpoint file */
 
-enum ckpt_type { CKPT_F32, CKPT_F16, CKPT_BF16 };
+/* I8 is for matrices, with a scale a row; vectors stay F32 there. */
+enum ckpt_type { CKPT_F32, CKPT_F16, CKPT_BF16, CKPT_I8 };
+
+/* What each part of a model is written as. */
+struct ckpt_types {
+    enum ckpt_type embed, ngram; /* the tables */
+    enum ckpt_type rest;
+};
+
+/* How a model lies in memory. */
+enum ckpt_form {
+    CKPT_FULL, /* all in reals, in one block: to learn, to change, to write */
+    CKPT_SERVE /* the tables as the file has them: a half or a quarter of the memory */
+};
 
 /* What a file without our metadata (a bare PyTorch export) leaves open; NULL or zero fields take
  * the paper's values. Ignored for files that carry our metadata. */
@@ -34,7 +47,7 @@ DIFFUSE_MUST_CHECK diffuse_err ckpt_open(const char *path, const struct ckpt_hin
 void ckpt_close(struct ckpt *ckpt); /* fine with NULL */
 
 const struct net_config *ckpt_config(const struct ckpt *ckpt);
-size_t ckpt_model_bytes(const struct ckpt *ckpt);  /* arena bytes of ckpt_load */
+size_t ckpt_model_bytes(const struct ckpt *ckpt, enum ckpt_form form); /* arena, of ckpt_load */
 size_t ckpt_label_bytes(const struct ckpt *ckpt);  /* of all label names, with their NULs */
 uint32_t ckpt_max_length(const struct ckpt *ckpt); /* as model.max_length */
 
@@ -46,10 +59,11 @@ DIFFUSE_MUST_CHECK diffuse_err ckpt_verify(struct ckpt *ckpt, char ret_id[DIGEST
 
 /* Read everything, refuse values that are not finite, and check the id. On failure the arena is as
  * it was. */
-DIFFUSE_MUST_CHECK diffuse_err ckpt_load(struct ckpt *ckpt, struct arena *arena,
-                                         struct model **ret_model, struct reason *why);
+DIFFUSE_MUST_CHECK diffuse_err ckpt_load(struct ckpt *ckpt, enum ckpt_form form,
+                                         struct arena *arena, struct model **ret_model,
+                                         struct reason *why);
 
-/* Open, reserve an arena of the right size, load, close. The model lives in *ret_arena. */
+/* Open, reserve an arena of the right size, load in full, close. The model lives in *ret_arena. */
 DIFFUSE_MUST_CHECK diffuse_err ckpt_read(const char *path, const struct ckpt_hints *hints,
                                          struct arena *ret_arena, struct model **ret_model,
                                          struct reason *why);
@@ -60,6 +74,13 @@ DIFFUSE_MUST_CHECK diffuse_err ckpt_read(const char *path, const struct ckpt_hin
  */
 DIFFUSE_MUST_CHECK diffuse_err ckpt_write(const char *path, struct model *m, enum ckpt_type type,
                                           struct reason *why);
+
+/* The same, each part as its own type. */
+DIFFUSE_MUST_CHECK diffuse_err ckpt_write_mixed(const char *path, struct model *m,
+                                                const struct ckpt_types *types, struct reason *why);
+
+/* Types that keep the tables of w, which may only serve, as they are; the rest F32. */
+struct ckpt_types ckpt_types_like(const struct net_weights *w);
 
 /* May this be a label's name? 1 to LIMIT_LABEL_BYTES of UTF-8 without control characters. Ask
  * before training: ckpt_write refuses other names. Errors: INVAL. */

@@ -13,6 +13,9 @@
 
 #define CKPT_FILE_VOCAB     "tokenizer.vocab"
 #define CKPT_FILE_REHEARSAL "rehearsal.rows"
+#define CKPT_FILE_EMBED     "embedding.weight"
+#define CKPT_FILE_NGRAM     "ngram_embedding.weight"
+#define CKPT_FILE_SCALE     ".scale" /* ends the name of what I8 rows are multiplied by */
 #define CKPT_FILE_CHUNK     65536u /* bytes in one read or write; a multiple of every number's size */
 
 struct ckpt {
@@ -29,6 +32,12 @@ struct ckpt {
     struct rehearsal_size rehearsal_size; /* of the text, which was checked */
     struct weights_list list;             /* what the configuration asks for */
 };
+
+/* The tensor of the list with this name; NULL: there is none. */
+const struct weights_tensor *ckpt_file_weight(const struct weights_list *l, const char *name);
+
+/* The tensor whose scales those of this name are; NULL: none's. */
+const struct weights_tensor *ckpt_file_scaled(const struct weights_list *l, const char *name);
 
 /* Put the path before what went wrong. */
 diffuse_err ckpt_file_fail(const char *path, diffuse_err err, const struct reason *inner,

@@ -35,11 +35,21 @@ static diffuse_err open_file(const char *path, int *ret_fd, uint64_t *ret_bytes,
     return DIFFUSE_OK;
 }
 
-static const struct weights_tensor *list_find(const struct weights_list *l, const char *name) {
+const struct weights_tensor *ckpt_file_weight(const struct weights_list *l, const char *name) {
     for (size_t i = 0; i < l->n; i++)
         if (strcmp(l->tensor[i].name, name) == 0)
             return &l->tensor[i];
     return NULL;
+}
+
+const struct weights_tensor *ckpt_file_scaled(const struct weights_list *l, const char *name) {
+    size_t len = strlen(name), end = strlen(CKPT_FILE_SCALE);
+    char base[WEIGHTS_NAME_BYTES];
+
+    if (len < end || len - end >= sizeof base || strcmp(name + len - end, CKPT_FILE_SCALE) != 0)
+        return NULL;
+    (void)snprintf(base, sizeof base, "%.*s", (int)(len - end), name);
+    return ckpt_file_weight(l, base);
 }
 
 static diffuse_err check_shape(const struct st_tensor *t, uint64_t rows, uint64_t cols,
@@ -57,16 +67,40 @@ static diffuse_err check_shape(const struct st_tensor *t, uint64_t rows, uint64_
 
 static diffuse_err check_weight(const struct st_tensor *t, const struct weights_tensor *want,
                                 struct reason *why) {
-    if (t->type == ST_I8 || t->type == ST_OTHER)
-        return reason_set(
-            why, DIFFUSE_UNSUPPORTED,
-            "tensor %s: type %s is not read by this release, which reads F32, F16 and "
-            "BF16%s",
-            t->name, t->dtype, t->type == ST_I8 ? "; I8 comes in a later one" : "");
-    if (t->type == ST_U8)
-        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: type U8, expected F32, F16 or BF16",
-                          t->name);
+    if (t->type == ST_OTHER)
+        return reason_set(why, DIFFUSE_UNSUPPORTED,
+                          "tensor %s: type %s is not read by this release, which reads F32, F16, "
+                          "BF16 and I8",
+                          t->name, t->dtype);
+    if (t->type == ST_U8 || (t->type == ST_I8 && want->cols == 0))
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: type %s, expected F32, F16 or BF16%s",
+                          t->name, t->dtype, want->cols ? ", or I8" : "");
     return check_shape(t, want->rows, want->cols, why);
+}
+
+/* I8 has its scales beside it. */
+static diffuse_err check_scale(const struct ckpt *k, const struct st_tensor *t,
+                               const struct weights_tensor *want, struct reason *why) {
+    char name[WEIGHTS_NAME_BYTES + sizeof CKPT_FILE_SCALE];
+    const struct st_tensor *scale;
+
+    if (t->type != ST_I8)
+        return DIFFUSE_OK;
+    (void)snprintf(name, sizeof name, "%s%s", want->name, CKPT_FILE_SCALE);
+    if (!(scale = st_header_find(&k->header, name)))
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s is missing: %s is I8", name, t->name);
+    if (scale->type != ST_F32)
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: type %s, expected F32", name,
+                          scale->dtype);
+    return check_shape(scale, want->rows, 0, why);
+}
+
+/* Are they the scales of a tensor that needs them? */
+static bool is_scale(const struct ckpt *k, const char *name) {
+    const struct weights_tensor *of = ckpt_file_scaled(&k->list, name);
+    const struct st_tensor *t = of ? st_header_find(&k->header, of->name) : NULL;
+
+    return t && t->type == ST_I8;
 }
 
 /* Exactly the tensors of the configuration; the vocabulary when it is the file that has to bring
@@ -80,13 +114,14 @@ static diffuse_err check_tensors(const struct ckpt *k, bool wants_vocab, struct 
 
         if (!(t = st_header_find(&k->header, want->name)))
             return reason_set(why, DIFFUSE_CORRUPT, "tensor %s is missing", want->name);
-        if ((e = check_weight(t, want, why)))
+        if ((e = check_weight(t, want, why)) || (e = check_scale(k, t, want, why)))
             return e;
     }
     for (size_t i = 0; i < k->header.n; i++) {
         const char *name = k->header.tensor[i].name;
 
-        if (!list_find(&k->list, name) && !(wants_vocab && strcmp(name, CKPT_FILE_VOCAB) == 0) &&
+        if (!ckpt_file_weight(&k->list, name) && !is_scale(k, name) &&
+            !(wants_vocab && strcmp(name, CKPT_FILE_VOCAB) == 0) &&
             (k->bare || strcmp(name, CKPT_FILE_REHEARSAL) != 0))
             return reason_set(why, DIFFUSE_CORRUPT, "tensor %.100s: not one of this model's", name);
     }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/base/int8.h"
+#include "model/base/vec.h"
 #include "model/ckpt/ckpt.h"
 #include "model/ckpt/ckpt_file.h"
 #include "model/ckpt/ckpt_id.h"
@@ -11,10 +13,10 @@
 /* One pass over the tensors: read, hash, convert, and keep unless it is only to be verified. */
 struct load {
     struct ckpt *ckpt;
-    real *block; /* where the numbers go, in the order of the list; NULL: they are not kept */
+    struct net_weights *w; /* where the numbers go; NULL: they are not kept */
     struct digest digest;
     uint8_t *bytes; /* (CKPT_FILE_CHUNK) as stored */
-    float *numbers; /* (CKPT_FILE_CHUNK / 2) */
+    float *numbers; /* (CKPT_FILE_CHUNK) */
 };
 
 static size_t labels_bytes(const struct ckpt *k) {
@@ -33,8 +35,24 @@ uint32_t ckpt_max_length(const struct ckpt *k) {
     return k->meta.max_length;
 }
 
-size_t ckpt_model_bytes(const struct ckpt *k) {
-    size_t bytes = arena_block(sizeof(struct model)) + weights_bytes(&k->meta.config) +
+/* As which a table serves. */
+static enum table_type table_type(const struct ckpt *k, const char *name) {
+    const struct st_tensor *t = st_header_find(&k->header, name);
+
+    if (!t || t->type == ST_F32)
+        return TABLE_REAL;
+    return t->type == ST_I8 ? TABLE_I8 : t->type == ST_F16 ? TABLE_F16 : TABLE_BF16;
+}
+
+static size_t numbers_bytes(const struct ckpt *k, enum ckpt_form form) {
+    if (form == CKPT_FULL)
+        return weights_bytes(&k->meta.config);
+    return weights_serving_bytes(&k->meta.config, table_type(k, CKPT_FILE_EMBED),
+                                 table_type(k, CKPT_FILE_NGRAM));
+}
+
+size_t ckpt_model_bytes(const struct ckpt *k, enum ckpt_form form) {
+    size_t bytes = arena_block(sizeof(struct model)) + numbers_bytes(k, form) +
                    arena_block(k->meta.config.labels * sizeof(char *)) +
                    arena_block(labels_bytes(k)) + arena_block(strlen(k->meta.provenance) + 1);
 
@@ -97,9 +115,17 @@ static diffuse_err load_rehearsal(const struct ckpt *k, struct arena *arena, str
                          &k->rehearsal_size, &m->rehearsal);
 }
 
+static diffuse_err lay_weights(const struct ckpt *k, enum ckpt_form form, struct arena *arena,
+                               struct net_weights **ret) {
+    if (form == CKPT_FULL)
+        return weights_new(arena, &k->meta.config, ret);
+    return weights_new_serving(arena, &k->meta.config, table_type(k, CKPT_FILE_EMBED),
+                               table_type(k, CKPT_FILE_NGRAM), ret);
+}
+
 /* Everything but the numbers. */
-static diffuse_err load_frame(const struct ckpt *k, struct arena *arena, struct model **ret_model,
-                              struct reason *why) {
+static diffuse_err load_frame(const struct ckpt *k, enum ckpt_form form, struct arena *arena,
+                              struct model **ret_model, struct reason *why) {
     struct model *m = arena_alloc(arena, sizeof *m);
     diffuse_err e;
 
@@ -111,7 +137,7 @@ static diffuse_err load_frame(const struct ckpt *k, struct arena *arena, struct 
     memcpy(m->parent, k->meta.parent, sizeof m->parent);
     if ((e = load_labels(k, arena, m)) || (e = load_provenance(k, arena, m)) ||
         (e = load_tokenizer(k, arena, m, why)) || (e = load_rehearsal(k, arena, m)) ||
-        (e = weights_new(arena, &m->config, &m->weights)))
+        (e = lay_weights(k, form, arena, &m->weights)))
         return e;
     *ret_model = m;
     return DIFFUSE_OK;
@@ -122,14 +148,74 @@ static void convert(enum st_type type, float *y, const uint8_t *bytes, size_t n)
         half_load_f32(y, bytes, n);
     else if (type == ST_F16)
         half_load_f16(y, bytes, n);
+    else if (type == ST_I8)
+        half_load_i8(y, bytes, n);
     else
         half_load_bf16(y, bytes, n);
 }
 
-/* y NULL: the numbers are looked at, and not kept. */
-static diffuse_err load_tensor(struct load *l, const struct st_tensor *t, real *y,
+/* What a tensor of the file is in the model: one of the list, or the scales of one. */
+struct place {
+    const struct weights_tensor *w;
+    bool scale;
+};
+
+static struct place place_of(const struct ckpt *k, const char *name) {
+    const struct weights_tensor *w = ckpt_file_weight(&k->list, name);
+
+    return w ? (struct place){w, false} : (struct place){ckpt_file_scaled(&k->list, name), true};
+}
+
+/* Weights that only serve have no block: their tables lie by themselves. */
+static struct table *table_of(const struct load *l, const struct weights_tensor *w) {
+    if (!w->table || l->w->block)
+        return NULL;
+    return w->offset == 0 ? &l->w->embed_table : &l->w->ngram_table;
+}
+
+/* n numbers, from entry first on: as they were read into l->bytes, and in l->numbers. */
+static void keep(struct load *l, struct place p, const struct st_tensor *t, size_t first,
+                 size_t n) {
+    const struct table *table = table_of(l, p.w);
+    real *y = table ? NULL : l->w->body + p.w->offset - l->ckpt->list.table_entries;
+
+    if (table && p.scale)
+        memcpy((float *)(uintptr_t)table->scale + first, l->numbers, n * sizeof(float));
+    else if (table && t->type == ST_I8)
+        memcpy((int8_t *)(uintptr_t)table->at + first, l->bytes, n);
+    else if (table && t->type != ST_F32)
+        half_load_bits((uint16_t *)(uintptr_t)table->at + first, l->bytes, n);
+    else if (table)
+        for (size_t i = 0; i < n; i++)
+            ((real *)(uintptr_t)table->at)[first + i] = (real)l->numbers[i];
+    else if (p.scale) /* the rows are there already: a name comes before what it begins */
+        for (size_t i = 0; i < n; i++)
+            vec_scale(p.w->cols, (real)l->numbers[i], y + (first + i) * p.w->cols);
+    else
+        for (size_t i = 0; i < n; i++)
+            y[first + i] = (real)l->numbers[i];
+}
+
+static diffuse_err check_number(const struct load *l, struct place p, const struct st_tensor *t,
+                                size_t first, size_t i, struct reason *why) {
+    float x = l->numbers[i];
+
+    if (!isfinite(x))
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: entry %zu is not finite", t->name,
+                          first + i);
+    if (p.scale && !(x >= 0 && isfinite(x * INT8_MOST)))
+        return reason_set(why, DIFFUSE_CORRUPT,
+                          "tensor %s: entry %zu is %g, expected 0 or more, and 127 times it finite",
+                          t->name, first + i, (double)x);
+    if (t->type == ST_I8 && x < -INT8_MOST)
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: entry %zu is %g, expected -127 to 127",
+                          t->name, first + i, (double)x);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err load_tensor(struct load *l, const struct st_tensor *t, struct place p,
                                struct reason *why) {
-    size_t size = t->type == ST_F32 ? 4 : 2, done = 0;
+    size_t size = t->type == ST_F32 ? 4 : t->type == ST_I8 ? 1 : 2, done = 0;
 
     ckpt_id_tensor(&l->digest, t);
     for (uint64_t at = 0; at < t->bytes;) {
@@ -141,25 +227,15 @@ static diffuse_err load_tensor(struct load *l, const struct st_tensor *t, real *
             return e;
         digest_add(&l->digest, l->bytes, bytes);
         convert(t->type, l->numbers, l->bytes, bytes / size);
-        for (size_t i = 0; i < bytes / size; i++, done++) {
-            if (!isfinite(l->numbers[i]))
-                return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: entry %zu is not finite",
-                                  t->name, done);
-            if (y)
-                y[done] = (real)l->numbers[i];
-        }
+        for (size_t i = 0; i < bytes / size; i++)
+            if ((e = check_number(l, p, t, done, i, why)))
+                return e;
+        if (l->w)
+            keep(l, p, t, done, bytes / size);
+        done += bytes / size;
         at += bytes;
     }
     return DIFFUSE_OK;
-}
-
-/* The tensor of the configuration with this name; NULL for a text. ckpt_open has seen to it that
- * all are known. */
-static const struct weights_tensor *weight_named(const struct ckpt *k, const char *name) {
-    for (size_t i = 0; i < k->list.n; i++)
-        if (strcmp(k->list.tensor[i].name, name) == 0)
-            return &k->list.tensor[i];
-    return NULL;
 }
 
 /* Texts were read by ckpt_open; they are hashed as they were parsed. NULL: there is none. */
@@ -178,10 +254,10 @@ static diffuse_err load_numbers(struct load *l, char ret_id[DIGEST_HEX_BYTES], s
     diffuse_err e = ckpt_id_begin(&l->digest, k->strings);
 
     for (size_t i = 0; i < k->header.n && !e; i++) {
-        const struct weights_tensor *w = weight_named(k, k->header.tensor[i].name);
+        const struct place p = place_of(k, k->header.tensor[i].name);
 
-        if (w)
-            e = load_tensor(l, &k->header.tensor[i], l->block ? l->block + w->offset : NULL, why);
+        if (p.w) /* else a text: ckpt_open has seen to it that all are known */
+            e = load_tensor(l, &k->header.tensor[i], p, why);
     }
     if (e)
         return e;
@@ -197,13 +273,13 @@ static diffuse_err load_numbers(struct load *l, char ret_id[DIGEST_HEX_BYTES], s
 }
 
 /* One pass over the file, with the memory that it takes. */
-static diffuse_err read_numbers(struct ckpt *k, real *block, char ret_id[DIGEST_HEX_BYTES],
-                                struct reason *why) {
-    struct load l = {.ckpt = k, .block = block};
+static diffuse_err read_numbers(struct ckpt *k, struct net_weights *w,
+                                char ret_id[DIGEST_HEX_BYTES], struct reason *why) {
+    struct load l = {.ckpt = k, .w = w};
     diffuse_err e = DIFFUSE_NOMEM;
 
     l.bytes = malloc(CKPT_FILE_CHUNK);
-    l.numbers = malloc(CKPT_FILE_CHUNK / 2 * sizeof *l.numbers);
+    l.numbers = malloc(CKPT_FILE_CHUNK * sizeof *l.numbers);
     if (l.bytes && l.numbers)
         e = load_numbers(&l, ret_id, why);
     free(l.bytes);
@@ -218,15 +294,15 @@ diffuse_err ckpt_verify(struct ckpt *k, char ret_id[DIGEST_HEX_BYTES], struct re
     return e ? ckpt_file_fail(k->path, e, &inner, why) : DIFFUSE_OK;
 }
 
-diffuse_err ckpt_load(struct ckpt *k, struct arena *arena, struct model **ret_model,
-                      struct reason *why) {
+diffuse_err ckpt_load(struct ckpt *k, enum ckpt_form form, struct arena *arena,
+                      struct model **ret_model, struct reason *why) {
     struct reason inner = {""};
     struct model *m = NULL;
     size_t mark = arena_mark(arena);
-    diffuse_err e = load_frame(k, arena, &m, &inner);
+    diffuse_err e = load_frame(k, form, arena, &m, &inner);
 
     if (!e)
-        e = read_numbers(k, m->weights->block, m->id, &inner);
+        e = read_numbers(k, m->weights, m->id, &inner);
     if (e) {
         arena_rewind(arena, mark);
         return ckpt_file_fail(k->path, e, &inner, why);
@@ -244,9 +320,9 @@ diffuse_err ckpt_read(const char *path, const struct ckpt_hints *hints, struct a
 
     if (e)
         return e;
-    if ((e = arena_init(&arena, ckpt_model_bytes(k))))
+    if ((e = arena_init(&arena, ckpt_model_bytes(k, CKPT_FULL))))
         e = ckpt_file_fail(path, e, &none, why);
-    else if ((e = ckpt_load(k, &arena, ret_model, why)))
+    else if ((e = ckpt_load(k, CKPT_FULL, &arena, ret_model, why)))
         arena_done(&arena);
     else
         *ret_arena = arena;

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "model/base/narrow.h"
 #include "model/ckpt/ckpt_file.h"
+#include "model/ckpt/ckpt_round.h"
 #include "model/ckpt/json_guard.h"
 #include "model/net/embed.h"
 
@@ -37,37 +37,33 @@ static void draw(const struct net_config *c, struct set *s) {
     }
 }
 
-static void round_run(enum ckpt_type type, const real *x, real *y, size_t n) {
-    if (type == CKPT_F16)
-        for (size_t i = 0; i < n; i++)
-            y[i] = (real)narrow_from_f16(narrow_to_f16((float)x[i]));
-    else
-        for (size_t i = 0; i < n; i++)
-            y[i] = (real)narrow_from_bf16(narrow_to_bf16((float)x[i]));
-}
-
 /* Of the tables, the rows that the sequences look up. */
-static void round_rows(const struct net_config *c, const struct net_weights *w, enum ckpt_type type,
-                       const struct set *s, struct net_weights *y) {
+static void round_rows(const struct net_config *c, const struct net_weights *w,
+                       const struct ckpt_types *types, const struct set *s, struct net_weights *y) {
     size_t width = c->width;
 
     for (uint32_t b = 0; b < s->n; b++) {
         for (uint32_t i = s->start[b]; i < s->start[b + 1]; i++) {
-            size_t at = s->ids[i] * width;
+            real *row = y->embed + s->ids[i] * width;
 
-            round_run(type, w->embed + at, y->embed + at, width);
+            table_copy_row(&w->embed_table, s->ids[i], row);
+            ckpt_round(types->embed, 1, width, row, row);
             for (uint32_t k = 2; k <= c->ngram_order && k <= i - s->start[b] + 1; k++) {
-                at = embed_ngram_row(c, s->ids + i, k) * width;
-                round_run(type, w->ngram + at, y->ngram + at, width);
+                uint32_t r = embed_ngram_row(c, s->ids + i, k);
+
+                row = y->ngram + r * width;
+                table_copy_row(&w->ngram_table, r, row);
+                ckpt_round(types->ngram, 1, width, row, row);
             }
         }
     }
 }
 
-/* The weights as type stores them. The block is mapped whole but touched only where it is needed:
+/* The weights as types store them. The block is mapped whole but touched only where it is needed:
  * the tables, most of a model, take no memory. Small pages, for a huge one would. */
-static diffuse_err round_weights(const struct model *m, enum ckpt_type type, const struct set *s,
-                                 struct net_weights *ret, size_t *ret_bytes) {
+static diffuse_err round_weights(const struct model *m, const struct ckpt_types *types,
+                                 const struct set *s, struct net_weights *ret, size_t *ret_bytes) {
+    const struct net_weights *w = m->weights;
     struct weights_list l;
     real *block;
 
@@ -79,9 +75,20 @@ static diffuse_err round_weights(const struct model *m, enum ckpt_type type, con
         return DIFFUSE_NOMEM;
     (void)madvise(block, *ret_bytes, MADV_NOHUGEPAGE);
     weights_point(ret, &m->config, block, false);
-    round_rows(&m->config, m->weights, type, s, ret);
-    round_run(type, m->weights->block + l.table_entries, block + l.table_entries,
-              l.entries - l.table_entries);
+    round_rows(&m->config, w, types, s, ret);
+    if (types->rest == CKPT_F32) { /* as it is: no copy */
+        struct table embed = ret->embed_table, ngram = ret->ngram_table;
+
+        *ret = *w;
+        ret->block = block;
+        ret->embed_table = embed;
+        ret->ngram_table = ngram;
+        return DIFFUSE_OK;
+    }
+    for (size_t i = 0; i < l.n; i++)
+        if (!l.tensor[i].table)
+            ckpt_round(types->rest, l.tensor[i].rows, l.tensor[i].cols,
+                       w->body + l.tensor[i].offset - l.table_entries, block + l.tensor[i].offset);
     return DIFFUSE_OK;
 }
 
@@ -135,18 +142,19 @@ static diffuse_err print(const struct set *s, uint32_t labels, char **ret_text) 
     return *ret_text ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
-diffuse_err ckpt_selftest_make(const struct model *m, enum ckpt_type type, char **ret_text,
-                               struct reason *why) {
+diffuse_err ckpt_selftest_make(const struct model *m, const struct ckpt_types *types,
+                               char **ret_text, struct reason *why) {
     const struct net_config *c = &m->config;
+    bool exact = types->embed == CKPT_F32 && types->ngram == CKPT_F32 && types->rest == CKPT_F32;
     struct net_weights rounded = {0};
     struct set s = {0};
     size_t bytes = 0;
     diffuse_err e = DIFFUSE_OK;
 
     draw(c, &s);
-    if (type != CKPT_F32)
-        e = round_weights(m, type, &s, &rounded, &bytes);
-    if (!e && !(e = run_alone(c, type == CKPT_F32 ? m->weights : &rounded, &s)) &&
+    if (!exact)
+        e = round_weights(m, types, &s, &rounded, &bytes);
+    if (!e && !(e = run_alone(c, exact ? m->weights : &rounded, &s)) &&
         !(e = check_finite(&s, c->labels, why)))
         e = print(&s, c->labels, ret_text);
     if (rounded.block)

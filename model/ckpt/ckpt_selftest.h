@@ -34,10 +34,11 @@ bool ckpt_has_selftest(const struct ckpt *ckpt);
 DIFFUSE_MUST_CHECK diffuse_err ckpt_selftest(const struct ckpt *ckpt, const struct model *m,
                                              struct net_scratch *scratch, struct reason *why);
 
-/* The text to store for m, written as type; the caller frees it. Takes scratch for
- * CKPT_SELFTEST_TOKENS tokens and, but for F32, a copy of all weights except the tables, of which
- * only the rows in use are touched. Errors: INVAL (a logit is not finite), NOMEM. */
-DIFFUSE_MUST_CHECK diffuse_err ckpt_selftest_make(const struct model *m, enum ckpt_type type,
-                                                  char **ret_text, struct reason *why);
+/* The text to store for m, written as types say; the caller frees it. Takes scratch for
+ * CKPT_SELFTEST_TOKENS tokens and, of what is not F32, a copy; of the tables only the rows in use
+ * are touched. Errors: INVAL (a logit is not finite), NOMEM. */
+DIFFUSE_MUST_CHECK diffuse_err ckpt_selftest_make(const struct model *m,
+                                                  const struct ckpt_types *types, char **ret_text,
+                                                  struct reason *why);
 
 #endif

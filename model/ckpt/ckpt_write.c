@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/base/int8.h"
 #include "model/ckpt/atomic_file.h"
 #include "model/ckpt/ckpt.h"
 #include "model/ckpt/ckpt_file.h"
@@ -17,8 +18,12 @@
 /* One tensor to write: its place in the file, and in memory. */
 struct item {
     struct st_tensor as;
-    const real *numbers;   /* or */
-    const uint8_t *octets; /* of a text */
+    char name[WEIGHTS_NAME_BYTES + sizeof CKPT_FILE_SCALE];
+    const real *numbers;       /* in rows of cols, or */
+    const struct table *table; /* the same, or */
+    const uint8_t *octets;     /* of a text */
+    size_t cols;               /* all entries of a vector */
+    bool scale;                /* the scales of the rows, and not the rows */
 };
 
 struct save {
@@ -27,9 +32,12 @@ struct save {
     char *rehearsal;          /* text of the rows; owned */
     size_t rehearsal_len;
     size_t n;
-    struct item item[WEIGHTS_TENSORS_MAX + 2]; /* in the order of the file, texts last */
-    struct item *by_name[WEIGHTS_TENSORS_MAX]; /* the weights in byte order of their names */
+    size_t weights;
+    struct item item[2 * WEIGHTS_TENSORS_MAX + 2]; /* in the order of the file, texts last */
+    struct item *by_name[2 * WEIGHTS_TENSORS_MAX]; /* (weights) in byte order of their names */
+    real row[LIMIT_WIDTH];                         /* of a table */
     float numbers[CKPT_FILE_CHUNK / 4];
+    int8_t whole[CKPT_FILE_CHUNK / 4];
     uint8_t bytes[CKPT_FILE_CHUNK];
 };
 
@@ -74,29 +82,53 @@ static uint64_t plan_text(struct save *s, const char *name, const void *text, si
     return at + len;
 }
 
-static void plan(struct save *s, const struct model *m, enum ckpt_type type) {
-    static const char *const dtype[] = {"F32", "F16", "BF16"};
-    static const enum st_type types[] = {ST_F32, ST_F16, ST_BF16};
+static enum ckpt_type type_of(const struct ckpt_types *types, const struct weights_tensor *t) {
+    enum ckpt_type type = !t->table ? types->rest : t->offset == 0 ? types->embed : types->ngram;
+
+    return type == CKPT_I8 && t->cols == 0 ? CKPT_F32 : type;
+}
+
+static uint64_t plan_numbers(struct save *s, const struct net_weights *w,
+                             const struct weights_tensor *t, enum ckpt_type type, bool scale,
+                             uint64_t at) {
+    static const char *const dtype[] = {"F32", "F16", "BF16", "I8"};
+    static const enum st_type types[] = {ST_F32, ST_F16, ST_BF16, ST_I8};
+    static const uint8_t size[] = {4, 2, 2, 1};
+    struct item *it = &s->item[s->n];
+
+    (void)snprintf(it->name, sizeof it->name, "%s%s", t->name, scale ? CKPT_FILE_SCALE : "");
+    if (t->table)
+        it->table = t->offset == 0 ? &w->embed_table : &w->ngram_table;
+    else
+        it->numbers = w->body + t->offset - s->list.table_entries;
+    it->cols = t->cols ? t->cols : t->rows;
+    it->scale = scale;
+    it->as = (struct st_tensor){.name = it->name,
+                                .dtype = dtype[type],
+                                .type = types[type],
+                                .rank = t->cols && !scale ? 2 : 1,
+                                .shape = {t->rows, scale ? 0 : t->cols},
+                                .begin = at,
+                                .bytes = (scale ? t->rows : t->count) * (uint64_t)size[type]};
+    s->by_name[s->n++] = it;
+    return at + it->as.bytes;
+}
+
+static void plan(struct save *s, const struct model *m, const struct ckpt_types *types) {
     const uint8_t *vocab;
     uint64_t at = 0;
     size_t len = 0;
 
     weights_list_make(&m->config, &s->list);
-    for (; s->n < s->list.n; s->n++) {
-        const struct weights_tensor *t = &s->list.tensor[s->n];
-        struct item *it = &s->item[s->n];
+    for (size_t i = 0; i < s->list.n; i++) {
+        const struct weights_tensor *t = &s->list.tensor[i];
+        enum ckpt_type type = type_of(types, t);
 
-        it->as = (struct st_tensor){.name = t->name,
-                                    .dtype = dtype[type],
-                                    .type = types[type],
-                                    .rank = t->cols ? 2 : 1,
-                                    .shape = {t->rows, t->cols},
-                                    .begin = at,
-                                    .bytes = t->count * (type == CKPT_F32 ? 4 : 2)};
-        it->numbers = m->weights->block + t->offset;
-        s->by_name[s->n] = it;
-        at += it->as.bytes;
+        at = plan_numbers(s, m->weights, t, type, false, at);
+        if (type == CKPT_I8)
+            at = plan_numbers(s, m->weights, t, CKPT_F32, true, at);
     }
+    s->weights = s->n;
     qsort(s->by_name, s->n, sizeof(struct item *), by_name);
     if (s->rehearsal)
         at = plan_text(s, CKPT_FILE_REHEARSAL, s->rehearsal, s->rehearsal_len, at);
@@ -104,13 +136,39 @@ static void plan(struct save *s, const struct model *m, enum ckpt_type type) {
         (void)plan_text(s, CKPT_FILE_VOCAB, vocab, len, at);
 }
 
+/* Row of what an item holds, in reals; until the next one. */
+static const real *row_of(struct save *s, const struct item *it, size_t row) {
+    if (it->numbers)
+        return it->numbers + row * it->cols;
+    table_copy_row(it->table, (uint32_t)row, s->row);
+    return s->row;
+}
+
+/* Numbers [first, first+n) into s->numbers; of I8 as whole numbers, each by the scale of its row.
+ */
+static void fetch(struct save *s, const struct item *it, size_t first, size_t n) {
+    for (size_t i = 0; it->scale && i < n; i++)
+        s->numbers[i] = int8_scale(it->cols, row_of(s, it, first + i));
+    for (size_t done = 0, m; !it->scale && done < n; done += m) {
+        size_t row = (first + done) / it->cols, at = (first + done) % it->cols;
+        const real *x = row_of(s, it, row);
+
+        m = n - done < it->cols - at ? n - done : it->cols - at;
+        if (it->as.type == ST_I8)
+            int8_narrow(m, int8_scale(it->cols, x), x + at, s->whole + done);
+        for (size_t i = 0; i < m; i++)
+            s->numbers[done + i] = (float)x[at + i];
+    }
+}
+
 /* n numbers as stored, in s->bytes. Refuses what the reader would: also what is only too large for
  * type. */
 static diffuse_err convert(struct save *s, const struct item *it, size_t first, size_t n,
                            struct reason *why) {
-    for (size_t i = 0; i < n; i++)
-        s->numbers[i] = (float)it->numbers[first + i];
-    if (it->as.type == ST_F32) {
+    fetch(s, it, first, n);
+    if (it->as.type == ST_I8) {
+        memcpy(s->bytes, s->whole, n);
+    } else if (it->as.type == ST_F32) {
         half_store_f32(s->bytes, s->numbers, n);
     } else if (it->as.type == ST_F16) {
         half_store_f16(s->bytes, s->numbers, n);
@@ -120,15 +178,18 @@ static diffuse_err convert(struct save *s, const struct item *it, size_t first, 
         half_load_bf16(s->numbers, s->bytes, n);
     }
     for (size_t i = 0; i < n; i++)
-        if (!isfinite(s->numbers[i]))
+        if (!isfinite(s->numbers[i])) {
+            fetch(s, it, first, n); /* as it is in the model */
             return reason_set(why, DIFFUSE_INVAL, "tensor %s: entry %zu (%g) is not finite as %s",
-                              it->as.name, first + i, (double)it->numbers[first + i], it->as.dtype);
+                              it->as.name, first + i, (double)s->numbers[i], it->as.dtype);
+        }
     return DIFFUSE_OK;
 }
 
 static diffuse_err put_item(struct save *s, const struct item *it, sink *out, void *user,
                             struct reason *why) {
-    size_t size = it->as.type == ST_F32 ? 4 : 2, count = it->as.bytes / size;
+    size_t size = it->as.type == ST_F32 ? 4 : it->as.type == ST_I8 ? 1 : 2;
+    size_t count = it->as.bytes / size;
     diffuse_err e;
 
     if (it->octets)
@@ -184,10 +245,10 @@ static diffuse_err print_rehearsal(struct save *s, const struct model *m, struct
 }
 
 /* What the model must say again, into the metadata. */
-static diffuse_err make_selftest(struct save *s, const struct model *m, enum ckpt_type type,
-                                 struct reason *why) {
+static diffuse_err make_selftest(struct save *s, const struct model *m,
+                                 const struct ckpt_types *types, struct reason *why) {
     char *text = NULL;
-    diffuse_err e = ckpt_selftest_make(m, type, &text, why), found;
+    diffuse_err e = ckpt_selftest_make(m, types, &text, why), found;
     int failed;
 
     /* A logit that is not finite mostly comes from a weight that is not: that says more. */
@@ -204,11 +265,10 @@ static diffuse_err make_selftest(struct save *s, const struct model *m, enum ckp
 /* The id of the content, into the metadata and ret_id. */
 static diffuse_err make_id(struct save *s, char ret_id[DIGEST_HEX_BYTES], struct reason *why) {
     struct digest d;
-    size_t weights = s->list.n;
     diffuse_err e = ckpt_id_begin(&d, s->strings);
 
     for (size_t i = 0; i < s->n && !e; i++) {
-        const struct item *it = i < weights ? s->by_name[i] : &s->item[i];
+        const struct item *it = i < s->weights ? s->by_name[i] : &s->item[i];
 
         ckpt_id_tensor(&d, &it->as);
         e = put_item(s, it, sink_hash, &d, why);
@@ -300,7 +360,18 @@ static diffuse_err write_file(struct save *s, const char *path, struct reason *w
     return e;
 }
 
+struct ckpt_types ckpt_types_like(const struct net_weights *w) {
+    static const enum ckpt_type like[] = {CKPT_F32, CKPT_F16, CKPT_BF16, CKPT_I8};
+
+    return (struct ckpt_types){like[w->embed_table.type], like[w->ngram_table.type], CKPT_F32};
+}
+
 diffuse_err ckpt_write(const char *path, struct model *m, enum ckpt_type type, struct reason *why) {
+    return ckpt_write_mixed(path, m, &(struct ckpt_types){type, type, type}, why);
+}
+
+diffuse_err ckpt_write_mixed(const char *path, struct model *m, const struct ckpt_types *types,
+                             struct reason *why) {
     struct reason inner = {""};
     char id[DIGEST_HEX_BYTES];
     struct save *s = calloc(1, sizeof *s);
@@ -310,8 +381,8 @@ diffuse_err ckpt_write(const char *path, struct model *m, enum ckpt_type type, s
         return ckpt_file_fail(path, e, &inner, why);
     if (!(e = net_config_check(&m->config, &inner)) && !(e = make_strings(s, m, &inner)) &&
         !(e = print_rehearsal(s, m, &inner))) {
-        plan(s, m, type);
-        if (!(e = make_selftest(s, m, type, &inner)) && !(e = make_id(s, id, &inner)) &&
+        plan(s, m, types);
+        if (!(e = make_selftest(s, m, types, &inner)) && !(e = make_id(s, id, &inner)) &&
             !(e = check_strings(s, &inner)))
             e = write_file(s, path, &inner);
     }

@@ -27,6 +27,16 @@ void half_load_bf16(float *y, const uint8_t *bytes, size_t n) {
         y[i] = narrow_from_bf16(get16(bytes + 2 * i));
 }
 
+void half_load_i8(float *y, const uint8_t *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = (float)(int8_t)bytes[i];
+}
+
+void half_load_bits(uint16_t *y, const uint8_t *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = get16(bytes + 2 * i);
+}
+
 void half_store_f32(uint8_t *bytes, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++, bytes += 4) {
         uint32_t bits = narrow_bits_of(x[i]);

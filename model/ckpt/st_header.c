@@ -13,8 +13,8 @@
 #define METADATA     "__metadata__"
 #define LENGTH_BYTES 8u
 
-/* Eight values a tensor, and as much again for metadata. */
-static const struct json_guard header_limit = {4, 16 * WEIGHTS_TENSORS_MAX};
+/* Eight values a tensor and as many for its scales, and as much again for metadata. */
+static const struct json_guard header_limit = {4, 32 * WEIGHTS_TENSORS_MAX};
 
 static const struct {
     const char *name;

@@ -1,18 +1,78 @@
 /* table.c - see table.h. */
 #include "model/net/table.h"
 
+#include <stdbool.h>
+
 #include "model/base/narrow.h"
 #include "model/base/vec.h"
 
-VEC_CLONES static void copy_f16(size_t n, const uint16_t *restrict x, real *restrict y) {
+#if defined(__x86_64__) && !defined(DIFFUSE_DOUBLE)
+#include <immintrin.h>
+#define HAS_F16C 1
+#else
+#define HAS_F16C 0
+#endif
+
+VEC_CLONES static void copy_f16_any(size_t n, const uint16_t *restrict x, real *restrict y) {
     for (size_t i = 0; i < n; i++)
         y[i] = (real)narrow_from_f16(x[i]);
 }
 
-VEC_CLONES static void add_f16(size_t n, const uint16_t *restrict x, real *restrict y) {
+VEC_CLONES static void add_f16_any(size_t n, const uint16_t *restrict x, real *restrict y) {
     for (size_t i = 0; i < n; i++)
         y[i] += (real)narrow_from_f16(x[i]);
 }
+
+#if HAS_F16C
+
+/* The processor has an instruction for it, which the compiler does not find by itself. The same
+ * numbers, in half the time. */
+__attribute__((target("avx2,f16c"))) static void copy_f16_f16c(size_t n, const uint16_t *restrict x,
+                                                               real *restrict y) {
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(x + i))));
+    for (; i < n; i++)
+        y[i] = narrow_from_f16(x[i]);
+}
+
+__attribute__((target("avx2,f16c"))) static void add_f16_f16c(size_t n, const uint16_t *restrict x,
+                                                              real *restrict y) {
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        __m256 wide = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(x + i)));
+
+        _mm256_storeu_ps(y + i, _mm256_add_ps(_mm256_loadu_ps(y + i), wide));
+    }
+    for (; i < n; i++)
+        y[i] += narrow_from_f16(x[i]);
+}
+
+static bool has_f16c(void) {
+    return __builtin_cpu_supports("f16c") && __builtin_cpu_supports("avx2");
+}
+
+static void copy_f16(size_t n, const uint16_t *x, real *y) {
+    (has_f16c() ? copy_f16_f16c : copy_f16_any)(n, x, y);
+}
+
+static void add_f16(size_t n, const uint16_t *x, real *y) {
+    (has_f16c() ? add_f16_f16c : add_f16_any)(n, x, y);
+}
+
+#else
+
+static void copy_f16(size_t n, const uint16_t *x, real *y) {
+    copy_f16_any(n, x, y);
+}
+
+static void add_f16(size_t n, const uint16_t *x, real *y) {
+    add_f16_any(n, x, y);
+}
+
+#endif
 
 VEC_CLONES static void copy_bf16(size_t n, const uint16_t *restrict x, real *restrict y) {
     for (size_t i = 0; i < n; i++)

@@ -153,7 +153,7 @@ static void print_report(const json_t *report) {
     json_array_foreach(tensors, i, tensor) {
         char *shape = json_dumps(json_object_get(tensor, "shape"), 0);
 
-        printf("%-30s %-5s %-14s %lld bytes\n", json_string_value(json_object_get(tensor, "name")),
+        printf("%-36s %-5s %-14s %lld bytes\n", json_string_value(json_object_get(tensor, "name")),
                json_string_value(json_object_get(tensor, "dtype")), shape ? shape : "",
                json_integer_value(json_object_get(tensor, "bytes")));
         free(shape);
@@ -204,8 +204,8 @@ int cmd_inspect(int argc, char **argv) {
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if ((e = ckpt_open(args.model.path, &args.model.hints, &k, &why)))
         return say_error(e, &why);
-    if (!(e = arena_init(&arena, ckpt_model_bytes(k))))
-        e = ckpt_load(k, &arena, &model, &why);
+    if (!(e = arena_init(&arena, ckpt_model_bytes(k, CKPT_FULL))))
+        e = ckpt_load(k, CKPT_FULL, &arena, &model, &why);
     if (!e)
         e = self_test(k, model, &why);
     status = e ? say_error(e, &why) : show(args.model.path, k, model, args.json);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/ckpt/ckpt_round.h"
 #include "model/train/sched.h"
 
 #define BESIDE (128u * 1024) /* the trainer's lists, whatever the model */
@@ -144,6 +145,7 @@ diffuse_err candidate_begin(struct candidate *k, const struct model *parent, uin
     if (over && (e = start_over(k, parent, labels)))
         return e;
     step_restart(k->step, k->o.seed + k->births, parent->weights, k->anchored, pull);
+    k->types = ckpt_types_like(parent->weights);
     k->planned = planned;
     k->learned = true;
     return DIFFUSE_OK;
@@ -180,6 +182,15 @@ static uint32_t draw(struct candidate *k, const struct reservoir *feedback,
     return n;
 }
 
+/* Rows that learned nothing round to themselves. */
+static void round_tables(struct candidate *k) {
+    size_t C = k->c.width;
+
+    ckpt_round(k->types.embed, k->c.vocab, C, k->w.embed, k->w.embed);
+    if (k->w.ngram)
+        ckpt_round(k->types.ngram, k->c.ngram_rows, C, k->w.ngram, k->w.ngram);
+}
+
 bool candidate_step(struct candidate *k, const struct reservoir *feedback,
                     const struct reservoir *rehearsal) {
     struct step_result result;
@@ -190,5 +201,7 @@ bool candidate_step(struct candidate *k, const struct reservoir *feedback,
     rate = sched_factor(SCHED_LINEAR, k->steps, k->planned / WARMUP, k->planned);
     step_run_rows(k->step, k->row, draw(k, feedback, rehearsal), rate, &result);
     k->steps++;
+    if (k->steps == k->planned)
+        round_tables(k);
     return true;
 }

@@ -1,12 +1,15 @@
 /* candidate.h - the model that learns: a copy of the one that serves, and what trains it.
  *
  * A life is a number of planned steps, with a learning rate that rises briefly and then falls to
- * nothing. Memory is reserved by candidate_init; only a change of the number of labels exchanges
- * the trainer, for one that is no larger than what was planned. Threads: one at a time.
+ * nothing. At its end the tables are rounded to the parent's types, in which they will be written:
+ * so what is judged is what will serve. Memory is reserved by candidate_init; only a change of the
+ * number of labels exchanges the trainer, for one that is no larger than what was planned. Threads:
+ * one at a time.
  */
 #ifndef MODEL_TUNE_CANDIDATE_H
 #define MODEL_TUNE_CANDIDATE_H
 
+#include "model/ckpt/ckpt.h"
 #include "model/ckpt/model.h"
 #include "model/train/step.h"
 #include "model/train/team.h"
@@ -34,6 +37,7 @@ struct candidate {
     uint64_t births;
     size_t anchored;         /* entries of the body that lie where they lie in the parent's */
     uint64_t steps, planned; /* of this life */
+    struct ckpt_types types; /* that the parent's tables are in */
     bool learned;            /* a life is over or under way, and was not given up */
 };
 

@@ -194,14 +194,14 @@ diffuse_err lineage_open(struct lineage *l, const char *dir, const char *root_id
     return newest_whole(l, UINT64_MAX, &l->last, ret_found, why);
 }
 
-diffuse_err lineage_promote(struct lineage *l, struct model *m, enum ckpt_type type,
+diffuse_err lineage_promote(struct lineage *l, struct model *m, const struct ckpt_types *types,
                             struct reason *why) {
     char path[LINEAGE_PATH_BYTES];
     uint64_t number = l->highest + 1;
     diffuse_err e;
 
     lineage_path(l, number, path);
-    if ((e = ckpt_write(path, m, type, why))) {
+    if ((e = ckpt_write_mixed(path, m, types, why))) {
         (void)unlink(path); /* it may be there, its folder not flushed: it was not promoted */
         return e;
     }

@@ -48,7 +48,7 @@ void lineage_path(const struct lineage *l, uint64_t number, char ret_path[LINEAG
 /* Write the next promotion durably and delete what is beyond keep; fills m->id. After OK l->last is
  * its number. The type is that of the file that m came from. Errors: as ckpt_write. */
 DIFFUSE_MUST_CHECK diffuse_err lineage_promote(struct lineage *l, struct model *m,
-                                               enum ckpt_type type, struct reason *why);
+                                               const struct ckpt_types *types, struct reason *why);
 
 /* The newest promotion no longer counts, durably; l->last becomes the one before it (which may have
  * been withdrawn or deleted too, or be damaged: then the one before that, down to 0). Errors: IO.

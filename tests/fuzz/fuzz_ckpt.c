@@ -33,13 +33,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
         ckpt_describe(k, ignore, ignore, &seen);
         /* What loading takes is bounded by what is there: F16 to float, and a vocabulary's table.
          */
-        if (ckpt_model_bytes(k) > 65536 + 64 * n)
-            abort();
-        if (!arena_init(&arena, ckpt_model_bytes(k)) && !ckpt_load(k, &arena, &m, &why) &&
-            !(seen && m->config.labels))
-            abort();
+        for (int form = CKPT_FULL; form <= CKPT_SERVE; form++) {
+            size_t need = ckpt_model_bytes(k, (enum ckpt_form)form);
+
+            if (need > 65536 + 64 * n)
+                abort();
+            if (!arena_init(&arena, need) &&
+                !ckpt_load(k, (enum ckpt_form)form, &arena, &m, &why) &&
+                !(seen && m->config.labels))
+                abort();
+            arena_done(&arena);
+        }
     }
-    arena_done(&arena);
     ckpt_close(k);
     (void)close(fd);
     return 0;

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """The recipe of ckpt-v1.safetensors: a checkpoint of format version 1, written without the C code.
 
-    make_ckpt_v1.py FILE
+    make_ckpt_v1.py [--int8] FILE
 
-Entry i of the tensor NAME is ((37 * i + 11 * len(NAME)) % 64 - 32) / 64, which all three types hold exactly.
+With --int8, that of ckpt-v1-int8.safetensors: matrices are I8. Entry i of the tensor NAME is ((37 * i + 11 * len(NAME)) % 64 - 32) / 64, which all three types hold exactly; of
+a matrix in I8 it is (37 * i + 11 * len(NAME)) % 64 - 32, times the scale (r + 1) / 64 of its row r.
 tests/unit/test_ckpt_golden.c knows the same rule. The committed file must load for ever: never replace it.
 """
 import hashlib
@@ -67,9 +68,19 @@ def number(value, dtype):
     return struct.pack("<f" if dtype == "F32" else "<e", value)
 
 
-def tensors():
+def rows_of_bytes(name, shape):
+    values = [(37 * i + 11 * len(name)) % 64 - 32 for i in range(shape[0] * shape[1])]
+    scales = b"".join(struct.pack("<f", (r + 1) / 64) for r in range(shape[0]))
+    return {name: ("I8", shape, struct.pack(f"{len(values)}b", *values)),
+            name + ".scale": ("F32", shape[:1], scales)}
+
+
+def tensors(int8):
     blobs = {}
     for k, (name, shape) in enumerate(SHAPES.items()):
+        if int8 and len(shape) == 2:
+            blobs.update(rows_of_bytes(name, shape))
+            continue
         dtype = ("F32", "F16", "BF16")[k % 3]
         count = shape[0] * (shape[1] if len(shape) == 2 else 1)
         values = (((37 * i + 11 * len(name)) % 64 - 32) / 64 for i in range(count))
@@ -91,7 +102,7 @@ def content_id(blobs, vocab):
 
 
 def main():
-    blobs = tensors()
+    blobs = tensors(sys.argv[1] == "--int8")
     vocab = ("U8", (len(VOCAB),), VOCAB.encode())
     header, at = {"__metadata__": dict(METADATA, id=content_id(blobs, vocab))}, 0
     blobs["tokenizer.vocab"] = vocab
@@ -100,7 +111,7 @@ def main():
         at += len(raw)
     text = json.dumps(header).encode()
     text += b" " * (-(8 + len(text)) % 64)
-    with open(sys.argv[1], "wb") as f:
+    with open(sys.argv[-1], "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text + b"".join(raw for _, _, raw in blobs.values()))
 
 

@@ -10,8 +10,10 @@
 #include "cmocka.h"
 
 /* The recipe: tests/golden/make_ckpt_v1.py. */
-#define GOLDEN    "tests/golden/ckpt-v1.safetensors"
-#define GOLDEN_ID "8a42c44c9fa8fcd6549e8961bb88aba88f8fce44a5408d9e134aeb888a7c5be1"
+#define GOLDEN         "tests/golden/ckpt-v1.safetensors"
+#define GOLDEN_INT8    "tests/golden/ckpt-v1-int8.safetensors"
+#define GOLDEN_INT8_ID "7ee23263247278e38cb7ca1426988a204e69eeded16a59faecf0f8ee03073f8a"
+#define GOLDEN_ID      "8a42c44c9fa8fcd6549e8961bb88aba88f8fce44a5408d9e134aeb888a7c5be1"
 
 static struct arena arena;
 static struct model *model;
@@ -90,11 +92,50 @@ static void test_numbers(void **state) {
     free(list);
 }
 
+/* The same model's twin in I8: the numbers of its matrices, loaded whole and to serve. */
+static void test_int8(void **state) {
+    struct weights_list *list = malloc(sizeof *list);
+    real x[64];
+
+    (void)state;
+    assert_non_null(list);
+    weights_list_make(&model->config, list);
+    for (int form = CKPT_FULL; form <= CKPT_SERVE; form++) {
+        struct ckpt *k = NULL;
+        struct reason why = {""};
+        struct arena room;
+        struct model *m;
+
+        assert_int_equal(ckpt_open(GOLDEN_INT8, NULL, &k, &why), DIFFUSE_OK);
+        assert_int_equal(arena_init(&room, ckpt_model_bytes(k, (enum ckpt_form)form)), 0);
+        if (ckpt_load(k, (enum ckpt_form)form, &room, &m, &why))
+            fail_msg("%s", why.text);
+        assert_int_equal(room.used, room.cap);
+        assert_string_equal(m->id, GOLDEN_INT8_ID);
+        assert_int_equal(m->weights->embed_table.type, form == CKPT_SERVE ? TABLE_I8 : TABLE_REAL);
+        for (size_t j = 0; j < list->n; j++) {
+            const struct weights_tensor *t = &list->tensor[j];
+
+            weights_widen_tensor(m->weights, list, t, x);
+            for (size_t i = 0; i < t->count; i++) {
+                int q = (int)((37 * i + 11 * strlen(t->name)) % 64) - 32;
+                size_t row = t->cols ? i / t->cols : 0;
+
+                assert_true(x[i] == (real)q * (real)(row + 1) / 64);
+            }
+        }
+        arena_done(&room);
+        ckpt_close(k);
+    }
+    free(list);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config),
         cmocka_unit_test(test_facts),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_int8),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

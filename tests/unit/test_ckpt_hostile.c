@@ -12,7 +12,8 @@
 
 #include "cmocka.h"
 
-#define GOLDEN "tests/golden/ckpt-v1.safetensors"
+#define GOLDEN      "tests/golden/ckpt-v1.safetensors"
+#define GOLDEN_INT8 "tests/golden/ckpt-v1-int8.safetensors"
 
 static uint8_t *golden; /* the whole file */
 static size_t golden_len;
@@ -354,13 +355,85 @@ static void test_swapped_tensors(void **state) {
     free(json);
 }
 
-static void test_int8_is_for_later(void **state) {
+static void assert_verify_refuses(const char *text) {
+    char path[CKPT_SAMPLE_PATH], id[DIGEST_HEX_BYTES];
+    int fd = ckpt_sample_file(golden, golden_len, path);
+    struct reason why = {""};
+    struct ckpt *k = NULL;
+
+    assert_int_equal(ckpt_open(path, NULL, &k, &why), DIFFUSE_OK);
+    assert_int_equal(ckpt_verify(k, id, &why), DIFFUSE_CORRUPT);
+    assert_non_null(strstr(why.text, text));
+    ckpt_close(k);
+    (void)close(fd);
+}
+
+/* The file that is lied about. */
+static void use(const char *path) {
+    free(golden);
+    golden = ckpt_sample_slurp(path, &golden_len);
+}
+
+static void test_int8_lies(void **state) {
+    static const struct {
+        const char *from, *to, *text;
+    } lies[] = {
+        {"\"embedding.weight.scale\"", "\"embedding.weight.scope\"",
+         "tensor embedding.weight.scale is missing: embedding.weight is I8"},
+        {"\"embedding.weight.scale\": {\"dtype\": \"F32\", \"shape\": [5]",
+         "\"embedding.weight.scale\": {\"dtype\": \"F16\", \"shape\": [10]",
+         "embedding.weight.scale: type F16, expected F32"},
+        {"\"embedding.weight.scale\": {\"dtype\": \"F32\", \"shape\": [5]",
+         "\"embedding.weight.scale\": {\"dtype\": \"F32\", \"shape\": [5, 1]",
+         "embedding.weight.scale: shape 5x1, expected 5"},
+        {"\"embedding.weight\": {\"dtype\": \"I8\", \"shape\": [5, 4]",
+         "\"embedding.weight\": {\"dtype\": \"F16\", \"shape\": [5, 2]",
+         "embedding.weight: shape 5x2, expected 5x4"},
+        {"\"embedding.weight\": {\"dtype\": \"I8\"", "\"embedding.weight\": {\"dtype\": \"U8\"",
+         "type U8, expected F32, F16 or BF16, or I8"},
+    };
+
     (void)state;
-    assert_header_refused("{\"embedding.weight\":{\"dtype\":\"I8\",\"shape\":[2,2],"
-                          "\"data_offsets\":[0,4]},\"classifier.0.weight\":{\"dtype\":\"I8\","
-                          "\"shape\":[1,2],\"data_offsets\":[4,6]},\"classifier.3.weight\":{"
-                          "\"dtype\":\"I8\",\"shape\":[1,1],\"data_offsets\":[6,7]}}",
-                          NULL, 7, DIFFUSE_UNSUPPORTED, "I8 comes in a later one");
+    use(GOLDEN_INT8);
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++)
+        assert_change_refused(lies[i].from, lies[i].to, DIFFUSE_CORRUPT, lies[i].text);
+    use(GOLDEN);
+    /* Scales of what is not I8, and I8 without rows. */
+    assert_change_refused("\"final_norm.bias\": {",
+                          "\"final_norm.weight.scale\": {\"dtype\": \"F32\", \"shape\": [0], "
+                          "\"data_offsets\": [0, 0]}, \"final_norm.bias\": {",
+                          DIFFUSE_CORRUPT, "final_norm.weight.scale: not one of");
+    assert_header_refused("{\"embedding.weight\":{\"dtype\":\"F32\",\"shape\":[1,1],"
+                          "\"data_offsets\":[0,4]},\"classifier.0.weight\":{\"dtype\":\"F32\","
+                          "\"shape\":[1,1],\"data_offsets\":[4,8]},\"classifier.0.bias\":{"
+                          "\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[8,9]},"
+                          "\"classifier.3.weight\":{\"dtype\":\"F32\",\"shape\":[1,1],"
+                          "\"data_offsets\":[9,13]}}",
+                          NULL, 13, DIFFUSE_CORRUPT, "classifier.0.bias: type I8, expected F32");
+}
+
+/* Byte `at` of the data as value. */
+static void assert_byte_refused(size_t at, uint8_t value, const char *text) {
+    uint8_t *byte = golden + 8 + golden_header() + at, was = *byte;
+
+    *byte = value;
+    assert_refused(golden, golden_len, DIFFUSE_CORRUPT, text);
+    assert_verify_refuses(text);
+    *byte = was;
+}
+
+static void test_int8_numbers(void **state) {
+    const size_t scale = 5 * 4; /* embedding.weight, then its scales */
+
+    (void)state;
+    use(GOLDEN_INT8);
+    assert_byte_refused(3, 0x80, "embedding.weight: entry 3 is -128, expected -127 to 127");
+    assert_byte_refused(3, 0x7f, "damaged");
+    assert_byte_refused(scale + 3, 0x7f, "embedding.weight.scale: entry 0"); /* too large */
+    assert_byte_refused(scale + 7, 0xbd, "embedding.weight.scale: entry 1 is -0.0");
+    golden[8 + golden_header() + scale + 2] = 0x80;
+    assert_byte_refused(scale + 3, 0x7f, "embedding.weight.scale: entry 0 is not finite");
+    use(GOLDEN);
 }
 
 /* A vocabulary that does not fit, or is not one. */
@@ -377,19 +450,6 @@ static void test_vocabulary_lies(void **state) {
     golden[at + 9] = '_';
     assert_refused(golden, golden_len, DIFFUSE_CORRUPT, "4 pieces for the 5 rows");
     golden[at + 9] = was;
-}
-
-static void assert_verify_refuses(const char *text) {
-    char path[CKPT_SAMPLE_PATH], id[DIGEST_HEX_BYTES];
-    int fd = ckpt_sample_file(golden, golden_len, path);
-    struct reason why = {""};
-    struct ckpt *k = NULL;
-
-    assert_int_equal(ckpt_open(path, NULL, &k, &why), DIFFUSE_OK);
-    assert_int_equal(ckpt_verify(k, id, &why), DIFFUSE_CORRUPT);
-    assert_non_null(strstr(why.text, text));
-    ckpt_close(k);
-    (void)close(fd);
 }
 
 static void test_numbers_not_finite(void **state) {
@@ -415,12 +475,12 @@ static void test_numbers_not_finite(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_truncation),   cmocka_unit_test(test_every_bit),
-        cmocka_unit_test(test_more_bytes),         cmocka_unit_test(test_length_lies),
-        cmocka_unit_test(test_header_lies),        cmocka_unit_test(test_header_bomb),
-        cmocka_unit_test(test_changed_header),     cmocka_unit_test(test_swapped_tensors),
-        cmocka_unit_test(test_int8_is_for_later),  cmocka_unit_test(test_vocabulary_lies),
-        cmocka_unit_test(test_numbers_not_finite),
+        cmocka_unit_test(test_every_truncation), cmocka_unit_test(test_every_bit),
+        cmocka_unit_test(test_more_bytes),       cmocka_unit_test(test_length_lies),
+        cmocka_unit_test(test_header_lies),      cmocka_unit_test(test_header_bomb),
+        cmocka_unit_test(test_changed_header),   cmocka_unit_test(test_swapped_tensors),
+        cmocka_unit_test(test_int8_lies),        cmocka_unit_test(test_int8_numbers),
+        cmocka_unit_test(test_vocabulary_lies),  cmocka_unit_test(test_numbers_not_finite),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

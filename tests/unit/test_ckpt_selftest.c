@@ -44,8 +44,8 @@ static diffuse_err tested(const uint8_t *bytes, size_t n, size_t entry, double d
 
     if (ckpt_open(path, NULL, &k, why))
         fail_msg("%s", why->text);
-    assert_int_equal(arena_init(&arena, ckpt_model_bytes(k)), DIFFUSE_OK);
-    if (ckpt_load(k, &arena, &m, why))
+    assert_int_equal(arena_init(&arena, ckpt_model_bytes(k, CKPT_FULL)), DIFFUSE_OK);
+    if (ckpt_load(k, CKPT_FULL, &arena, &m, why))
         fail_msg("%s", why->text);
     m->weights->block[entry] += (real)delta;
     assert_int_equal(
@@ -80,7 +80,7 @@ static void test_every_variant_passes(void **state) {
     struct net_config c;
 
     (void)state;
-    for (unsigned v = 0; v < 3u * 2 * 4 * 2 * 2 * 3; v++) {
+    for (unsigned v = 0; v < 3u * 2 * 4 * 2 * 2 * 4; v++) {
         unsigned rest = v;
 
         ckpt_sample_config(&c);
@@ -118,6 +118,7 @@ static void test_deep_and_narrow_passes(void **state) {
         c.open[i] = i, c.close[i] = 4 + i;
     passes(&c, CKPT_BF16);
     passes(&c, CKPT_F16);
+    passes(&c, CKPT_I8);
 }
 
 static void test_most_labels(void **state) {

@@ -65,7 +65,7 @@ static struct journal_row make_row(uint64_t i, bool large) {
 
 static diffuse_err promote(struct lineage *l, struct model *m, struct reason *why) {
     m->weights->head_out_bias[0] = (real)(l->highest + 1);
-    return lineage_promote(l, m, CKPT_F32, why);
+    return lineage_promote(l, m, &(struct ckpt_types){CKPT_F32, CKPT_F32, CKPT_F32}, why);
 }
 
 /* --- the child ---------------------------------------------------------------------------------

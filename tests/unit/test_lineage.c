@@ -104,7 +104,7 @@ static void promote(struct lineage *l) {
     struct reason why = {""};
 
     sample.model->weights->head_out_bias[0] = (real)(l->highest + 1);
-    if (lineage_promote(l, sample.model, CKPT_F32, &why))
+    if (lineage_promote(l, sample.model, &(struct ckpt_types){CKPT_F32, CKPT_F32, CKPT_F32}, &why))
         fail_msg("%s", why.text);
     assert_true(l->last == l->highest);
 }
@@ -304,7 +304,9 @@ static void test_full_disk(void **state) {
     assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
     tight = (struct rlimit){1000, old.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
-    assert_int_equal(lineage_promote(&l, sample.model, CKPT_F16, &why), DIFFUSE_IO);
+    assert_int_equal(
+        lineage_promote(&l, sample.model, &(struct ckpt_types){CKPT_F16, CKPT_F16, CKPT_F16}, &why),
+        DIFFUSE_IO);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     assert_non_null(strstr(why.text, strerror(EFBIG)));
     assert_serves(&l, 1);
