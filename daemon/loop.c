@@ -63,6 +63,12 @@ diffuse_err loop_init(struct loop *l) {
     l->tuning.control = l->sockets->control;
     l->porter =
         (struct porter){.conf = l->conf, .sockets = l->sockets, .log = l->log, .stats = l->stats};
+    pulse_init(&l->pulse, notify_watchdog_ns(), clock_now());
+    if (l->pulse.patience_ns > 0 && l->pulse.patience_ns < PULSE_LEAST_NS / 2)
+        log_line(l->log, LOG_watchdog,
+                 "the service manager's watchdog bites after %.3g s, between two looks at the "
+                 "path; set WatchdogSec= to at least %.3g s",
+                 (double)l->pulse.patience_ns * 2e-9, (double)PULSE_LEAST_NS * 1e-9);
     peers_init(&l->ingest_peers, l->sockets->ingest_peers);
     peers_init(&l->push_peers, l->sockets->push_peers);
     return l->signal_fd < 0 ? DIFFUSE_IO : DIFFUSE_OK;
@@ -344,10 +350,24 @@ static bool still_reading(struct loop *l, bool busy, uint64_t now) {
            now - l->stop_since < l->settings.now.stop_wait;
 }
 
+/* The watchdog hears only of a path that moves. */
+static void feel_pulse(struct loop *l, uint64_t now) {
+    bool waiting = inflight_count(l->inflight) > 0;
+    bool well = pulse_look(&l->pulse, l->workers, l->n_workers, waiting, l->held, now);
+    if (well)
+        notify_alive();
+    else if (l->pulse.patience_ns > 0 && !l->unwell)
+        log_line(l->log, LOG_watchdog,
+                 "the path stands still for %.3g s: the watchdog is not fed until it moves",
+                 (double)l->pulse.patience_ns * 1e-9);
+    l->unwell = !well;
+}
+
 static void tick(struct loop *l, uint64_t now) {
     if (now - l->ticked < (uint64_t)TICK_MS * MS)
         return;
     l->ticked = now;
+    feel_pulse(l, now);
     porter_tick(&l->porter);
     log_tick(l->log);
     char status[160];
@@ -400,7 +420,7 @@ void loop_run(struct loop *l) {
         read_peers(l, &l->ingest_peers, "ingest");
         read_peers(l, &l->push_peers, "push");
         bool any = reading && read_samples(l);
-        bool blocked = !answer_samples(l);
+        bool blocked = l->held = !answer_samples(l);
         uint64_t now = clock_now();
         bool full = inflight_open(l->inflight) == NULL;
         reading = reading && still_reading(l, any || full, now);

@@ -18,6 +18,7 @@
 #include "daemon/path.h"
 #include "daemon/peers.h"
 #include "daemon/porter.h"
+#include "daemon/pulse.h"
 #include "daemon/send.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
@@ -49,10 +50,13 @@ struct loop {
     /* Its own. */
     struct send send;
     struct porter porter;
+    struct pulse pulse;
     struct peers ingest_peers, push_peers;
     int signal_fd;
     bool stopping;
     bool watch_ready; /* a watched folder changed */
+    bool unwell;      /* the path stands still */
+    bool held;        /* by a full subscriber */
     bool push_first;  /* whose turn it is when room is short */
     uint64_t stop_since, quiet_since, ticked;
 };

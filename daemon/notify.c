@@ -51,6 +51,15 @@ void notify_status(const char *status) {
     (void)send_word(word, 0);
 }
 
+uint64_t notify_watchdog_ns(void) {
+    uint64_t us = 0;
+    return sd_watchdog_enabled(0, &us) > 0 ? us * 1000u : 0;
+}
+
+void notify_alive(void) {
+    (void)send_word("WATCHDOG=1", 0);
+}
+
 bool notify_reloading(void) {
     char word[64];
     (void)snprintf(word, sizeof word, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_now() / 1000u);

@@ -3,10 +3,15 @@
 #define DAEMON_NOTIFY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 void notify_ready(const char *status); /* READY=1 and a line for `systemctl status` */
 void notify_status(const char *status);
 void notify_stopping(void);
+
+/* After how long without notify_alive the manager restarts us; 0: it does not. */
+uint64_t notify_watchdog_ns(void);
+void notify_alive(void); /* WATCHDOG=1 */
 
 /* RELOADING=1, which READY=1 has to follow, whatever came of it. False: the manager takes no words
  * now, try again; true also when there is no manager. Neither waits. */

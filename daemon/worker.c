@@ -8,9 +8,11 @@ static void *run(void *user) {
     sem_post(&w->ready);
     while ((n = inflight_take(w->inflight, w->max_samples, w->max_tokens, w->batch))) {
         struct slot *slot = w->batch[0]->serving;
+        atomic_fetch_add_explicit(&w->turns, 1, memory_order_relaxed);
         path_run(&slot->bench[w->index], slot->model, w->batch, n);
         atomic_fetch_add_explicit(&w->batches, 1, memory_order_relaxed);
         inflight_finish(w->inflight, w->batch, n);
+        atomic_fetch_add_explicit(&w->turns, 1, memory_order_relaxed);
     }
     return NULL;
 }

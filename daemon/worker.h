@@ -20,6 +20,7 @@ struct worker {
     struct slot *first;             /* borrowed: that serves at the start */
     size_t max_samples, max_tokens; /* of a batch, within every bench */
     atomic_uint_fast64_t batches;   /* forward passes so far; read by the loop */
+    atomic_uint_fast64_t turns;     /* batches begun and batches ended: odd within one; likewise */
     struct inflight_sample *batch[LIMIT_BATCH];
     pthread_t thread;
     sem_t ready;
