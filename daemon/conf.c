@@ -237,6 +237,14 @@ static diffuse_err finish_model(const struct conf *c, struct reason *why) {
                       "model is not set; set it to the checkpoint that shall answer");
 }
 
+static void finish_groups(struct conf *c) {
+    char *all[] = {c->ingest_group, c->push_group, c->labels_group, c->control_group};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (!all[i][0])
+            memcpy(all[i], c->socket_group, sizeof c->socket_group);
+    }
+}
+
 static void finish_workers(struct conf *c) {
     if (c->workers > 0)
         return;
@@ -290,6 +298,7 @@ diffuse_err conf_finish_all(struct conf *c, conf_complain *complain, void *user)
     heed(&f, CONF_KEY_control, finish_endpoint(c, c->control, "control", &why), &why);
     for (uint32_t i = 0; i < c->policy.n; i++)
         heed(&f, CONF_KEY_policy, finish_policy(c, c->policy.item[i], &why), &why);
+    finish_groups(c);
     finish_workers(c);
     heed(&f, CONF_KEY_batch_tokens, finish_batch(c, &why), &why);
     return f.first;

@@ -29,6 +29,8 @@ struct guest {
     uint64_t leaves; /* number of that reading, when ended */
     struct zmtp said;
     struct topics *topics; /* NULL: it is not a subscriber */
+    bool advises;          /* its feedback counts */
+    unsigned uid;
     int pid;
 };
 
@@ -190,12 +192,6 @@ static unsigned look_round(struct way *w, unsigned *ret_leaving) {
     return present;
 }
 
-static int pid_of(int fd) {
-    struct ucred who;
-    socklen_t len = sizeof who;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 ? (int)who.pid : 0;
-}
-
 static bool let_in(struct doors *d, struct way *w, int fd) {
     struct stat s;
     unsigned leaving;
@@ -208,7 +204,13 @@ static bool let_in(struct doors *d, struct way *w, int fd) {
     struct guest *g = w->guest;
     while (g->fd >= 0)
         g++;
-    *g = (struct guest){.fd = fd, .inode = s.st_ino, .pid = pid_of(fd), .topics = g->topics};
+    struct permit_peer peer = permit_peer(fd);
+    *g = (struct guest){.fd = fd,
+                        .inode = s.st_ino,
+                        .uid = peer.uid,
+                        .pid = peer.pid,
+                        .advises = permit_allows(&w->limits.advise, fd),
+                        .topics = g->topics};
     if (g->topics)
         *g->topics = (struct topics){0};
     d->guest_of[fd] = (uint16_t)(g - d->guests);
@@ -254,6 +256,17 @@ static void turn_away_without_descriptor(struct doors *d, int fd) {
     d->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* Who it is must not depend on how full it is: denied first. */
+static bool is_denied(struct way *w, int fd) {
+    if (permit_allows(&w->limits.enter, fd))
+        return false;
+    struct permit_peer peer = permit_peer(fd);
+    w->news.denied++;
+    w->news.denied_uid = peer.uid;
+    w->news.denied_pid = peer.pid;
+    return true;
+}
+
 static int accept_through(struct doors *d, uint8_t number, int fd, struct sockaddr *address,
                           socklen_t *len, int flags) {
     struct way *w = &d->way[number - 1];
@@ -264,10 +277,14 @@ static int accept_through(struct doors *d, uint8_t number, int fd, struct sockad
         errno = ECONNABORTED;
         return -1;
     }
-    if (guest < 0 || let_in(d, w, guest))
+    if (guest < 0)
         return guest;
-    w->news.refused++;
-    w->news.pid = pid_of(guest);
+    if (!is_denied(w, guest)) {
+        if (let_in(d, w, guest))
+            return guest;
+        w->news.refused++;
+        w->news.pid = permit_peer(guest).pid;
+    }
     close(guest);
     errno = ECONNABORTED;
     return -1;
@@ -363,7 +380,22 @@ bool doors_news(struct doors *d, enum door door, struct door_news *ret_news) {
     *ret_news = d->way[door].news;
     d->way[door].news = (struct door_news){0};
     pthread_mutex_unlock(&d->lock);
-    return ret_news->refused > 0 || ret_news->ended > 0;
+    return ret_news->refused > 0 || ret_news->ended > 0 || ret_news->denied > 0;
+}
+
+bool doors_may_advise(struct doors *d, enum door door, int fd, unsigned uid, int pid) {
+    struct way *w = &d->way[door];
+    if (!w->limits.advise.guarded)
+        return true;
+    pthread_mutex_lock(&d->lock);
+    bool may = false;
+    for (unsigned i = 0; i < w->limits.max && !may; i++) {
+        const struct guest *g =
+            &w->guest[i]; /* it may have left, and its place is kept till read */
+        may = g->fd == fd && g->uid == uid && g->pid == pid && g->advises;
+    }
+    pthread_mutex_unlock(&d->lock);
+    return may;
 }
 
 unsigned doors_present(struct doors *d, enum door door) {

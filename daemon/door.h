@@ -10,6 +10,7 @@
  *            server that is not there yet: it tries again. A place is free again when the
  *            connection has ended and ZeroMQ has given up what belonged to it, for which the socket
  *            has to be read (doors_read): until then what a dead peer left counts as present.
+ *            So is one whose process does not belong to the socket's group (permit.h).
  *   recv     A connection that sends a message of more than `message` bytes, in however many
  *            frames, is ended while ZeroMQ still gathers it; so is a subscriber with more
  *            topics than topics.h allows: ZeroMQ keeps what it was sent, whatever the application
@@ -25,17 +26,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/permit.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
 enum door { DOOR_INGEST, DOOR_PUSH, DOOR_LABELS, DOOR_CONTROL, DOORS };
 
 struct door_limits {
-    unsigned max;     /* connections */
-    uint64_t message; /* bytes of one, as zmtp.h counts them */
-    uint64_t round;   /* messages after whose reading every older one of these has been read, as
-                         connections are read in turn */
-    bool topics;      /* who comes here subscribes */
+    unsigned max;         /* connections */
+    uint64_t message;     /* bytes of one, as zmtp.h counts them */
+    uint64_t round;       /* messages after whose reading every older one of these has been read, as
+                             connections are read in turn */
+    bool topics;          /* who comes here subscribes */
+    struct permit enter;  /* who may come in at all, */
+    struct permit advise; /* and whose feedback counts */
 };
 
 struct doors;
@@ -59,13 +63,19 @@ void doors_read(struct doors *d, enum door door, uint64_t n, bool empty);
 int doors_fd(const struct doors *d);
 void doors_acknowledge(struct doors *d);
 
-/* Since the last call: connections refused at a door, and ended for what they sent; the process
- * at the other end of the last of them (0: not known). False: none. */
+/* Since the last call: connections refused at a door, ended for what they sent, and denied for who
+ * they are; the process at the other end of the last of them (0: not known). False: none. */
 struct door_news {
-    uint64_t refused, ended;
+    uint64_t refused, ended, denied;
     int pid;
+    unsigned denied_uid;
+    int denied_pid;
 };
 bool doors_news(struct doors *d, enum door door, struct door_news *ret_news);
+
+/* May a message's sender give feedback? By the descriptor that it came through, and the process as
+ * ZeroMQ saw it then: the descriptor may be somebody else's by now, and then it may not. */
+bool doors_may_advise(struct doors *d, enum door door, int fd, unsigned uid, int pid);
 
 /* Connections that are there now, or whose memory is. */
 unsigned doors_present(struct doors *d, enum door door);

@@ -1,7 +1,6 @@
 #include "daemon/endpoint.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -55,26 +54,35 @@ diffuse_err endpoint_claim(const char *endpoint, bool *ret_stale, struct reason 
     return DIFFUSE_OK;
 }
 
-diffuse_err endpoint_make_dir(const char *dir, struct reason *why) {
+diffuse_err endpoint_make_dir(const char *dir, bool open, struct reason *why) {
     struct stat st;
-    if (mkdir(dir, 0750) == 0)
-        return DIFFUSE_OK;
-    int code = errno;
+    mode_t mode = open ? 0711 : 0750;
+    int code = mkdir(dir, mode) == 0 ? 0 : errno;
     if (code == EEXIST && stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
+        code = 0;
+    if (code)
+        return reason_set(why, DIFFUSE_IO, "%s: the runtime folder cannot be made: %s", dir,
+                          strerror(code));
+    if (!open || stat(dir, &st) != 0 || (st.st_mode & 0011) == 0011 || st.st_uid != geteuid())
         return DIFFUSE_OK;
-    return reason_set(why, DIFFUSE_IO, "%s: the runtime folder cannot be made: %s", dir,
-                      strerror(code));
+    if (chmod(dir, (st.st_mode & 07777) | 0011) != 0)
+        return reason_set(why, DIFFUSE_IO, "%s: cannot be opened to the sockets' groups: %s", dir,
+                          strerror(errno));
+    return DIFFUSE_OK;
 }
 
-diffuse_err endpoint_set_group(const char *endpoint, const char *group, struct reason *why) {
+diffuse_err endpoint_permit(const char *endpoint, const struct permit *permit, unsigned mode,
+                            struct reason *why) {
     const char *path = endpoint_path(endpoint);
-    if (!path || !group[0])
+    if (!path)
         return DIFFUSE_OK;
-    const struct group *entry = getgrnam(group);
-    if (!entry)
-        return reason_set(why, DIFFUSE_NOTFOUND, "socket_group: there is no group '%s'", group);
-    if (chown(path, (uid_t)-1, entry->gr_gid) != 0)
-        return reason_set(why, DIFFUSE_IO, "%s: cannot be given to group '%s': %s", path, group,
+    if (permit->guarded && chown(path, (uid_t)-1, permit->group) != 0)
+        return reason_set(why, DIFFUSE_IO,
+                          "%s: cannot be given to group %u: %s; who starts the daemon has to "
+                          "belong to it (SupplementaryGroups= of the unit)",
+                          path, (unsigned)permit->group, strerror(errno));
+    if (chmod(path, (mode_t)mode) != 0)
+        return reason_set(why, DIFFUSE_IO, "%s: permissions cannot be set: %s", path,
                           strerror(errno));
     return DIFFUSE_OK;
 }

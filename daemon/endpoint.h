@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/permit.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
@@ -20,12 +21,15 @@ const char *endpoint_path(const char *endpoint);
 DIFFUSE_MUST_CHECK diffuse_err endpoint_claim(const char *endpoint, bool *ret_stale,
                                               struct reason *why);
 
-/* Create a runtime folder (0750) if it is missing; its parent must be there. Errors: IO. */
-DIFFUSE_MUST_CHECK diffuse_err endpoint_make_dir(const char *dir, struct reason *why);
+/* Create a runtime folder (0750) if it is missing; its parent must be there. open: others have to
+ * pass through it to sockets that are theirs, so it is 0711, as is one of ours that was there.
+ * Errors: IO. */
+DIFFUSE_MUST_CHECK diffuse_err endpoint_make_dir(const char *dir, bool open, struct reason *why);
 
-/* Give the socket file of a bound endpoint to a group. Errors: NOTFOUND (no such group), IO. */
-DIFFUSE_MUST_CHECK diffuse_err endpoint_set_group(const char *endpoint, const char *group,
-                                                  struct reason *why);
+/* Give the socket file of a bound endpoint to a group, and then its permissions. Bind it with none
+ * for others than the owner, and nobody gets in between. Errors: IO. */
+DIFFUSE_MUST_CHECK diffuse_err endpoint_permit(const char *endpoint, const struct permit *permit,
+                                               unsigned mode, struct reason *why);
 
 /* Which file an endpoint was bound to; all zero: none. */
 struct endpoint_file {

@@ -137,7 +137,8 @@ static void accept_message(struct loop *l, struct recv_message *m, bool from_pus
     if (outcome == PATH_SAMPLE) {
         accept_sample(l, slot);
     } else if (outcome == PATH_FEEDBACK) {
-        tuning_feedback(&l->tuning, &l->path->feedback, slot);
+        if (porter_may_advise(&l->porter, m, from_push))
+            tuning_feedback(&l->tuning, &l->path->feedback, slot);
     } else {
         stats_add(l->stats, STATS_unaddressed, 1);
         log_input(l->log, LOG_unaddressed, slot->error, NULL, 0, 0,

@@ -1,6 +1,7 @@
 #include "daemon/porter.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <zmq.h>
 
 #include "daemon/recv.h"
@@ -17,6 +18,39 @@ void porter_subscriptions(struct porter *p) {
     doors_read(p->sockets->doors, DOOR_LABELS, n, empty);
 }
 
+/* A peer on this machine is localhost:UID:GID:PID to ZeroMQ, as it was when the connection was
+ * made; others have their address in figures. */
+static bool read_peer(zmq_msg_t *frame, unsigned *ret_uid, int *ret_pid) {
+    const char *address = zmq_msg_gets(frame, "Peer-Address");
+    return address && sscanf(address, "localhost:%u:%*u:%d", ret_uid, ret_pid) == 2;
+}
+
+bool porter_may_advise(struct porter *p, struct recv_message *m, bool from_push) {
+    unsigned uid;
+    int pid;
+    if (!p->conf->feedback_group[0] || !read_peer(&m->frame[0], &uid, &pid))
+        return true;
+    int fd = zmq_msg_get(&m->frame[0], ZMQ_SRCFD);
+    if (doors_may_advise(p->sockets->doors, from_push ? DOOR_PUSH : DOOR_INGEST, fd, uid, pid))
+        return true;
+    stats_add(p->stats, STATS_feedback_denied, 1);
+    log_input(p->log, LOG_denied, DIFFUSE_OK, NULL, 0, 0,
+              "feedback of uid %u (process %d) denied: not in group %s (feedback_group)", uid, pid,
+              p->conf->feedback_group);
+    return false;
+}
+
+static void tell_denied(struct porter *p, const char *socket, const char *group,
+                        const struct door_news *news) {
+    if (news->denied == 0)
+        return;
+    stats_add(p->stats, STATS_connections_denied, news->denied);
+    log_input(p->log, LOG_denied, DIFFUSE_OK, NULL, 0, 0,
+              "%s: %" PRIu64 " connections denied, the last of uid %u (process %d): not in group "
+              "%s (%s_group)",
+              socket, news->denied, news->denied_uid, news->denied_pid, group, socket);
+}
+
 static void tell_news(struct porter *p) {
     static const struct {
         const char *socket;
@@ -25,10 +59,16 @@ static void tell_news(struct porter *p) {
                       [DOOR_PUSH] = {"push", CONF_KEY_publishers},
                       [DOOR_LABELS] = {"labels", CONF_KEY_subscribers},
                       [DOOR_CONTROL] = {"control", CONF_KEY_subscribers}};
+    const struct conf *c = p->conf;
+    const char *groups[DOORS] = {[DOOR_INGEST] = c->ingest_group,
+                                 [DOOR_PUSH] = c->push_group,
+                                 [DOOR_LABELS] = c->labels_group,
+                                 [DOOR_CONTROL] = c->control_group};
     struct door_news news;
     for (unsigned i = 0; i < DOORS; i++) {
         if (!doors_news(p->sockets->doors, (enum door)i, &news))
             continue;
+        tell_denied(p, names[i].socket, groups[i], &news);
         stats_add(p->stats, STATS_connections_refused, news.refused);
         stats_add(p->stats, STATS_connections_ended, news.ended);
         if (news.refused > 0)

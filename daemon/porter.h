@@ -6,6 +6,7 @@
 
 #include "daemon/conf.h"
 #include "daemon/log.h"
+#include "daemon/recv.h"
 #include "daemon/sockets.h"
 #include "daemon/stats.h"
 
@@ -18,6 +19,10 @@ struct porter { /* all borrowed */
 
 /* Subscriptions take effect when the socket is read; what they say does not concern us. */
 void porter_subscriptions(struct porter *p);
+
+/* May the sender of m (a message of ingest or push) give feedback? When not, that is counted and
+ * logged. */
+bool porter_may_advise(struct porter *p, struct recv_message *m, bool from_push);
 
 /* Once a second: ZeroMQ gives up what belonged to peers that left only in calls on their socket;
  * and what the doors did is counted and logged. */

@@ -49,7 +49,20 @@ static diffuse_err make_socket(void *context, int type, int hwm, uint64_t frame_
     return DIFFUSE_OK;
 }
 
-/* The file appears with its final permissions: they come from the mask while it is made. */
+/* Who is local may be told apart only by a file's permissions, or by its group. */
+static diffuse_err check_name(const char *endpoint, const struct conf *c,
+                              const struct permit *permit, struct reason *why) {
+    if (strncmp(endpoint, "ipc://", 6) != 0 || endpoint_path(endpoint) || permit->guarded ||
+        (c->socket_mode & 0002))
+        return DIFFUSE_OK;
+    return reason_set(why, DIFFUSE_INVAL,
+                      "%s: a name without a file has no permissions; use a path, or name the "
+                      "socket's group, or let everybody in with socket_mode = 0666",
+                      endpoint);
+}
+
+/* The file appears with nothing for others than the owner; then it gets its group, then its mode.
+ */
 static diffuse_err bind_socket(struct sockets *s, enum door door, const struct conf *c,
                                struct log *log, struct reason *why) {
     const struct {
@@ -62,14 +75,17 @@ static diffuse_err bind_socket(struct sockets *s, enum door door, const struct c
                     [DOOR_CONTROL] = {s->control, c->control, &s->control_at}};
     const char *endpoint = all[door].endpoint;
     struct sockets_bound *ret_bound = all[door].bound;
+    const struct permit *permit = &s->permit[door];
     bool stale = false;
-    diffuse_err e = endpoint_claim(endpoint, &stale, why);
+    diffuse_err e = check_name(endpoint, c, permit, why);
+    if (!e)
+        e = endpoint_claim(endpoint, &stale, why);
     if (e)
         return e;
     if (stale)
         log_line(log, LOG_socket_replaced, "%s: replaced a socket file that nobody listened on",
                  endpoint_path(endpoint));
-    mode_t before = umask((mode_t)(0777 & ~c->socket_mode));
+    mode_t before = umask((mode_t)(0777 & ~(c->socket_mode & 0700)));
     int rc = zmq_bind(all[door].socket, endpoint);
     int code = zmq_errno();
     umask(before);
@@ -77,8 +93,10 @@ static diffuse_err bind_socket(struct sockets *s, enum door door, const struct c
         return reason_set(why, DIFFUSE_IO, "%s: cannot be bound: %s", endpoint, zmq_strerror(code));
     snprintf(ret_bound->endpoint, sizeof ret_bound->endpoint, "%s", endpoint);
     ret_bound->file = endpoint_identify(endpoint);
-    doors_bound(s->doors, door);
-    return endpoint_set_group(endpoint, c->socket_group, why);
+    e = endpoint_permit(endpoint, permit, (unsigned)c->socket_mode, why);
+    if (!e)
+        doors_bound(s->doors, door);
+    return e;
 }
 
 /* A publisher's connections are watched, so that one that had to be cut off does not go unseen. */
@@ -154,18 +172,46 @@ void sockets_doors(const struct conf *c, const struct sockets_limits *limits,
                                            (uint64_t)limits->control_hwm, limits->request_max);
 }
 
+static diffuse_err find_groups(struct sockets *s, const struct conf *c,
+                               struct door_limits limits[DOORS], struct reason *why) {
+    const struct {
+        const char *group, *key;
+    } names[DOORS] = {[DOOR_INGEST] = {c->ingest_group, "ingest_group"},
+                      [DOOR_PUSH] = {c->push_group, "push_group"},
+                      [DOOR_LABELS] = {c->labels_group, "labels_group"},
+                      [DOOR_CONTROL] = {c->control_group, "control_group"}};
+    struct permit advise;
+    diffuse_err e = permit_group(c->feedback_group, "feedback_group", &advise, why);
+    for (unsigned i = 0; !e && i < DOORS; i++) {
+        e = permit_group(names[i].group, names[i].key, &s->permit[i], why);
+        limits[i].enter = s->permit[i];
+        limits[i].advise = advise;
+    }
+    return e;
+}
+
+static bool any_group(const struct sockets *s) {
+    bool any = false;
+    for (unsigned i = 0; i < DOORS; i++)
+        any |= s->permit[i].guarded;
+    return any;
+}
+
 diffuse_err sockets_open(struct sockets *s, const struct conf *c,
                          const struct sockets_limits *limits, struct log *log, struct reason *why) {
+    struct door_limits doors[DOORS];
+    sockets_doors(c, limits, doors);
+    diffuse_err unfit = find_groups(s, c, doors, why);
+    if (unfit)
+        return unfit;
     if (strncmp(c->ingest, "ipc://", 6) == 0 || strncmp(c->push, "ipc://", 6) == 0 ||
         strncmp(c->labels, "ipc://", 6) == 0 || strncmp(c->control, "ipc://", 6) == 0) {
-        diffuse_err e = endpoint_make_dir(c->runtime_dir, why);
+        diffuse_err e = endpoint_make_dir(c->runtime_dir, any_group(s), why);
         if (e)
             return e;
     }
-    struct door_limits doors[DOORS];
-    sockets_doors(c, limits, doors);
     unsigned others = OTHER_DESCRIPTORS + 2 * PEERS_MAX + c->ingest_connect.n;
-    diffuse_err unfit = doors_new(doors, others, &s->doors, why);
+    unfit = doors_new(doors, others, &s->doors, why);
     if (unfit)
         return unfit;
     s->context = zmq_ctx_new();

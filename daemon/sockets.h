@@ -25,6 +25,7 @@ struct sockets {
     struct doors *doors; /* owned */
     void *ingest, *push, *labels, *control;
     void *ingest_peers, *push_peers; /* monitors: connections that come and go */
+    struct permit permit[DOORS];     /* by whom each may be reached on this machine */
     struct sockets_bound ingest_at, push_at, labels_at, control_at;
 };
 

@@ -44,6 +44,8 @@
     X(left_unread, "publishers that left before all they had sent was read")                       \
     X(connections_refused, "connections refused because as many as planned for were there")        \
     X(connections_ended, "connections ended for too many subscriptions or too large a message")    \
+    X(connections_denied, "connections refused to processes outside of the socket\'s group")       \
+    X(feedback_denied, "feedback of processes outside of feedback_group")                          \
     X(labels_dropped, "labels that a full subscriber did not get")                                 \
     X(streams_forgotten, "streams forgotten for newer ones")                                       \
     X(requests, "requests answered on control")                                                    \

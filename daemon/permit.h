@@ -1,0 +1,39 @@
+/* permit.h - which processes of this machine may use a socket: those of a group.
+ *
+ * The socket's file keeps others out already. This asks the kernel once more who is at the other
+ * end, where the file lets everybody through (socket_mode = 0666, or an abstract name, which has no
+ * file), so that who is turned away is seen; and it tells who may give feedback from who may send
+ * samples, which come over the same socket. root and the daemon's own user always may.
+ */
+#ifndef DAEMON_PERMIT_H
+#define DAEMON_PERMIT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "proto/diffuse_err.h"
+#include "proto/reason.h"
+
+#define PERMIT_GROUPS_MAX 1024u /* of one process; one in more belongs to none of them, for us */
+
+struct permit {
+    bool guarded; /* false: everybody may */
+    gid_t group;
+};
+
+/* Members of the group of this name may; "": everybody. key is the configuration's, for the reason.
+ * Reads the system's tables: at the start only. Errors: NOTFOUND. */
+DIFFUSE_MUST_CHECK diffuse_err permit_group(const char *group, const char *key,
+                                            struct permit *ret_permit, struct reason *why);
+
+struct permit_peer {
+    bool local; /* a process of this machine; else nothing else is known */
+    uid_t uid;
+    pid_t pid;
+};
+
+/* Who is at the other end of a connection, and may it? What is not local may. Threads: any. */
+struct permit_peer permit_peer(int fd);
+bool permit_allows(const struct permit *permit, int fd);
+
+#endif
