@@ -27,6 +27,7 @@ DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck py
 DEBS_TORCH := $(DEBS_CHECK) python3-torch
 DEBS_PEERS := python3 fasttext python3-sklearn
 DEBS_BENCH := $(DEBS_CHECK) python3-numpy
+DEBS_ARM64 := gcc-aarch64-linux-gnu qemu-user-static mmdebstrap protobuf-c-compiler
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wvla -Wformat=2 -Wpointer-arith -Wundef -Werror=unused-result
@@ -57,7 +58,7 @@ PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffus
 all: $(PROGRAMS)
 
 # --- packages --------------------------------------------------------------------------------------
-.PHONY: deps deps-check deps-lint deps-torch deps-peers deps-bench
+.PHONY: deps deps-check deps-lint deps-torch deps-peers deps-bench deps-arm64
 ## deps: install what the build needs (Debian packages; as root or through sudo)
 deps: ; $(call install,$(DEBS_BUILD))
 deps-check: ; $(call install,$(DEBS_CHECK))
@@ -65,6 +66,7 @@ deps-lint: ; $(call install,$(DEBS_LINT))
 deps-torch: ; $(call install,$(DEBS_TORCH))
 deps-peers: ; $(call install,$(DEBS_PEERS))
 deps-bench: ; $(call install,$(DEBS_BENCH))
+deps-arm64: ; $(call install,$(DEBS_ARM64))
 
 # Asks dpkg first, so that it costs nothing when everything is there.
 define install
@@ -259,6 +261,33 @@ check-torch: deps-torch
 unit: $(UNIT) $(F64)
 	@tests/run -j $(JOBS) $(addprefix $B:,$(UNIT_NAMES))
 
+# --- aarch64 ---------------------------------------------------------------------------------------
+# Built by a cross compiler against the libraries of an unpacked Debian tree, and run by qemu.
+ARM      := build/arm64
+ARM_ROOT := $(CURDIR)/$(ARM)/root
+ARM_BLAS := usr/lib/aarch64-linux-gnu/openblas-pthread
+ARM_DEBS := $(comma)$(subst $() ,$(comma),$(strip $(filter lib% zlib%,$(DEBS_CHECK))))
+# It starts itself again with a library preloaded, which qemu does not do.
+ARM_UNIT := $(filter-out unit/test_crash,$(UNIT_NAMES))
+arm_run   = qemu-aarch64-static -cpu $(1) -L $(ARM_ROOT) -E LD_LIBRARY_PATH=/$(ARM_BLAS)
+
+$(ARM_ROOT)/.done: | deps-arm64
+	@echo "  TREE $(@D)"; rm -rf $(@D); mkdir -p $(ARM)
+	$(Q)mmdebstrap --quiet --arch=arm64 --variant=extract --mode=root --include=libc6-dev$(ARM_DEBS) bookworm $(@D)
+	$(Q)touch $@
+
+.PHONY: arm64 check-arm64
+## arm64: cross-build everything for aarch64 into build/arm64 (as root)
+arm64: deps-arm64 $(ARM_ROOT)/.done
+	@$(SUBMAKE) --silent B=$(ARM) AR=aarch64-linux-gnu-ar CC="aarch64-linux-gnu-gcc --sysroot=$(ARM_ROOT)" \
+	    CPPFLAGS="-isystem $(ARM_ROOT)/usr/include/aarch64-linux-gnu/openblas-pthread -isystem $(ARM_ROOT)/usr/include/aarch64-linux-gnu" \
+	    LDFLAGS="-L$(ARM_ROOT)/$(ARM_BLAS) $(foreach d,$(ARM_BLAS) usr/lib/aarch64-linux-gnu,-Wl$(comma)-rpath-link$(comma)$(ARM_ROOT)/$d)" all tests
+
+## check-arm64: run the unit tests for aarch64 under qemu, the kernels' once more without dot products (as root; half an hour)
+check-arm64: arm64
+	@TEST_EMULATOR="$(call arm_run,cortex-a76)" TEST_TIMEOUT=1800 tests/run -j $(JOBS) $(addprefix $(ARM):,$(ARM_UNIT))
+	@TEST_EMULATOR="$(call arm_run,cortex-a53)" TEST_TIMEOUT=1800 tests/run -j $(JOBS) $(addprefix $(ARM):,$(filter unit/test_engine%,$(ARM_UNIT)))
+
 # --- results ---------------------------------------------------------------------------------------
 # Folders of DATA, as KIND:FOLDER; those that are not there are left out. Quick ones first.
 PEER_SETS := tsv:huric_robot_commands tsv:drone_log_severity tsv:hwu64 tsv:intent_snips tsv:clinc150 ag_news:ag_news imdb:aclImdb
@@ -390,4 +419,4 @@ help:
 	@sed -n 's/^## \([a-z-]*\): /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 .SECONDARY:
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -type f -name '*.d' 2>/dev/null)

@@ -26,12 +26,13 @@ static bool usable(const real *logits, uint32_t labels) {
  * Logits are taken relative to the largest, so that exp cannot overflow. */
 static void slope_row(struct slope *s, const real *logits, uint32_t labels, uint32_t truth,
                       double unknown, double b) {
-    double top = (double)logits[0], sum = 0, mean = 0, square = 0, plain = 0;
+    double sum = 0, mean = 0, square = 0, plain = 0;
+    real top = logits[0];
 
     for (uint32_t i = 1; i < labels; i++)
-        top = fmax(top, (double)logits[i]);
+        top = logits[i] > top ? logits[i] : top;
     for (uint32_t i = 0; i < labels; i++) {
-        double z = (double)logits[i] - top, e = exp(b * z);
+        double z = (double)logits[i] - (double)top, e = exp(b * z);
 
         sum += e;
         mean += e * z;
@@ -40,7 +41,7 @@ static void slope_row(struct slope *s, const real *logits, uint32_t labels, uint
     }
     mean /= sum;
     s->value +=
-        mean - (1 - unknown) * ((double)logits[truth] - top) - unknown * plain / (double)labels;
+        mean - (1 - unknown) * ((double)logits[truth] - (double)top) - unknown * plain / (double)labels;
     s->rise += square / sum - mean * mean;
 }
 

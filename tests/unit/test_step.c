@@ -131,8 +131,11 @@ static real *after(const struct model *m, const struct step_options *o,
 static double largest_difference(size_t n, const real *a, const real *b) {
     double most = 0;
 
-    for (size_t i = 0; i < n; i++)
-        most = fmax(most, fabs((double)a[i] - (double)b[i]));
+    for (size_t i = 0; i < n; i++) {
+        double apart = fabs((double)a[i] - (double)b[i]);
+
+        most = apart > most ? apart : most;
+    }
     return most;
 }
 
