@@ -40,8 +40,8 @@ static void slope_row(struct slope *s, const real *logits, uint32_t labels, uint
         plain += z;
     }
     mean /= sum;
-    s->value +=
-        mean - (1 - unknown) * ((double)logits[truth] - (double)top) - unknown * plain / (double)labels;
+    s->value += mean - (1 - unknown) * ((double)logits[truth] - (double)top) -
+                unknown * plain / (double)labels;
     s->rise += square / sum - mean * mean;
 }
 
