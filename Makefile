@@ -22,7 +22,7 @@ endif
 # What each task needs, as Debian packages. Nothing is installed but by a target that says so below.
 DEBS_BUILD := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libzmq3-dev libsystemd-dev \
               libopenblas-dev libjansson-dev libutf8proc-dev libsodium-dev libcsv-dev zlib1g-dev libinih-dev libseccomp-dev
-DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq
+DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq mandoc bash-completion zsh
 DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
 DEBS_TORCH := $(DEBS_CHECK) python3-torch
 DEBS_PEERS := python3 fasttext python3-sklearn
@@ -143,6 +143,22 @@ $B/diffusectl: $(CTL) $B/libdiffuse.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(CTL_LIBS)
 
+# --- manual and completion -------------------------------------------------------------------------
+# Both are made from what the programs themselves say, and from the tables that they are compiled from.
+$B/tables: $B/docs/man/tables.o
+	$(LINK)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+.PHONY: man
+## man: manual pages into build/man, and completions for bash and zsh into build/completion
+man: $B/man/.made $B/completion/.made
+$B/man/.made: $(wildcard docs/man/* docs/man/verbs/*) daemon/diffused.conf client/diffuse.h $B/diffuse $B/diffused $B/diffusectl $B/tables
+	@echo "  MAN  $(@D)"; rm -rf $(@D)
+	$(Q)docs/man/make.sh $B && touch $@
+$B/completion/.made: $(wildcard docs/completion/*) $B/man/.made
+	@echo "  COMP $(@D)"
+	$(Q)docs/completion/make.sh $B && touch $@
+
 # --- tests -----------------------------------------------------------------------------------------
 $B/tests/unit/%: $B/tests/unit/%.o $B/libtest.a $B/libdaemon.a $B/libverbs.a $B/libctl.a $B/libdiffuse.a $B/libmodel.a $B/libproto.a
 	$(LINK)
@@ -223,7 +239,7 @@ FUZZ         := $(patsubst tests/fuzz/%.c,$B/tests/%,$(filter-out %/fuzz_driver.
 TESTS        := $(UNIT) $(F64) $(HELPERS) $(FUZZ) $(SHIMS)
 
 .PHONY: tests check check-plain check-asan check-tsan check-torch unit
-tests: $(PROGRAMS) $B/fleet_demo $(TESTS)
+tests: $(PROGRAMS) $B/fleet_demo $(TESTS) $(if $(SANITIZE),,man)
 
 # Whatever does not build counts as failed, in tests/run.
 BUILD_TESTS = @echo "Building$(if $(1), with -fsanitize=$(1)) in $(2)"; $(SUBMAKE) -k --silent $(if $(1),SANITIZE=$(1)) B=$(2) tests \
@@ -352,8 +368,8 @@ results-table:
 	@tests/peers/table.py
 
 # --- lint ------------------------------------------------------------------------------------------
-SOURCES := $(sort $(wildcard $(foreach d,proto model/* client client/* daemon tests/*,$d/*.c $d/*.h)))
-SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/system/*.sh .ci/run)
+SOURCES := $(sort $(wildcard $(foreach d,proto model/* client client/* daemon docs/man tests/*,$d/*.c $d/*.h)))
+SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/system/*.sh docs/*/*.sh .ci/run)
 CPPCHECK := cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
     --suppress=missingIncludeSystem -I. -D_GNU_SOURCE -DDIFFUSE_VERSION='"$(VERSION)"' -D__linux__
 
@@ -379,17 +395,25 @@ DOCDIR      ?= $(PREFIX)/share/doc/diffused
 SYSCONFDIR  ?= /etc
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 CATALOGDIR  ?= $(PREFIX)/lib/systemd/catalog
+MANDIR      ?= $(PREFIX)/share/man
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR  ?= $(PREFIX)/share/zsh/site-functions
 PRETRAINED  := $(wildcard model/pretrained/*.safetensors)
 DOCS        := README.md NEWS LICENSE
+
+# What docs/man/make.sh makes.
+PAGES = $(foreach t,$(notdir $(basename $(wildcard docs/man/*.in))),man$(subst .,,$(suffix $t))/$t) \
+    $(patsubst %,man3/%.3,$(shell docs/man/calls.sh))
 
 INSTALLED = $(addprefix $(BINDIR)/,diffused diffuse diffusectl) \
     $(addprefix $(LIBDIR)/,libdiffuse.so.0 libdiffuse.so libdiffuse.a pkgconfig/diffuse.pc) \
     $(addprefix $(INCLUDEDIR)/,diffuse.h diffuse_err.h) $(addprefix $(DATADIR)/,$(notdir $(PRETRAINED))) \
-    $(UNITDIR)/diffused.service $(CATALOGDIR)/diffused.catalog $(addprefix $(DOCDIR)/,$(DOCS))
+    $(UNITDIR)/diffused.service $(CATALOGDIR)/diffused.catalog $(addprefix $(DOCDIR)/,$(DOCS)) \
+    $(addprefix $(MANDIR)/,$(PAGES)) $(foreach p,diffused diffuse diffusectl,$(BASHCOMPDIR)/$p $(ZSHCOMPDIR)/_$p)
 
 .PHONY: install uninstall
 ## install: into $(DESTDIR)$(PREFIX); a configuration that is there stays as it is
-install: all
+install: all man
 	@install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DATADIR) $(DOCDIR) $(UNITDIR) $(CATALOGDIR) $(SYSCONFDIR)/diffused)
 	install -m 755 $B/diffused $B/diffuse $B/diffusectl $(DESTDIR)$(BINDIR)
 	install -m 644 $B/libdiffuse.so.0 $B/libdiffuse.a $(DESTDIR)$(LIBDIR)
@@ -400,6 +424,10 @@ install: all
 	sed 's|@BINDIR@|$(BINDIR)|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' systemd/diffused.service.in >$(DESTDIR)$(UNITDIR)/diffused.service
 	install -m 644 systemd/diffused.catalog $(DESTDIR)$(CATALOGDIR)
 	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
+	@install -d $(addprefix $(DESTDIR),$(addprefix $(MANDIR)/man,1 3 5 7 8) $(BASHCOMPDIR) $(ZSHCOMPDIR))
+	for s in 1 3 5 7 8; do install -m 644 $B/man/man$$s/* $(DESTDIR)$(MANDIR)/man$$s; done
+	install -m 644 $B/completion/bash/* $(DESTDIR)$(BASHCOMPDIR)
+	install -m 644 $B/completion/zsh/* $(DESTDIR)$(ZSHCOMPDIR)
 	install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
 	[ -e $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf ] || install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused
 

@@ -9,7 +9,10 @@ trap 'rm -rf "$root"' EXIT
 bad=0
 make -s --no-print-directory B="$build" install PREFIX=/usr DESTDIR="$root" >"$root.log" 2>&1 || { cat "$root.log"; bad=1; }
 for file in bin/diffused bin/diffuse bin/diffusectl lib/libdiffuse.so.0 lib/libdiffuse.a lib/pkgconfig/diffuse.pc \
-    include/diffuse.h include/diffuse_err.h lib/systemd/system/diffused.service lib/systemd/catalog/diffused.catalog share/diffused/robot-text.safetensors; do
+    include/diffuse.h include/diffuse_err.h lib/systemd/system/diffused.service lib/systemd/catalog/diffused.catalog share/diffused/robot-text.safetensors \
+    share/man/man8/diffused.8 share/man/man5/diffused.conf.5 share/man/man7/diffused-protocol.7 share/man/man1/diffuse.1 \
+    share/man/man1/diffusectl.1 share/man/man3/libdiffuse.3 share/man/man3/diffuse_classify.3 \
+    share/bash-completion/completions/diffusectl share/zsh/site-functions/_diffusectl; do
     [ -s "$root/usr/$file" ] || { echo "/usr/$file was not installed"; bad=1; }
 done
 [ -s "$root/etc/diffused/diffused.conf" ] || { echo "no configuration was installed"; bad=1; }

@@ -17,12 +17,13 @@ may() {
     model/tool) echo "$(may model/train) model/train/" ;;
     daemon) echo "proto/ diffused.pb-c.h model/base/ model/text/ model/net/ model/ckpt/ model/tune/" ;;
     client) echo "proto/ diffused.pb-c.h" ;;
+    docs/man) echo "proto/ daemon/" ;;
     client/ctl | client/demo) echo "client/diffuse.h proto/diffuse_err.h" ;;
     *) echo "" ;;
     esac
 }
 
-for folder in proto model/base model/text model/net model/ckpt model/data model/train model/tune model/tool daemon client client/ctl client/demo; do
+for folder in proto model/base model/text model/net model/ckpt model/data model/train model/tune model/tool daemon client client/ctl client/demo docs/man; do
     for file in "$folder"/*.[ch] "$folder"/*.def; do
         [ -e "$file" ] || continue
         while read -r include; do
