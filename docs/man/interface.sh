@@ -6,7 +6,7 @@
 #   option PROGRAM VERB SHORT LONG ARG GROUP HELP  standard PROGRAM VERB SHORT LONG (--help and the like)
 #   key SECTION NAME TYPE DEFAULT ACCEPTS CHOICES WHEN HELP
 #   error NAME NUMBER TEXT                         counter NAME TEXT
-#   kind NAME (of data sets)
+#   kind NAME (of data sets)                       log NAME LEVEL MESSAGE_ID SUBJECT EXPLANATION
 #
 # The programs themselves say it, and the tables that they are compiled from. Man pages, completions and
 # tests/check/docs.sh are made from these rows, so that none of them is kept by hand.

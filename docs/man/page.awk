@@ -5,7 +5,7 @@
 #   @options PROGRAM [VERB]    a list of options
 #   @verbs PROGRAM             a section for each verb: how it is called, what it does, its options
 #   @keys                      a section for each heading of the configuration
-#   @errors, @counters         lists
+#   @errors, @counters, @log   lists
 #   @file FILE                 as it is, but for lines of prose, which begin with "@text "
 BEGIN { FS = "\t"; macro = "^[A-Z%][a-z1-9]$" }
 
@@ -181,6 +181,19 @@ function counters(    i, f) {
     print ".El"
 }
 
+function log_lines(    i, f) {
+    print ".Bl -tag -width Ds"
+    for (i = 1; i <= n_rows; i++) {
+        split(row[i], f, "\t")
+        if (f[1] == "log") {
+            print ".It Va " f[2] " Pq " f[3] " , Li " f[4]
+            body(sentence(f[5]))
+            body(sentence(f[6]))
+        }
+    }
+    print ".El"
+}
+
 function whole(file,    line) {
     while ((getline line <file) > 0) {
         if (sub(/^@text /, "", line))
@@ -200,6 +213,7 @@ FNR == NR { row[++n_rows] = $0; next }
     else if (word[1] == "keys") keys()
     else if (word[1] == "errors") errors()
     else if (word[1] == "counters") counters()
+    else if (word[1] == "log") log_lines()
     else if (word[1] == "file") { sub(/^\$gen/, gen, word[2]); whole(word[2]) }
     else { print FILENAME ": unknown @" word[1] >"/dev/stderr"; exit 1 }
     next

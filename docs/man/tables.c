@@ -1,5 +1,6 @@
 /* tables.c - the tables that the programs are compiled from, as rows for interface.sh: keys of the
- * configuration, errors, counters. Fields are apart by tabs. */
+ * configuration, errors, counters, kinds of log lines. Fields are apart by tabs. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -78,8 +79,23 @@ static void print_keys(void) {
 #undef CONF
 }
 
+static void print_lower(const char *word) {
+    for (; *word; word++)
+        putchar(tolower((unsigned char)*word));
+}
+
+static void print_log_lines(void) {
+#define EVENT(name, level, id, subject, explanation)                                               \
+    printf("log\t%s\t", #name);                                                                    \
+    print_lower(#level);                                                                           \
+    printf("\t%s\t%s\t%s\n", id, subject, explanation);
+#include "daemon/event.def"
+#undef EVENT
+}
+
 int main(void) {
     print_keys();
+    print_log_lines();
 #define PRINT_ERROR(name, number, text) printf("error\t%s\t%d\t%s\n", #name, number, text);
     DIFFUSE_ERR_LIST(PRINT_ERROR)
 #define PRINT_COUNTER(name, help) printf("counter\t%s\t%s\n", #name, help);

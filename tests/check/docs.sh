@@ -55,6 +55,13 @@ sed -n '/define STATS_COUNTERS/,/^$/s/^ *X(\([a-z_0-9]*\), .*/\1/p' daemon/stats
 sed -n '/^\.Sh COUNTERS/,/^\.Sh/s/^\.It Va //p' "$man/man8/diffused.8" >"$work/b"
 same "counter" "$work/counters" "$work/b"
 
+sed -n 's/^EVENT(\([a-z_0-9]*\), .*"\([0-9a-f]*\)",$/\1 \2/p' daemon/event.def >"$work/a"
+sed -n 's/^\.It Va \([a-z_0-9]*\) Pq [a-z]* , Li \([0-9a-f]*\)$/\1 \2/p' "$man/man8/diffused.8" >"$work/b"
+same "kind of log line" "$work/a" "$work/b"
+grep -oE '"DIFFUSED_[A-Z_]*=' daemon/log.c | tr -d '"=' >"$work/a"
+sed -n '/^\.Sh LOG/,/^\.Bl/s/^\.Va \(DIFFUSED_[A-Z_]*\).*/\1/p' "$man/man8/diffused.8" >"$work/b"
+same "field of the journal" "$work/a" "$work/b"
+
 # --- events, messages, calls, variables ---
 {
     grep -ohE '"\$sys/[a-z-]+"' daemon/*.c | sed 's,.*sys/\(.*\)",\1,'
@@ -114,7 +121,7 @@ for text in "${texts[@]}"; do
     done < <(grep -oE '\$sys/[a-z][a-z-]*' "$text" | sed 's,.*/,,' | grep -vx sync | sort -u)
     while read -r key; do
         grep -qx "$key" "$work/keys" || grep -qx "$key" "$work/policy" || say "$text: the configuration has no key $key"
-    done < <(grep -oE '(--set |`)[a-z][a-z_]* ?= ?[a-z0-9]' "$text" | sed -E 's/(--set |`)//; s/ ?=.*//' | sort -u)
+    done < <(grep -oE '(--set |`)[a-z][a-z_]* ?= ?[a-z0-9]' "$text" | sed -E 's/(--set |`)//; s/ ?=.*//' | grep -vx key | sort -u)
 done
 
 # --- the pages as such ---
