@@ -198,6 +198,10 @@ $B/tests/%_speed: $B/tests/bench/%_speed.o $B/libmodel.a $B/libproto.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(MODEL_LIBS)
 
+$B/tests/load_gen: $B/tests/bench/load_gen.o $B/libproto.a
+	$(LINK)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(CLIENT_LIBS)
+
 .PHONY: tune-sim
 ## tune-sim: build the offline simulator of tuning, build/tests/tune_sim
 tune-sim: $B/tests/tune_sim
@@ -323,6 +327,21 @@ $B/tests/sgemm_limit: $B/tests/peers/sgemm_limit.o $B/libmodel.a $B/libproto.a
 train-speed: deps deps-torch
 	@$(SUBMAKE) --silent $B/diffuse $B/tests/sgemm_limit
 	tests/peers/train_speed.py --build $B $(if $(DATA),--data ag_news:$(DATA)/ag_news)
+
+.PHONY: bench bench-compare
+## bench: the daemon end to end beside the model alone; into docs/results/bench (a minute; DATA=FOLDER: on its ag_news; BENCH=OPTIONS)
+bench: deps-bench
+	@$(SUBMAKE) --silent $(PROGRAMS) $B/tests/load_gen
+	tests/bench/daemon_bench.py --build $B $(if $(DATA),--data ag_news:$(DATA)/ag_news) $(BENCH)
+
+## bench-compare: the same of this tree and of revision BASE=REV by turns, as ratios
+bench-compare: deps-bench
+	@[ -n "$(BASE)" ] || { echo "bench-compare: say with what to compare: make bench-compare BASE=REVISION" >&2; exit 2; }
+	@$(SUBMAKE) --silent $(PROGRAMS) $B/tests/load_gen
+	@mkdir -p build/compare; rev=$$(git rev-parse --short "$(BASE)^{commit}") && base=build/compare/$$rev \
+	    && { [ -d $$base ] || git worktree add --quiet --detach --force $$base $$rev >/dev/null; } \
+	    && $(MAKE) --silent --no-print-directory -C $$base all B=build \
+	    && tests/bench/daemon_bench.py --build $B --base $$base/build $(if $(DATA),--data ag_news:$(DATA)/ag_news) $(BENCH)
 
 # Folders of DATA with train.tsv and test.tsv.
 TUNE_SETS := clinc150 hwu64
