@@ -413,6 +413,9 @@ DATADIR     ?= $(PREFIX)/share/diffused
 DOCDIR      ?= $(PREFIX)/share/doc/diffused
 SYSCONFDIR  ?= /etc
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+PRESETDIR   ?= $(PREFIX)/lib/systemd/system-preset
 CATALOGDIR  ?= $(PREFIX)/lib/systemd/catalog
 MANDIR      ?= $(PREFIX)/share/man
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
@@ -424,23 +427,40 @@ DOCS        := README.md NEWS LICENSE
 PAGES = $(foreach t,$(notdir $(basename $(wildcard docs/man/*.in))),man$(subst .,,$(suffix $t))/$t) \
     $(patsubst %,man3/%.3,$(shell docs/man/calls.sh))
 
+DROP_INS    := $(notdir $(wildcard systemd/drop-in/*.conf))
+
+# UNIT,TITLE,NAME,CONF: the one daemon's unit, and the template of several, from the same source.
+unit = sed 's|@UNIT@|$(1)|; s|@TITLE@|$(2)|; s|@NAME@|$(3)|; s|@CONF@|$(4)|; s|@BINDIR@|$(BINDIR)|; s|@SYSCONFDIR@|$(SYSCONFDIR)|; s|@DATADIR@|$(DATADIR)|' \
+    systemd/diffused.service.in >$(5)/$(1)
+
 INSTALLED = $(addprefix $(BINDIR)/,diffused diffuse diffusectl) \
     $(addprefix $(LIBDIR)/,libdiffuse.so.0 libdiffuse.so libdiffuse.a pkgconfig/diffuse.pc) \
     $(addprefix $(INCLUDEDIR)/,diffuse.h diffuse_err.h) $(addprefix $(DATADIR)/,$(notdir $(PRETRAINED))) \
-    $(UNITDIR)/diffused.service $(CATALOGDIR)/diffused.catalog $(addprefix $(DOCDIR)/,$(DOCS)) \
+    $(addprefix $(UNITDIR)/,diffused.service diffused@.service) $(addprefix $(DATADIR)/systemd/,$(DROP_INS)) \
+    $(SYSUSERSDIR)/diffused.conf $(TMPFILESDIR)/diffused.conf $(PRESETDIR)/90-diffused.preset \
+    $(CATALOGDIR)/diffused.catalog $(addprefix $(DOCDIR)/,$(DOCS)) \
     $(addprefix $(MANDIR)/,$(PAGES)) $(foreach p,diffused diffuse diffusectl,$(BASHCOMPDIR)/$p $(ZSHCOMPDIR)/_$p)
 
-.PHONY: install uninstall
+.PHONY: install uninstall units
+units:
+	@$(call unit,diffused.service,Text stream classifier,diffused,diffused,$(UNITS))
+	@$(call unit,diffused@.service,Text stream classifier (%i),diffused-%i,%i,$(UNITS))
+
 ## install: into $(DESTDIR)$(PREFIX); a configuration that is there stays as it is
 install: all man
-	@install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DATADIR) $(DOCDIR) $(UNITDIR) $(CATALOGDIR) $(SYSCONFDIR)/diffused)
+	@install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DATADIR) $(DOCDIR) $(UNITDIR) $(CATALOGDIR) \
+	    $(SYSUSERSDIR) $(TMPFILESDIR) $(PRESETDIR) $(DATADIR)/systemd $(SYSCONFDIR)/diffused)
 	install -m 755 $B/diffused $B/diffuse $B/diffusectl $(DESTDIR)$(BINDIR)
 	install -m 644 $B/libdiffuse.so.0 $B/libdiffuse.a $(DESTDIR)$(LIBDIR)
 	ln -sf libdiffuse.so.0 $(DESTDIR)$(LIBDIR)/libdiffuse.so
 	install -m 644 client/diffuse.h proto/diffuse_err.h $(DESTDIR)$(INCLUDEDIR)
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' client/diffuse.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/diffuse.pc
 	$(if $(PRETRAINED),install -m 644 $(PRETRAINED) $(DESTDIR)$(DATADIR))
-	sed 's|@BINDIR@|$(BINDIR)|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' systemd/diffused.service.in >$(DESTDIR)$(UNITDIR)/diffused.service
+	@$(SUBMAKE) --silent units UNITS=$(DESTDIR)$(UNITDIR)
+	install -m 644 $(addprefix systemd/drop-in/,$(DROP_INS)) $(DESTDIR)$(DATADIR)/systemd
+	install -m 644 systemd/diffused.sysusers $(DESTDIR)$(SYSUSERSDIR)/diffused.conf
+	install -m 644 systemd/diffused.tmpfiles $(DESTDIR)$(TMPFILESDIR)/diffused.conf
+	install -m 644 systemd/90-diffused.preset $(DESTDIR)$(PRESETDIR)
 	install -m 644 systemd/diffused.catalog $(DESTDIR)$(CATALOGDIR)
 	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
 	@install -d $(addprefix $(DESTDIR),$(addprefix $(MANDIR)/man,1 3 5 7 8) $(BASHCOMPDIR) $(ZSHCOMPDIR))
@@ -453,7 +473,7 @@ install: all man
 ## uninstall: remove what install put there; the configuration stays
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED)) $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
-	rmdir --ignore-fail-on-non-empty $(addprefix $(DESTDIR),$(DATADIR) $(DOCDIR)) 2>/dev/null || true
+	rmdir --ignore-fail-on-non-empty $(addprefix $(DESTDIR),$(DATADIR)/systemd $(DATADIR) $(DOCDIR)) 2>/dev/null || true
 
 ## clean: remove everything that was built
 .PHONY: clean

@@ -11,6 +11,7 @@
 #include "daemon/clock.h"
 #include "daemon/confread.h"
 #include "daemon/ctl.h"
+#include "daemon/fence.h"
 #include "daemon/guard.h"
 #include "daemon/inflight.h"
 #include "daemon/log.h"
@@ -364,14 +365,31 @@ static int show_plan(struct daemon *d) {
     struct reason why = {""};
     struct ckpt *ckpt = NULL;
     diffuse_err e = open_model(d, &ckpt, &why);
-    if (d->plan.n > 0)
+    char drop_in[256];
+    fence_drop_in(d->plan.budget, d->plan.total, drop_in, sizeof drop_in);
+    if (d->plan.n > 0 && d->args.plan)
         print_plan(&d->plan);
+    if (!e && d->args.memory_max)
+        fputs(drop_in, stdout);
     fflush(stdout);
     ckpt_close(ckpt);
     return e ? fail(&why) : 0;
 }
 
 /* --- run --- */
+
+static void compare_fence(struct daemon *d) {
+    char limit[32], budget[32];
+    uint64_t bytes;
+    if (!fence_limit(&bytes) || bytes >= d->plan.budget)
+        return;
+    plan_human(bytes, limit, sizeof limit);
+    plan_human(d->plan.budget, budget, sizeof budget);
+    log_line(&d->log, LOG_fence,
+             "memory_budget is %s, and the control group's limit only %s: raise MemoryMax= (see "
+             "diffused --memory-max), or lower memory_budget",
+             budget, limit);
+}
 
 static void announce(struct daemon *d) {
     char plan[32], resident[32], status[256];
@@ -384,6 +402,7 @@ static void announce(struct daemon *d) {
     if (!d->reload.aside && d->conf.reload == CONF_RELOAD_AUTO)
         log_line(&d->log, LOG_reload_unavailable,
                  "reload is not offered: a second model does not fit memory_budget");
+    compare_fence(d);
     struct reason whole = {""};
     if (d->conf.segments > 0 && segment_check(&model->config, &whole))
         log_line(&d->log, LOG_segments_unavailable, "running segments are not offered: %s",
@@ -446,7 +465,7 @@ int main(int argc, char **argv) {
     if (status == 0 && d->args.check)
         printf("configuration ok\n");
     bool shown = d->args.print_config || d->args.check;
-    if (status == 0 && d->args.plan)
+    if (status == 0 && (d->args.plan || d->args.memory_max))
         status = show_plan(d);
     else if (status == 0 && !shown) {
         loop_block_signals();
