@@ -7,13 +7,11 @@
 #include "model/tool/commands.h"
 #include "model/tool/eval_print.h"
 #include "model/tool/model_args.h"
+#include "model/tool/rows_arg.h"
 #include "model/tool/say.h"
 #include "model/tool/train_tables.h"
 #include "model/tool/whole_arg.h"
 #include "model/train/eval.h"
-#include "model/train/load.h"
-
-#define DEFAULT_LENGTH 512
 
 struct args {
     struct model_args model;
@@ -72,36 +70,6 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-static void tick_bytes(void *user, uint64_t done, uint64_t total) {
-    say_progress_tick(user, done, total, NULL);
-}
-
-static diffuse_err read_rows(const struct args *a, const struct model *m, struct rows *rows,
-                             struct reason *why) {
-    struct label_set labels = {(char **)m->labels, m->config.labels, m->config.labels};
-    struct say_progress progress;
-    struct load load = {a->data, a->train_split ? DATASET_TRAIN : DATASET_TEST, tick_bytes,
-                        &progress};
-    struct dataset_stats stats;
-    diffuse_err e;
-
-    if (!m->tokenizer)
-        return reason_set(
-            why, DIFFUSE_UNSUPPORTED,
-            "%s has no vocabulary: give --vocab FILE, the vocab.txt it was trained with",
-            a->model.path);
-    say_progress_start(&progress, "reading", a->json);
-    e = load_rows(&load, m->tokenizer, &labels, m->max_length ? m->max_length : DEFAULT_LENGTH,
-                  rows, &stats, why);
-    say_progress_end(&progress);
-    if (!e && stats.bad_rows)
-        fprintf(stderr, "diffuse: %llu bad rows left out, the first: %s\n",
-                (unsigned long long)stats.bad_rows, stats.first_bad);
-    if (!e && rows->n == 0)
-        return reason_set(why, DIFFUSE_BADDATA, "%s: no rows", a->data);
-    return e;
 }
 
 /* What is done while the rows are classified. */
@@ -203,6 +171,13 @@ static diffuse_err run(const struct args *a, const struct model *m, const struct
         e = print(a, m, &metrics);
     metrics_done(&metrics);
     return e;
+}
+
+static diffuse_err read_rows(const struct args *a, const struct model *m, struct rows *rows,
+                             struct reason *why) {
+    const struct rows_arg arg = {a->data, a->train_split ? DATASET_TRAIN : DATASET_TEST, a->json};
+
+    return rows_arg_read(&arg, a->model.path, m, rows, why);
 }
 
 int cmd_eval(int argc, char **argv) {

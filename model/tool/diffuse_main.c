@@ -23,6 +23,7 @@ static const struct verb {
     {"classify", cmd_classify, "label each line of standard input"},
     {"bench", cmd_bench, "how fast a checkpoint runs, and what the machine would allow"},
     {"logits", cmd_logits, "the model's raw output for each line of standard input"},
+    {"quantize", cmd_quantize, "write a checkpoint with smaller numbers"},
     {"inspect", cmd_inspect, "what a checkpoint holds"},
     {"corpus", cmd_corpus, "generate labelled robot log lines"},
     {"listops", cmd_listops, "generate nested list expressions and their values"},

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/tool/type_arg.h"
 #include "model/tool/whole_arg.h"
 #include "model/train/team.h"
 
@@ -61,7 +62,7 @@ static const struct argp_option fixed[] = {
      "Checkpoint to start from: vocabulary, architecture and weights; the classifier starts anew "
      "where the labels differ",
      -2},
-    {"type", KEY_TYPE, "f32|f16|bf16", 0, "Number type in the checkpoint (f32)", -2},
+    {"type", KEY_TYPE, "f32|f16|bf16|i8", 0, "Number type in the checkpoint (f32)", -2},
     {"threads", KEY_THREADS, "N", 0, "Threads (one a core)", -2},
     {"quiet", 'q', 0, 0, "No progress", -2},
     {"paper", KEY_PAPER, 0, 0,
@@ -92,14 +93,8 @@ static void set_paper(struct train_options *o) {
 }
 
 static void parse_type(struct train_options *o, const char *arg, struct argp_state *state) {
-    static const char *const names[] = {"f32", "f16", "bf16"};
-
-    for (unsigned i = 0; i < 3; i++)
-        if (strcmp(arg, names[i]) == 0) {
-            o->type = (enum ckpt_type)(CKPT_F32 + i);
-            return;
-        }
-    argp_error(state, "--type is \"%s\", expected f32, f16 or bf16", arg);
+    if (!type_arg(arg, &o->type))
+        argp_error(state, "--type is \"%s\", expected " TYPE_ARG_NAMES, arg);
 }
 
 /* "512M", "2G", "65536K" or bytes. */

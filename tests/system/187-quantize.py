@@ -1,0 +1,77 @@
+#!/usr/bin/python3
+"""diffuse quantize: every type is a whole checkpoint that passes its self-test, smaller in the file and in the
+daemon's plan, and says what diffuse eval says of it; the daemon gives the labels of the int8 file."""
+import json
+import os
+import subprocess
+
+import rig as r
+import zmq
+
+MODEL = os.path.join(r.ROOT, "model/pretrained/robot-text.safetensors")
+DIFFUSE = os.path.join(r.BUILD, "diffuse")
+ROWS = 1500
+
+
+def diffuse(*args, status=0):
+    done = subprocess.run([DIFFUSE, *args], capture_output=True, text=True, check=False)
+    r.equal(done.returncode, status, f"diffuse {args[0]}: {done.stderr}")
+    return done.stdout if status == 0 else done.stderr
+
+
+def quantize(rig, kind, data):
+    out = rig.path(f"{kind}.safetensors")
+    report = json.loads(diffuse("quantize", "--model", MODEL, "--out", out, "--type", kind, "--data", data, "--json"))
+    r.equal(report["file_bytes"], [os.path.getsize(MODEL), os.path.getsize(out)], "bytes of the files")
+    r.equal(report["rows"], ROWS, "rows")
+    for path, accuracy in zip((MODEL, out), report["accuracy"]):
+        line = diffuse("eval", "--model", path, "--data", data).splitlines()[-1].split()
+        r.equal(f"{accuracy:.4f}", line[1], f"accuracy of {path} by diffuse eval")
+    inspected = diffuse("inspect", "--model", out)
+    r.check("the content agrees" in inspected and "passed" in inspected, "inspect finds nothing wrong")
+    r.check('"quantized": {"from"' in inspected, "it says what it was made from")
+    return out, report
+
+
+def model_row(rig, path):
+    status, out, err = rig.run("--plan", model=path)
+    r.equal(status, 0, err)
+    number, unit = [line for line in out.splitlines() if line.startswith("model ")][0].split()[1:3]
+    return float(number) * {"KiB": 1024, "MiB": 1 << 20}[unit]
+
+
+with r.Rig() as the_rig:
+    if not os.path.exists(MODEL):
+        r.skip(f"{MODEL} is missing")
+    os.makedirs(the_rig.path("data"))
+    corpus = the_rig.path("data/test.tsv")
+    diffuse("corpus", "--seed", "3", "--count", str(ROWS), "--split", "test", "--out", corpus)
+    rows = [line.rstrip("\n").split("\t", 1)[1] for line in open(corpus, encoding="utf-8", newline="\n")]
+    made = {kind: quantize(the_rig, kind, "tsv:" + the_rig.path("data")) for kind in ("f32", "f16", "bf16", "i8")}
+    for kind, (path, report) in made.items():
+        print(kind, json.dumps(report))
+        r.check(abs(report["accuracy"][1] - report["accuracy"][0]) <= 0.002, f"{kind} is as good")
+        r.check(report["agreement"] >= 0.99, f"{kind} says the same")
+    sizes = [made[kind][1]["file_bytes"][1] for kind in ("f32", "f16", "i8")]
+    r.check(sizes[0] > 1.9 * sizes[1] and sizes[1] > 1.8 * sizes[2], f"files of {sizes} bytes")
+    in_plan = [model_row(the_rig, made[kind][0]) for kind in ("f32", "f16", "i8")]
+    r.check(in_plan[0] > 1.6 * in_plan[1] and in_plan[1] > 1.4 * in_plan[2], f"models of {in_plan} in the plan")
+
+    said = the_rig.path("said")
+    diffuse("eval", "--model", made["i8"][0], "--data", "tsv:" + the_rig.path("data"), "--predictions", said)
+    the_rig.start(model=made["i8"][0])
+    labels, push = the_rig.subscribe(), the_rig.connect(zmq.PUSH, "push", linger=-1)
+    for seq, text in enumerate(rows, 1):
+        push.send_multipart([b"s", the_rig.sample(seq, text)])
+    given = [the_rig.label(labels)[1].label_name.decode() for _ in rows]
+    differ = sum(a != b for a, b in zip(given, open(said, encoding="utf-8").read().splitlines()))
+    print(f"{differ} of {ROWS} labels differ from diffuse eval")
+    r.check(differ <= ROWS // 1000, "labels as diffuse eval gives them")
+    for s in (push, labels):
+        s.close()
+    r.equal(the_rig.stop(), 0, "exit status")
+
+    err = diffuse("quantize", "--model", MODEL, "--out", "x", "--type", "i4", status=2)
+    r.check("expected f32, f16, bf16 or i8" in err, err)
+    err = diffuse("quantize", "--model", MODEL, "--out", "/no/such/place", "--type", "i8", status=1)
+    r.check("/no/such/place" in err, err)
