@@ -13,7 +13,9 @@
 #include "daemon/policy.h"
 
 struct cell {
-    bool busy; /* a worker has pieces of it; under the ring's lock (inflight.c) */
+    /* Under the lock of inflight.c. Segments of two streams may follow each other in one cell. */
+    bool busy;             /* a worker has pieces of it */
+    uint32_t given, taken; /* pieces accepted; and by workers */
 
     /* The rest belongs to the worker that has its pieces. */
     uint32_t round;       /* that took its last piece (piece.c) */
@@ -26,7 +28,8 @@ struct cell {
  * window. */
 struct piece {
     struct cell *cell;
-    void *state; /* the segment's memory (segment.h) */
+    uint32_t turn; /* of the cell's pieces this one */
+    void *state;   /* the segment's memory (segment.h) */
     uint32_t n_first, n_tail, n_after;
     bool opens;  /* first of its segment: nothing was announced before */
     bool begins; /* the text is empty before it */

@@ -27,6 +27,12 @@ enum conf_parts {
     CONF_PARTS_BODY,
     CONF_PARTS_ALL
 };
+enum conf_overload {
+    CONF_OVERLOAD_PUSH_BACK,
+    CONF_OVERLOAD_DROP_OLDEST,
+    CONF_OVERLOAD_DROP_NEWEST,
+    CONF_OVERLOAD_REJECT
+};
 enum conf_log_target { CONF_LOG_AUTO, CONF_LOG_JOURNAL, CONF_LOG_STDERR };
 
 struct conf_list {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/books.h"
 #include "daemon/clock.h"
 #include "daemon/models.h"
 #include "proto/decode.h"
@@ -226,6 +227,22 @@ static diffuse_err take_reload(struct ctl *c, const Diffused__V1__Request *reque
     return DIFFUSE_OK;
 }
 
+static diffuse_err answer_streams(struct ctl *c, const Diffused__V1__Request *request,
+                                  struct ctl_answer *ret) {
+    struct slot *serving = c->facts.models->serving;
+    Diffused__V1__Reply reply = DIFFUSED__V1__REPLY__INIT;
+    Diffused__V1__Streams page;
+    msgmem_reset(&serving->rows);
+    diffuse_err e =
+        books_page(c->facts.streams, request->streams, &serving->rows, serving->reply_cap, &page);
+    if (e)
+        return e;
+    reply.id = request->id;
+    reply.result_case = DIFFUSED__V1__REPLY__RESULT_STREAMS;
+    reply.streams = &page;
+    return encode(c, &reply, ret);
+}
+
 diffuse_err ctl_handle(struct ctl *c, const void *bytes, size_t len, struct ctl_answer *ret) {
     Diffused__V1__Request *request = NULL;
     struct reason why = {""};
@@ -249,6 +266,8 @@ diffuse_err ctl_handle(struct ctl *c, const void *bytes, size_t len, struct ctl_
         ret->verb = CTL_TUNE;
         ret->action = (int)request->tune->action;
         return DIFFUSE_OK;
+    case DIFFUSED__V1__REQUEST__VERB_STREAMS:
+        return answer_streams(c, request, ret);
     default:
         return ctl_error(c, request->id, DIFFUSE_UNSUPPORTED, &why, ret);
     }

@@ -1,7 +1,8 @@
 /* ctl.h - requests on the control socket: what they ask, and the replies.
  *
- * Status and sync are answered here. What changes the model is handed on: the caller does it, and
- * has the reply made when it is done. Pure: bytes in, bytes out. Threads: the loop thread only.
+ * Status, the books of streams and sync are answered here. What changes the model is handed on: the
+ * caller does it, and has the reply made when it is done. Pure: bytes in, bytes out. Threads: the
+ * loop thread only.
  */
 #ifndef DAEMON_CTL_H
 #define DAEMON_CTL_H
@@ -13,6 +14,7 @@
 #include "daemon/conf.h"
 #include "daemon/inflight.h"
 #include "daemon/stats.h"
+#include "daemon/stream.h"
 #include "model/base/arena.h"
 #include "proto/diffuse_err.h"
 #include "proto/limits.h"
@@ -29,7 +31,8 @@ struct ctl_facts {
     const struct conf *conf;
     const struct stats *stats;
     const struct models *models;
-    struct inflight *inflight;
+    const struct inflight *inflight;
+    const struct stream_table *streams;
     const bool *tuning;             /* is it on? */
     const uint64_t *tuning_planned; /* bytes that it takes */
     uint64_t started_ns;

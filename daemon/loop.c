@@ -14,7 +14,7 @@
 
 #define MS         1000000u
 #define TICK_MS    1000 /* every socket is looked at this often, so that ZeroMQ reaps dead peers */
-#define READ_BURST 64u  /* messages read from a socket before others have their turn */
+#define READ_BURST 64u  /* requests read before others have their turn */
 #define BLOCKED_MS 2    /* until a full subscriber is tried again */
 #define QUIET_MS   50u  /* of silence at stop: then nothing more is under way */
 
@@ -61,6 +61,13 @@ diffuse_err loop_init(struct loop *l) {
     l->turnover.control = l->sockets->control;
     l->tuning.send = &l->send;
     l->tuning.control = l->sockets->control;
+    l->answers.send = &l->send;
+    l->answers.tuning = &l->tuning;
+    l->intake.conf = &l->settings.now;
+    l->intake.send = &l->send;
+    l->intake.tuning = &l->tuning;
+    l->intake.answers = &l->answers;
+    l->intake.porter = &l->porter;
     l->porter =
         (struct porter){.conf = l->conf, .sockets = l->sockets, .log = l->log, .stats = l->stats};
     pulse_init(&l->pulse, notify_watchdog_ns(), clock_now());
@@ -78,135 +85,25 @@ void loop_done(struct loop *l) {
     if (l->signal_fd > 0)
         close(l->signal_fd);
     l->signal_fd = 0;
+    intake_done(&l->intake);
     if (l->ingest_peers.monitor)
         peers_done(&l->ingest_peers);
     if (l->push_peers.monitor)
         peers_done(&l->push_peers);
 }
 
-/* --- samples in
- * ------------------------------------------------------------------------------------ */
-
-static void note_stream(struct loop *l, const struct inflight_sample *s) {
-    struct stream_note note = stream_hear(l->streams, s->stream, s->stream_len, s->seq);
-    if (note.forgot)
-        stats_add(l->stats, STATS_streams_forgotten, 1);
-    if (note.missing == 0 || s->from_push)
-        return;
-    stats_add(l->stats, STATS_ingest_gaps, note.missing);
-    log_input(l->log, LOG_gap, DIFFUSE_OK, s->stream, s->stream_len, s->seq,
-              "%" PRIu64 " samples before it did not arrive", note.missing);
-}
-
-/* A segment that its stream did not end is announced: what comes next on it begins anew. */
-static void note_segment(struct loop *l) {
-    char line[LIMIT_REASON_BYTES];
-    const struct running_note *note = &l->path->note;
-    stats_add(l->stats, STATS_segments_begun, note->began);
-    stats_add(l->stats, STATS_segments_ended, note->ended);
-    if (!note->closed)
-        return;
-    stats_add(l->stats, STATS_segments_closed, 1);
-    snprintf(line, sizeof line,
-             "%s: closed after %" PRIu64 " tokens, silent longest of %" PRIu64 " segments",
-             note->stream, note->tokens, l->conf->segments);
-    send_event(&l->send, "$sys/segment-closed", 19, "segment-closed", line);
-}
-
-static void accept_sample(struct loop *l, struct inflight_sample *s) {
-    stats_add(l->stats, s->from_push ? STATS_accepted_push : STATS_accepted_ingest, 1);
-    if (s->error)
-        log_input(l->log, LOG_refused, s->error, s->stream, s->stream_len, s->seq,
-                  "refused: %s: %s", diffuse_errname(s->error), s->reason);
-    else
-        note_stream(l, s);
-    if (!s->error && s->truncated)
-        stats_add(l->stats, STATS_truncated, 1);
-    note_segment(l);
-    s->serving->in_flight++;
-    inflight_commit(l->inflight);
-}
-
-static void accept_message(struct loop *l, struct recv_message *m, bool from_push,
-                           struct inflight_sample *slot) {
-    struct path_input in = {.frames = m->frames};
-    in.stream = recv_data(m, 0, &in.stream_len);
-    in.body = recv_data(m, 1, &in.body_len);
-    enum path_outcome outcome = path_accept(l->path, &in, slot);
-    slot->from_push = from_push;
-    if (outcome == PATH_SAMPLE) {
-        accept_sample(l, slot);
-    } else if (outcome == PATH_FEEDBACK) {
-        if (porter_may_advise(&l->porter, m, from_push))
-            tuning_feedback(&l->tuning, &l->path->feedback, slot);
-    } else {
-        stats_add(l->stats, STATS_unaddressed, 1);
-        log_input(l->log, LOG_unaddressed, slot->error, NULL, 0, 0,
-                  "a message on %s refused, nobody to tell: %s: %s", from_push ? "push" : "ingest",
-                  diffuse_errname(slot->error), slot->reason);
-    }
-}
-
-/* Up to READ_BURST messages of one socket; false when it had none. */
-static bool read_socket(struct loop *l, void *socket, bool from_push) {
-    struct recv_message m;
-    struct inflight_sample *slot;
-    unsigned n = 0;
-    bool empty = false;
-    while (n < READ_BURST && (slot = inflight_open(l->inflight)) &&
-           !(empty = !recv_next(socket, &m))) {
-        accept_message(l, &m, from_push, slot);
-        recv_close(&m);
-        n++;
-    }
-    doors_read(l->sockets->doors, from_push ? DOOR_PUSH : DOOR_INGEST, n, empty);
-    return n > 0;
-}
-
-static bool read_samples(struct loop *l) {
-    void *first = l->push_first ? l->sockets->push : l->sockets->ingest;
-    void *second = l->push_first ? l->sockets->ingest : l->sockets->push;
-    bool any = read_socket(l, first, l->push_first);
-    any |= read_socket(l, second, !l->push_first);
-    l->push_first = !l->push_first;
-    return any;
-}
-
 /* --- labels out
  * ------------------------------------------------------------------------------------ */
 
-static void count_answer(struct loop *l, const struct inflight_sample *s, uint64_t now) {
-    if (s->error) {
-        stats_refused(l->stats, s->error);
-        return;
-    }
-    stats_add(l->stats, s->held ? STATS_held : STATS_labelled, 1);
-    stats_add(l->stats, STATS_abstained, s->abstained && !s->held);
-    stats_latency(l->stats, now - s->accepted_ns);
-}
-
-/* Answer from the head what is done. False: a full subscriber holds us back. */
+/* Answer what is done. False: a full subscriber holds us back. */
 static bool answer_samples(struct loop *l) {
     struct inflight_sample *s;
+    if (!intake_settle(&l->intake))
+        return false;
     while ((s = inflight_head(l->inflight))) {
-        size_t len;
-        uint64_t now = clock_now();
-        if (path_answer(s, now, l->answer, l->answer_cap, &len) == DIFFUSE_OK) {
-            enum send_outcome outcome =
-                send_message(&l->send, s->stream, s->stream_len, l->answer, len, now);
-            if (outcome == SEND_BLOCKED)
-                return false;
-            if (outcome == SEND_DROPPED) {
-                stats_add(l->stats, STATS_labels_dropped, 1);
-                log_input(l->log, LOG_label_dropped, DIFFUSE_OK, s->stream, s->stream_len, s->seq,
-                          "label dropped for a subscriber that does not keep up");
-            }
-        }
-        count_answer(l, s, now);
-        if (!s->piece.cell) /* feedback is about texts, and a piece is none */
-            tuning_answered(&l->tuning, s);
-        s->serving->in_flight--;
-        inflight_release(l->inflight);
+        if (!answers_send(&l->answers, s))
+            return false;
+        inflight_release(l->inflight, s);
     }
     return true;
 }
@@ -340,8 +237,8 @@ static void read_signals(struct loop *l) {
 /* --- the loop
  * -------------------------------------------------------------------------------------- */
 
-/* At stop: what was sent before is read until it is quiet, within stop_wait. While the ring is full
- * nothing can be read, which is no quiet. */
+/* At stop: what was sent before is read until it is quiet, within stop_wait. While the queue is
+ * full nothing can be read, which is no quiet. */
 static bool still_reading(struct loop *l, bool busy, uint64_t now) {
     if (!l->stopping)
         return true;
@@ -351,9 +248,11 @@ static bool still_reading(struct loop *l, bool busy, uint64_t now) {
            now - l->stop_since < l->settings.now.stop_wait;
 }
 
-/* The watchdog hears only of a path that moves. */
+/* The watchdog hears only of a path that moves. What expires moves without a batch. */
 static void feel_pulse(struct loop *l, uint64_t now) {
-    bool waiting = inflight_count(l->inflight) > 0;
+    const uint64_t expired = l->stats->counter[STATS_expired];
+    bool waiting = inflight_count(l->inflight) > 0 && expired == l->expired;
+    l->expired = expired;
     bool well = pulse_look(&l->pulse, l->workers, l->n_workers, waiting, l->held, now);
     if (well)
         notify_alive();
@@ -370,6 +269,7 @@ static void tick(struct loop *l, uint64_t now) {
     l->ticked = now;
     feel_pulse(l, now);
     porter_tick(&l->porter);
+    intake_tick(&l->intake);
     log_tick(l->log);
     char status[160];
     snprintf(status, sizeof status, "%" PRIu64 " labels, %" PRIu64 " refused, p99 %.1f ms",
@@ -392,17 +292,22 @@ static void wait_for_work(struct loop *l, bool reading, bool blocked) {
         [ITEM_LABELS] = {.socket = s->labels, .events = ZMQ_POLLIN},
         [ITEM_INGEST_PEERS] = {.socket = s->ingest_peers, .events = ZMQ_POLLIN},
         [ITEM_PUSH_PEERS] = {.socket = s->push_peers, .events = ZMQ_POLLIN},
-        [ITEM_PUSH] = {.socket = s->push, .events = ZMQ_POLLIN},
-        [ITEM_INGEST] = {.socket = s->ingest, .events = ZMQ_POLLIN},
+        [ITEM_PUSH] = {.socket = s->push},
+        [ITEM_INGEST] = {.socket = s->ingest},
     };
-    bool room = reading && inflight_open(l->inflight) != NULL;
+    if (reading && intake_wants(&l->intake, INTAKE_PUSH))
+        items[ITEM_PUSH].events = ZMQ_POLLIN;
+    if (reading && intake_wants(&l->intake, INTAKE_INGEST))
+        items[ITEM_INGEST].events = ZMQ_POLLIN;
     long timeout = TICK_MS;
     if (l->stopping)
         timeout = 10;
     if (blocked)
         timeout = BLOCKED_MS;
     timeout = turnover_wait(&l->turnover, clock_now(), timeout);
-    (void)zmq_poll(items, room ? ITEMS : ITEM_PUSH, timeout);
+    if (!blocked && intake_ready(&l->intake))
+        timeout = 0;
+    (void)zmq_poll(items, ITEMS, timeout);
     if (items[ITEM_DONE].revents)
         inflight_acknowledge(l->inflight);
     if (items[ITEM_TUNER].revents)
@@ -420,16 +325,16 @@ void loop_run(struct loop *l) {
         porter_subscriptions(&l->porter);
         read_peers(l, &l->ingest_peers, "ingest");
         read_peers(l, &l->push_peers, "push");
-        bool any = reading && read_samples(l);
+        bool any = intake_read(&l->intake, reading);
         bool blocked = l->held = !answer_samples(l);
         uint64_t now = clock_now();
-        bool full = inflight_open(l->inflight) == NULL;
+        bool full = inflight_free(l->inflight) == 0 || !intake_idle(&l->intake);
         reading = reading && still_reading(l, any || full, now);
         turnover_turn(&l->turnover, now, l->watch_ready);
         tuning_turn(&l->tuning);
         l->watch_ready = false;
         tick(l, now);
-        if (!reading && inflight_count(l->inflight) == 0)
+        if (!reading && inflight_count(l->inflight) == 0 && intake_idle(&l->intake))
             break;
         if (!any || blocked)
             wait_for_work(l, reading, blocked);

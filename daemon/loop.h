@@ -1,7 +1,7 @@
 /* loop.h - the loop thread: it alone touches sockets, and it alone speaks.
  *
- * Reads push and ingest while the ring has room, answers what is done in the order of acceptance,
- * and serves control. On SIGTERM or SIGINT it takes no new connections, reads what was sent before,
+ * Reads push and ingest while there is room, answers what is done, in order within a stream, and
+ * serves control. On SIGTERM or SIGINT it takes no new connections, reads what was sent before,
  * answers it, and returns.
  */
 #ifndef DAEMON_LOOP_H
@@ -11,11 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/answers.h"
 #include "daemon/conf.h"
 #include "daemon/ctl.h"
 #include "daemon/inflight.h"
+#include "daemon/intake.h"
 #include "daemon/log.h"
-#include "daemon/path.h"
 #include "daemon/peers.h"
 #include "daemon/porter.h"
 #include "daemon/pulse.h"
@@ -23,7 +24,6 @@
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
 #include "daemon/stats.h"
-#include "daemon/stream.h"
 #include "daemon/tuning.h"
 #include "daemon/turnover.h"
 #include "daemon/worker.h"
@@ -36,16 +36,14 @@ struct loop {
     struct log *log;
     struct stats *stats;
     struct inflight *inflight;
-    struct stream_table *streams;
-    struct path *path;
     struct ctl *ctl;
     struct turnover turnover;     /* the owner sets what it borrows, but send and control */
     struct tuning tuning;         /* likewise */
     struct settings settings;     /* likewise, but send and turnover */
+    struct answers answers;       /* likewise, but tuning */
+    struct intake intake;         /* likewise, but conf, tuning, answers and porter */
     const struct worker *workers; /* (n_workers) whose counters are read */
     size_t n_workers;
-    uint8_t *answer; /* (answer_cap) one encoded Label */
-    size_t answer_cap;
 
     /* Its own. */
     struct send send;
@@ -57,8 +55,8 @@ struct loop {
     bool watch_ready; /* a watched folder changed */
     bool unwell;      /* the path stands still */
     bool held;        /* by a full subscriber */
-    bool push_first;  /* whose turn it is when room is short */
     uint64_t stop_since, quiet_since, ticked;
+    uint64_t expired; /* samples, when the pulse was felt last */
 };
 
 /* Signals must be blocked in every thread (loop_block_signals, before the first thread). Errors:

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "model/base/keyed.h"
+
 struct entry {
     uint32_t chain;        /* next entry of the same hash bucket, or of those that are free */
     uint32_t newer, older; /* neighbours in order of last use */
@@ -18,6 +20,7 @@ struct lru {
     uint32_t touched; /* entries that were ever used: those from here on are free as well */
     uint32_t free;    /* first of those that were dropped */
     uint32_t newest, oldest;
+    struct keyed key; /* names come from outside: nobody is to aim at a chain */
 };
 
 static size_t bucket_count(size_t cap) {
@@ -41,6 +44,7 @@ diffuse_err lru_new(struct arena *arena, size_t cap, struct lru **ret_lru) {
         return DIFFUSE_NOMEM;
     *t = (struct lru){
         .entry = entry, .bucket = bucket, .cap = (uint32_t)cap, .buckets = (uint32_t)buckets};
+    keyed_init(&t->key);
     lru_clear(t);
     *ret_lru = t;
     return DIFFUSE_OK;
@@ -52,12 +56,8 @@ void lru_clear(struct lru *t) {
     memset(t->bucket, 0xff, t->buckets * sizeof *t->bucket);
 }
 
-/* FNV-1a. A sender who makes names collide slows himself: chains are no longer than the table. */
-static uint32_t hash_name(const char *name, size_t len) {
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ (uint8_t)name[i]) * 16777619u;
-    return h;
+static uint32_t hash_name(const struct lru *t, const char *name, size_t len) {
+    return (uint32_t)keyed_hash(&t->key, name, len);
 }
 
 static uint32_t *chain_of(const struct lru *t, uint32_t hash) {
@@ -79,7 +79,7 @@ static void link_newest(struct lru *t, uint32_t i) {
 }
 
 uint32_t lru_find(const struct lru *t, const char *name, size_t len) {
-    uint32_t hash = hash_name(name, len);
+    uint32_t hash = hash_name(t, name, len);
     uint32_t i = *chain_of(t, hash);
     while (i != LRU_NONE && (t->entry[i].hash != hash || t->entry[i].len != len ||
                              memcmp(t->entry[i].name, name, len) != 0))
@@ -103,7 +103,7 @@ uint32_t lru_add(struct lru *t, const char *name, size_t len) {
     struct entry *e = &t->entry[i];
     memcpy(e->name, name, len);
     e->len = (uint8_t)len;
-    e->hash = hash_name(name, len);
+    e->hash = hash_name(t, name, len);
     e->chain = *chain_of(t, e->hash);
     *chain_of(t, e->hash) = i;
     link_newest(t, i);

@@ -168,12 +168,14 @@ static diffuse_err make_tables(struct daemon *d) {
         e = tuner_init(&d->tuner, c, d->box, &d->aside, &d->reload, room->max_length,
                        d->models.serving->root);
     facts.inflight = d->inflight;
+    facts.streams = d->streams;
     if (!e)
         e = ctl_init(&d->ctl, a, &facts);
     d->path.running = d->running;
     if (!e)
         (void)path_use(&d->path, d->models.serving);
     d->path.refuse_long = c->on_too_long == CONF_REFUSE;
+    d->path.max_age_ns = c->max_age;
     d->answer = arena_alloc(a, room->answer_max);
     d->workers = arena_alloc(a, c->workers * sizeof *d->workers);
     return !e && (!d->answer || !d->workers) ? DIFFUSE_NOMEM : e;
@@ -249,17 +251,24 @@ static diffuse_err start_loop(struct daemon *d, struct reason *why) {
                             .log = &d->log,
                             .stats = &d->stats,
                             .inflight = d->inflight,
-                            .streams = d->streams,
-                            .path = &d->path,
                             .ctl = &d->ctl,
                             .workers = d->workers,
                             .n_workers = d->conf.workers,
-                            .answer = d->answer,
-                            .answer_cap = d->plan.room.answer_max,
                             .settings = {.conf = &d->conf,
                                          .source = args_source(&d->args),
                                          .log = &d->log,
                                          .path = &d->path},
+                            .answers = {.stats = &d->stats,
+                                        .log = &d->log,
+                                        .streams = d->streams,
+                                        .buffer = d->answer,
+                                        .cap = d->plan.room.answer_max},
+                            .intake = {.sockets = &d->sockets,
+                                       .log = &d->log,
+                                       .stats = &d->stats,
+                                       .inflight = d->inflight,
+                                       .streams = d->streams,
+                                       .path = &d->path},
                             .turnover = {.conf = &d->conf,
                                          .log = &d->log,
                                          .stats = &d->stats,

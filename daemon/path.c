@@ -14,6 +14,8 @@
 #include "proto/encode.h"
 #include "proto/peek.h"
 
+#define PLAUSIBLE_NS 3600000000000u /* that a sample may have been under way */
+
 size_t path_bytes(size_t max_message) {
     return arena_block(decode_room(max_message));
 }
@@ -104,18 +106,44 @@ static enum path_outcome take_piece(struct path *p, const Diffused__V1__Sample *
     return e ? refuse(slot, e, "%s", why.text) : PATH_SAMPLE;
 }
 
-static enum path_outcome take_sample(struct path *p, const Diffused__V1__Sample *sample,
-                                     struct inflight_sample *slot) {
-    slot->stamp_ns = sample->stamp_ns;
+void path_take(struct path *p, struct inflight_sample *slot) {
+    const Diffused__V1__Sample *sample = p->sample;
     if (sample->segment != DIFFUSED__V1__SEGMENT__WHOLE)
-        return take_piece(p, sample, slot);
-    enum path_outcome outcome = sample->content_case == DIFFUSED__V1__SAMPLE__CONTENT_TEXT
-                                    ? take_text(p, &sample->text, slot)
-                                    : take_tokens(p, sample->tokens, slot);
+        (void)take_piece(p, sample, slot);
+    else if (sample->content_case == DIFFUSED__V1__SAMPLE__CONTENT_TEXT)
+        (void)take_text(p, &sample->text, slot);
+    else
+        (void)take_tokens(p, sample->tokens, slot);
     if (!slot->error && slot->truncated && p->refuse_long)
-        return refuse(slot, DIFFUSE_TOOBIG, "more than max_length %" PRIu32 " tokens",
-                      p->max_length);
-    return outcome;
+        (void)refuse(slot, DIFFUSE_TOOBIG, "more than max_length %" PRIu32 " tokens",
+                     p->max_length);
+}
+
+void path_drop(struct path *p, struct inflight_sample *slot) {
+    if (p->sample->segment == DIFFUSED__V1__SEGMENT__ENDS)
+        p->note.ended = running_end(p->running, slot->stream, slot->stream_len);
+    (void)refuse(slot, DIFFUSE_OVERLOADED, "there is no room for it: overload");
+}
+
+uint64_t path_expiry(uint64_t max_age_ns, int64_t stamp_ns, uint64_t now_ns, uint64_t wall_ns) {
+    uint64_t under_way = 0;
+    if (max_age_ns == 0)
+        return 0;
+    if (stamp_ns > 0 && (uint64_t)stamp_ns <= wall_ns &&
+        wall_ns - (uint64_t)stamp_ns <= PLAUSIBLE_NS)
+        under_way = wall_ns - (uint64_t)stamp_ns;
+    return now_ns + (under_way < max_age_ns ? max_age_ns - under_way : 0);
+}
+
+static void read_sample(struct path *p, const Diffused__V1__Sample *sample,
+                        struct inflight_sample *slot) {
+    uint64_t max_age =
+        sample->max_age_ms > 0 ? sample->max_age_ms * (uint64_t)1000000 : p->max_age_ns;
+    p->sample = sample;
+    slot->seq = sample->seq;
+    slot->stamp_ns = sample->stamp_ns;
+    if (max_age > 0)
+        slot->expires_ns = path_expiry(max_age, sample->stamp_ns, slot->accepted_ns, clock_wall());
 }
 
 static enum path_outcome take_feedback(struct path *p, const Diffused__V1__Feedback *said,
@@ -132,11 +160,12 @@ static enum path_outcome take_feedback(struct path *p, const Diffused__V1__Feedb
     return PATH_FEEDBACK;
 }
 
-enum path_outcome path_accept(struct path *p, const struct path_input *in,
-                              struct inflight_sample *slot) {
+enum path_outcome path_read(struct path *p, const struct path_input *in,
+                            struct inflight_sample *slot) {
     Diffused__V1__Ingest *ingest = NULL;
     struct reason why = {""};
     p->note = (struct running_note){.began = false};
+    p->sample = NULL;
     slot->serving = p->serving;
     slot->model = p->model;
     slot->accepted_ns = clock_now();
@@ -149,8 +178,8 @@ enum path_outcome path_accept(struct path *p, const struct path_input *in,
         return refuse(slot, e, "%s", why.text);
     if (ingest->kind_case == DIFFUSED__V1__INGEST__KIND_FEEDBACK)
         return take_feedback(p, ingest->feedback, slot);
-    slot->seq = ingest->sample->seq;
-    return take_sample(p, ingest->sample, slot);
+    read_sample(p, ingest->sample, slot);
+    return PATH_SAMPLE;
 }
 
 size_t path_bench_bytes(const struct net_config *c, size_t max_tokens, size_t max_samples,

@@ -1,6 +1,7 @@
-/* path.h - the whole way of a sample, in two functions and an answer.
+/* path.h - the whole way of a sample, in three functions and an answer.
  *
- *      path_accept   bytes -> decode -> tokenize -> slot             loop thread
+ *      path_read     bytes -> decode -> slot                         loop thread
+ *      path_take     decoded -> tokenize -> slot                     loop thread
  *      path_run      slots -> diffusion -> pool -> label -> slots    worker threads
  *      path_answer   slot -> encode -> bytes                         loop thread
  *
@@ -32,17 +33,19 @@ struct path_feedback {
     bool has_text;                     /* the slot holds its tokens, or the error that it gave */
 };
 
-/* What path_accept works with. Filled in by the owner; mem by path_init. */
+/* What path_read and path_take work with. Filled in by the owner; mem by path_init. */
 struct path {
     struct slot *serving; /* whose model and max_length these are; see path_use */
     const struct model *model;
     size_t max_message;  /* bytes of the second frame */
     uint32_t max_length; /* tokens */
     bool refuse_long;    /* a longer sample is refused, else cut */
+    uint64_t max_age_ns; /* of samples that say none themselves; 0: they never expire */
     struct msgmem mem;
-    struct running *running;       /* borrowed */
-    struct running_note note;      /* of the last sample */
-    struct path_feedback feedback; /* of the last PATH_FEEDBACK */
+    const Diffused__V1__Sample *sample; /* that was read last, in mem; NULL: none was */
+    struct running *running;            /* borrowed */
+    struct running_note note;           /* of the last sample */
+    struct path_feedback feedback;      /* of the last PATH_FEEDBACK */
 };
 
 /* Samples are accepted with this model from now on. Returns how many running segments that closed.
@@ -59,7 +62,7 @@ struct path_input {
 };
 
 enum path_outcome {
-    PATH_SAMPLE,     /* the slot holds a sample, or a refusal (error is set): commit it */
+    PATH_SAMPLE,     /* a sample for path_take or path_drop; or a refusal (error is set) */
     PATH_FEEDBACK,   /* feedback: the slot holds stream, seq and a text's tokens, and is not used */
     PATH_UNADDRESSED /* refused, and nobody can be told: the slot holds error and reason, not used
                       */
@@ -68,9 +71,22 @@ enum path_outcome {
 size_t path_bytes(size_t max_message); /* arena bytes of path_init */
 DIFFUSE_MUST_CHECK diffuse_err path_init(struct path *p, struct arena *arena, size_t max_message);
 
-/* Fill the slot from the frames. Copies what it keeps. */
-enum path_outcome path_accept(struct path *p, const struct path_input *in,
-                              struct inflight_sample *slot);
+/* Decode a message into the slot: stream, seq, and of a sample when it expires; but not yet its
+ * content. Copies what it keeps; a sample's content stays in p until the next call. */
+enum path_outcome path_read(struct path *p, const struct path_input *in,
+                            struct inflight_sample *slot);
+
+/* The content of the sample that was read, into its slot, which is then to be committed: it is a
+ * sample, or a refusal (error is set). */
+void path_take(struct path *p, struct inflight_sample *slot);
+
+/* Or instead: there is no room for it. A refusal; and ENDS closes its segment in any case. */
+void path_drop(struct path *p, struct inflight_sample *slot);
+
+/* When a sample that came at now_ns, by the wall clock wall_ns, is too old: 0: never. stamp_ns: the
+ * sender's wall clock when it sent; what cannot be true (0, the future, more than an hour ago) does
+ * not count. */
+uint64_t path_expiry(uint64_t max_age_ns, int64_t stamp_ns, uint64_t now_ns, uint64_t wall_ns);
 
 /* What a worker needs to run batches; belongs to one thread. */
 struct path_bench {

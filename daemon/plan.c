@@ -8,6 +8,7 @@
 
 #include "daemon/ctl.h"
 #include "daemon/inflight.h"
+#include "daemon/intake.h"
 #include "daemon/path.h"
 #include "daemon/slot.h"
 #include "daemon/sockets.h"
@@ -84,6 +85,11 @@ static void add_compute(struct plan *p, const struct conf *c, const struct plan_
         aside ? ", and the one aside" : "");
 }
 
+/* Of a publisher, as ZeroMQ holds it. */
+static uint64_t message_max(const struct conf *c) {
+    return plan_frame_max(c) + LIMIT_STREAM_BYTES + 8 * FRAME_BYTES;
+}
+
 static void add_tables(struct plan *p, const struct conf *c, uint64_t reply_max) {
     struct inflight_size size = {c->queue, running_ids(&p->room.running), p->room.scores};
     uint64_t bytes = inflight_bytes(&size);
@@ -114,9 +120,10 @@ static void add_tables(struct plan *p, const struct conf *c, uint64_t reply_max)
     p->arena_bytes += bytes;
 
     uint64_t reply = arena_block(reply_max) + arena_block(ctl_rows_room(reply_max));
+    uint64_t in_hand = INTAKE_WAYS * message_max(c);
     bytes = path_bytes(c->max_message) + ctl_bytes() + arena_block(p->room.answer_max);
-    add(p, "messages", bytes + reply, CONF_KEY_max_message, 4, c->max_message,
-        "one message of each kind, decoded and encoded");
+    add(p, "messages", bytes + reply + in_hand, CONF_KEY_max_message, 4 + 2 * INTAKE_WAYS,
+        c->max_message, "one of each kind, decoded and encoded, and %d in hand", INTAKE_WAYS);
     p->arena_bytes += bytes;
 }
 
@@ -129,7 +136,7 @@ static void add_queue(struct plan *p, const char *name, uint64_t peers, uint64_t
 }
 
 static void add_queues(struct plan *p, const struct conf *c, uint64_t reply_max) {
-    uint64_t frame = plan_frame_max(c) + LIMIT_STREAM_BYTES + 8 * FRAME_BYTES;
+    uint64_t frame = message_max(c);
     uint64_t publishers = c->publishers + c->ingest_connect.n;
     add_queue(p, "ingest queue", publishers, c->ingest_hwm, frame, CONF_KEY_ingest_hwm,
               "publishers");

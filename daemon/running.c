@@ -387,3 +387,11 @@ diffuse_err running_take(struct running *r, const Diffused__V1__Sample *sample,
     }
     return e;
 }
+
+bool running_end(struct running *r, const char *stream, size_t len) {
+    uint32_t i = r->limit > 0 ? lru_find(r->names, stream, len) : LRU_NONE;
+    if (i == LRU_NONE)
+        return false;
+    lru_drop(r->names, i);
+    return true;
+}

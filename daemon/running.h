@@ -85,6 +85,9 @@ DIFFUSE_MUST_CHECK diffuse_err running_take(struct running *r, const Diffused__V
                                             struct inflight_sample *slot,
                                             struct running_note *ret_note, struct reason *why);
 
+/* The stream's segment ends without its last piece. False: it has none. */
+bool running_end(struct running *r, const char *stream, size_t len);
+
 size_t running_count(const struct running *r);
 
 #endif

@@ -27,6 +27,7 @@ static void put_in_force(struct settings *s) {
     s->log->level = (enum log_level)c->log_level;
     s->send->wait_ns = c->label_wait;
     s->path->refuse_long = c->on_too_long == CONF_REFUSE;
+    s->path->max_age_ns = c->max_age;
     running_rules(s->path->running, c);
     turnover_configure(s->turnover, c->model, c->watch);
 }

@@ -15,6 +15,9 @@
     X(accepted_push, "samples accepted from push")                                                 \
     X(labelled, "labels sent for samples that were classified")                                    \
     X(refused, "labels sent with an error")                                                        \
+    X(expired, "samples answered EXPIRED, older than their max_age")                               \
+    X(dropped, "samples dropped for overload")                                                     \
+    X(dropped_silent, "of them from ingest, which were not answered")                              \
     X(truncated, "samples cut at max_length")                                                      \
     X(held, "answers to pieces of running segments that carry no label, as the policy asks")       \
     X(abstained, "labels of running segments below the confidence that the policy asks for")       \

@@ -155,6 +155,10 @@ diffuse_err decode_request(const void *bytes, size_t len, struct msgmem *mem,
     case DIFFUSED__V1__REQUEST__VERB_TUNE:
         e = check_tune(request->tune, why);
         break;
+    case DIFFUSED__V1__REQUEST__VERB_STREAMS:
+        e = check_size("StreamsRequest.prefix bytes", request->streams->prefix.len,
+                       LIMIT_STREAM_BYTES, why);
+        break;
     default:
         e = reason_set(why, DIFFUSE_UNSUPPORTED, "Request.verb: none that this version knows");
     }

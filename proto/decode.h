@@ -15,7 +15,8 @@
  *            the tokenizer's question); feedback has a label, whose name is not empty and
  *            holds no NUL
  *   request  a verb is set; sync.topic is a valid name that begins with DECODE_SYNC_PREFIX;
- *            reload.path is within LIMIT_PATH_BYTES and holds no NUL; tune.action is known
+ *            reload.path is within LIMIT_PATH_BYTES and holds no NUL; tune.action is known;
+ *            streams.prefix is within LIMIT_STREAM_BYTES
  *   label    scores: none, or 1..LIMIT_LABELS of them, and then label_id is one of them; strings
  *            are within their limits
  *   event    kind and text are within LIMIT_REASON_BYTES

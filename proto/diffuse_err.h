@@ -25,7 +25,9 @@
     X(UNSUPPORTED, 15, "not offered by this version or this model")                                \
     X(BUDGET, 16, "does not fit the memory budget")                                                \
     X(BADDATA, 17, "data set damaged or in another format")                                        \
-    X(STOPPING, 18, "the daemon is stopping")
+    X(STOPPING, 18, "the daemon is stopping")                                                      \
+    X(EXPIRED, 19, "older than its max_age")                                                       \
+    X(OVERLOADED, 20, "dropped: more came than could be answered")
 
 #define DIFFUSE_ERR_ITEM(name, number, text) DIFFUSE_##name = number,
 typedef enum diffuse_err {

@@ -55,7 +55,7 @@ class Load:
         self.labels = rig.subscribe(b"load")
         self.sent = dict.fromkeys([b"load%d" % i for i in range(publishers)], 0)
         self.got = dict.fromkeys(self.sent, 0)
-        self.models, self.failure = [], None
+        self.models, self.failure = {name: [] for name in self.sent}, None
         self.worst_pause, self.worst_latency = 0.0, 0
         self.enough, self.over = threading.Event(), threading.Event()
         self.threads = [threading.Thread(target=self.publish, args=(i, n), daemon=True) for i, n in enumerate(self.sent)]
@@ -87,8 +87,8 @@ class Load:
                 r.equal((label.seq, label.error), (self.got[stream] + 1, 0), f"next of {stream}")
                 self.got[stream] += 1
                 self.worst_latency = max(self.worst_latency, label.times.total_ns)
-                if not self.models or self.models[-1] != label.model_id:
-                    self.models.append(label.model_id)
+                if self.models[stream][-1:] != [label.model_id]:
+                    self.models[stream].append(label.model_id)
             r.check(not self.labels.poll(500), "nothing comes twice")
         except AssertionError as failure:
             self.failure = failure
@@ -144,7 +144,8 @@ def storm(rig, reloads, workers, seconds):
             time.sleep(0.001)
     took_all, labels = time.monotonic() - begun, sum(load.got.values()) - labels
     load.end()
-    r.check(subsequence(load.models, served), "labels name models that were in force, in that order")
+    for models in load.models.values():
+        r.check(subsequence(models, served), "labels of a stream name models that were in force, in that order")
     r.equal(len(set(refusals.values())), len(refusals), "distinct reasons")
     counters = rig.counters()
     r.equal(counters["labelled"], sum(load.got.values()), "labels counted by the daemon")
@@ -152,7 +153,7 @@ def storm(rig, reloads, workers, seconds):
     r.equal(rig.stop(), 0, "exit status")
     return {"reloads": counters["reloads"], "refused": counters["reloads_refused"], "labels": sum(load.got.values()),
             "labels_a_second": round(labels / took_all), "answered_once": True,
-            "models_in_force": len(served), "models_seen_in_labels": len(load.models), "reasons": refusals,
+            "models_in_force": len(served), "models_seen_in_labels": max(map(len, load.models.values())), "reasons": refusals,
             "worst_pause_ms": round(load.worst_pause * 1e3, 2),
             "worst_pause_before_the_first_reload_ms": round(quiet_pause * 1e3, 2), "seconds_before_it": seconds,
             "seconds": round(took_all, 1),

@@ -316,7 +316,7 @@ class Load:
         self.labels = rig.subscribe(b"load")
         self.sent = dict.fromkeys([b"load%d" % i for i in range(publishers)], 0)
         self.got = dict.fromkeys(self.sent, 0)
-        self.models = []  # that answered, in order, without repetitions
+        self.models = {name: [] for name in self.sent}  # that answered each, in order, without repetitions
         self.failure = None
         self.enough, self.over = threading.Event(), threading.Event()
         self.threads = [threading.Thread(target=self.publish, args=(name,), daemon=True) for name in self.sent]
@@ -341,8 +341,8 @@ class Load:
                 stream, label = self.rig.label(self.labels)
                 r.equal((label.seq, label.error), (self.got[stream] + 1, 0), f"next of {stream}")
                 self.got[stream] += 1
-                if not self.models or self.models[-1] != label.model_id:
-                    self.models.append(label.model_id)
+                if self.models[stream][-1:] != [label.model_id]:
+                    self.models[stream].append(label.model_id)
             r.check(not self.labels.poll(200), "nothing comes twice")
         except AssertionError as failure:
             self.failure = failure
@@ -392,8 +392,10 @@ def under_load(rig):
             while sum(load.got.values()) < before + 500 and not load.failure and time.monotonic() < end:
                 time.sleep(0.001)
         load.end()
-        r.check(subsequence(load.models, served), f"answered in the order {load.models}, served in that of {served}")
-        print(f"{sum(load.got.values())} labels by {len(load.models)} models in turn, of {len(served)} in force")
+        for stream, models in load.models.items():
+            r.check(subsequence(models, served), f"{stream}: answered in the order {models}, served in that of {served}")
+        print(f"{sum(load.got.values())} labels by {max(map(len, load.models.values()))} models in turn,"
+              f" of {len(served)} in force")
         r.equal(s.ask("motor").model_id, served[-1], "the last one")
 
 

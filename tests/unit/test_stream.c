@@ -61,7 +61,7 @@ static void test_like_a_plain_list(void **state) {
         if (forgot)
             known[least_used(known)].here = false;
         known[i] = (struct known){true, seq, step};
-        struct stream_note note = stream_hear(t, name, (size_t)len, seq);
+        struct stream_note note = stream_hear(t, name, (size_t)len, &seq, false);
         assert_int_equal(note.missing, missing);
         assert_int_equal(note.forgot, forgot);
         assert_int_equal(stream_count(t), count_here(known));
@@ -80,16 +80,76 @@ static void test_longest_name_and_single_row(void **state) {
     struct stream_table *t = make(&a, 1);
     char name[LIMIT_STREAM_BYTES];
     memset(name, 'n', sizeof name);
-    assert_false(stream_hear(t, name, sizeof name, 1).forgot);
-    assert_int_equal(stream_hear(t, name, sizeof name, 5).missing, 3);
-    assert_true(stream_hear(t, name, sizeof name - 1, 9).forgot);
-    assert_int_equal(stream_hear(t, name, sizeof name - 1, 3).missing, 0); /* began anew */
-    assert_int_equal(stream_hear(t, name, sizeof name - 1, UINT64_MAX).missing, UINT64_MAX - 4);
+    static const struct {
+        size_t shorter;
+        uint64_t seq, missing;
+        bool forgot;
+    } heard[] = {{0, 1, 0, false},
+                 {0, 5, 3, false},
+                 {1, 9, 0, true},
+                 {1, 3, 0, false}, /* began anew */
+                 {1, UINT64_MAX, UINT64_MAX - 4, false}};
+    for (size_t i = 0; i < sizeof heard / sizeof heard[0]; i++) {
+        struct stream_note note =
+            stream_hear(t, name, sizeof name - heard[i].shorter, &heard[i].seq, true);
+        assert_int_equal(note.missing, heard[i].missing);
+        assert_int_equal(note.forgot, heard[i].forgot);
+    }
+    arena_done(&a);
+}
+
+/* Samples that are settled late, whoever was forgotten meanwhile: every book balances, and together
+ * they hold all. */
+static void test_books_balance(void **state) {
+    (void)state;
+    enum { PENDING = 40 };
+    struct arena a;
+    struct stream_table *t = make(&a, CAP);
+    struct stream_ref pending[PENDING];
+    struct stream_books sum = {0}, total;
+    uint64_t n = 0;
+    struct rng rng;
+    rng_init(&rng, 8, 0);
+    for (uint64_t step = 1; step < 20000; step++) {
+        char name[32];
+        int len = snprintf(name, sizeof name, "stream%u", rng_below(&rng, NAMES));
+        if (n < PENDING && rng_below(&rng, 2) == 0) {
+            bool lossy = rng_below(&rng, 2) == 0;
+            uint64_t seq = step * 2;
+            const uint64_t *said = rng_below(&rng, 10) == 0 ? NULL : &seq;
+            struct stream_note note = stream_hear(t, name, (size_t)len, said, lossy);
+            pending[n++] = note.books;
+            sum.accepted++;
+            sum.gaps += lossy ? note.missing : 0;
+        } else if (n > 0) {
+            uint32_t i = rng_below(&rng, (uint32_t)n), fate = rng_below(&rng, STREAM_FATES);
+            stream_settle(t, pending[i], (enum stream_fate)fate);
+            pending[i] = pending[--n];
+            sum.fate[fate]++;
+        }
+        total = stream_total(t);
+        assert_memory_equal(&total, &sum, sizeof sum);
+        assert_int_equal(stream_in_flight(&total), n);
+    }
+    struct stream_row row;
+    struct stream_books others = stream_others(t);
+    uint64_t in_flight = stream_in_flight(&others), rows = 0;
+    for (uint32_t i = 0; i < stream_rows(t); i++) {
+        if (!stream_row(t, i, &row))
+            continue;
+        rows++;
+        assert_true(stream_in_flight(&row.books) <= PENDING);
+        in_flight += stream_in_flight(&row.books);
+    }
+    assert_int_equal(rows, CAP);
+    assert_int_equal(in_flight, n);
+    assert_true(others.accepted > 0);
     arena_done(&a);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_books_balance),
         cmocka_unit_test(test_like_a_plain_list),
         cmocka_unit_test(test_longest_name_and_single_row),
     };
