@@ -156,7 +156,8 @@ static void format_with_units(const struct unit *units, size_t n, uint64_t value
     size_t i = 0;
     while (i + 1 < n && (value == 0 || value % units[i].factor != 0))
         i++;
-    snprintf(ret_text, cap, "%" PRIu64 "%s", value / units[i].factor, units[i].name);
+    snprintf(ret_text, cap, "%" PRIu64 "%s", value / units[i].factor,
+             value == 0 ? "" : units[i].name);
 }
 
 static void format_enum(const char *choices, uint64_t value, char *ret_text, size_t cap) {
