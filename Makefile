@@ -22,7 +22,7 @@ endif
 # What each task needs, as Debian packages. Nothing is installed but by a target that says so below.
 DEBS_BUILD := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libzmq3-dev libsystemd-dev \
               libopenblas-dev libjansson-dev libutf8proc-dev libsodium-dev libcsv-dev zlib1g-dev libinih-dev libseccomp-dev
-DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq mandoc bash-completion zsh
+DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq mandoc bash-completion zsh systemd-container
 DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
 DEBS_TORCH := $(DEBS_CHECK) python3-torch
 DEBS_PEERS := python3 fasttext python3-sklearn
@@ -234,7 +234,7 @@ UNIT_NAMES   := $(patsubst tests/%.c,%,$(wildcard tests/unit/test_*.c tests/f64/
 SYSTEM_NAMES := $(patsubst tests/%,%,$(wildcard tests/system/[0-9][0-9][0-9]*))
 CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh))
 # Not once more under a sanitizer: PyTorch, memory that the sanitizer itself takes, and what its allocator replaces.
-SANITIZED    := $(filter-out system/030% system/150% system/365% system/367% system/370%,$(SYSTEM_NAMES))
+SANITIZED    := $(filter-out system/030% system/150% system/365% system/367% system/370% system/380% system/385%,$(SYSTEM_NAMES))
 # Whole training runs that are killed and go on take minutes there; their threads are in 195, 197 and the unit tests.
 TSANITIZED   := $(filter-out system/200%,$(SANITIZED))
 HELPERS      := $(patsubst tests/lib/%.c,$B/tests/%,$(wildcard tests/lib/make_*.c tests/lib/probe_*.c))

@@ -271,10 +271,13 @@ static void tick(struct loop *l, uint64_t now) {
     porter_tick(&l->porter);
     intake_tick(&l->intake);
     log_tick(l->log);
-    char status[160];
-    snprintf(status, sizeof status, "%" PRIu64 " labels, %" PRIu64 " refused, p99 %.1f ms",
-             l->stats->counter[STATS_labelled], l->stats->counter[STATS_refused],
-             (double)stats_quantile(l->stats, 0.99) / MS);
+    char status[224], plan[32];
+    const struct slot *serving = l->turnover.models->serving;
+    plan_human(serving->plan.total, plan, sizeof plan);
+    snprintf(status, sizeof status,
+             "model %.12s, plan %s: %" PRIu64 " labels, %" PRIu64 " refused, p99 %.1f ms",
+             serving->model->id, plan, l->stats->counter[STATS_labelled],
+             l->stats->counter[STATS_refused], (double)stats_quantile(l->stats, 0.99) / MS);
     if (!l->stopping)
         notify_status(status);
 }

@@ -1,10 +1,11 @@
 /* ctl_model.c - diffusectl reload and rollback: which model answers. */
 #include <argp.h>
+#include <time.h>
 
 #include "client/ctl/ctl_json.h"
 #include "client/ctl/verb.h"
 
-enum { PATIENCE_MS = 120000 }; /* for a checkpoint that is read from a slow card */
+enum { RETRY_MS = 100, PATIENCE_MS = 120000 }; /* for a checkpoint that is read from a slow card */
 
 struct model_args {
     const char *path;
@@ -60,6 +61,21 @@ static int finish(diffuse_client *client, const struct model_args *a, diffuse_er
     return status;
 }
 
+/* One is loaded at a time, and the daemon may just have seen by itself that the file has changed:
+ * ask again until it has done with that. */
+static diffuse_err reload_in_turn(struct verb_env *env, diffuse_client *client, const char *path,
+                                  struct diffuse_model **ret_model) {
+    const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000};
+    int patience = env->timeout_ms < PATIENCE_MS ? PATIENCE_MS : env->timeout_ms;
+    diffuse_err e;
+
+    for (int waited = 0; (e = diffuse_reload(client, path, patience, ret_model)) == DIFFUSE_BUSY &&
+                         waited < patience && !*env->stop;
+         waited += RETRY_MS)
+        (void)nanosleep(&pause, NULL);
+    return e;
+}
+
 int ctl_reload(struct verb_env *env, int argc, char **argv) {
     static const struct argp argp = {options,
                                      parse,
@@ -76,13 +92,12 @@ int ctl_reload(struct verb_env *env, int argc, char **argv) {
     struct diffuse_model *m = NULL;
     diffuse_client *client;
     diffuse_err e;
-    int patience = env->timeout_ms < PATIENCE_MS ? PATIENCE_MS : env->timeout_ms;
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &a))
         return VERB_USAGE;
     if (!(client = verb_open(env)))
         return VERB_FAILED;
-    e = diffuse_reload(client, a.path, patience, &m);
+    e = reload_in_turn(env, client, a.path, &m);
 
     return finish(client, &a, e, m);
 }

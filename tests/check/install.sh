@@ -25,10 +25,10 @@ says() { # UNIT LINE
     grep -qxF "$2" "$units/$1" || { echo "$1 does not say: $2"; bad=1; }
 }
 says diffused.service 'ExecStart=/usr/bin/diffused --config /etc/diffused/diffused.conf'
-says diffused.service 'ExecReload=/usr/bin/diffusectl --endpoint %t/diffused --timeout 60000 reload'
+says diffused.service 'ExecReload=/usr/bin/diffusectl --endpoint %t/diffused reload'
 says diffused.service 'StateDirectory=diffused'
 says diffused@.service 'ExecStart=/usr/bin/diffused --config /etc/diffused/%i.conf'
-says diffused@.service 'ExecReload=/usr/bin/diffusectl --endpoint %t/diffused-%i --timeout 60000 reload'
+says diffused@.service 'ExecReload=/usr/bin/diffusectl --endpoint %t/diffused-%i reload'
 says diffused@.service 'RuntimeDirectory=diffused-%i'
 says diffused@.service 'StateDirectory=diffused-%i'
 "$root/usr/bin/diffused" --config "$root/etc/diffused/diffused.conf" --check >/dev/null || { echo "its own configuration does not pass --check"; bad=1; }
