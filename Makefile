@@ -21,8 +21,8 @@ endif
 
 # What each task needs, as Debian packages. Nothing is installed but by a target that says so below.
 DEBS_BUILD := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libzmq3-dev libsystemd-dev \
-              libopenblas-dev libjansson-dev libutf8proc-dev libsodium-dev libcsv-dev zlib1g-dev libinih-dev libseccomp-dev
-DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq mandoc bash-completion zsh systemd-container
+              libopenblas-dev libjansson-dev libutf8proc-dev libsodium-dev libcsv-dev zlib1g-dev libinih-dev libmicrohttpd-dev libseccomp-dev
+DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq python3-prometheus-client mandoc bash-completion zsh systemd-container
 DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
 DEBS_TORCH := $(DEBS_CHECK) python3-torch
 DEBS_PEERS := python3 fasttext python3-sklearn
@@ -83,7 +83,7 @@ echo "Installing$$missing (this may take a few minutes)"; \
 endef
 
 # Looked for once, so that what is missing is named before a compiler stumbles over it.
-HEADERS := zmq.h protobuf-c/protobuf-c.h systemd/sd-daemon.h cblas.h jansson.h ini.h utf8proc.h sodium.h csv.h zlib.h seccomp.h
+HEADERS := zmq.h protobuf-c/protobuf-c.h systemd/sd-daemon.h cblas.h jansson.h ini.h utf8proc.h sodium.h csv.h zlib.h microhttpd.h seccomp.h
 $B/.tools:
 	@for t in $(firstword $(CC)) protoc-c; do command -v $$t >/dev/null || missing+=" $$t"; done; \
 	[ -n "$$missing" ] || for h in $(HEADERS); do \
@@ -152,7 +152,7 @@ $B/tables: $B/docs/man/tables.o
 .PHONY: man
 ## man: manual pages into build/man, and completions for bash and zsh into build/completion
 man: $B/man/.made $B/completion/.made
-$B/man/.made: $(wildcard docs/man/* docs/man/verbs/*) daemon/diffused.conf client/diffuse.h $B/diffuse $B/diffused $B/diffusectl $B/tables
+$B/man/.made: $(wildcard docs/man/* docs/man/verbs/*) daemon/diffused.conf client/diffuse.h client/diffuse_relay.h $B/diffuse $B/diffused $B/diffusectl $B/tables
 	@echo "  MAN  $(@D)"; rm -rf $(@D)
 	$(Q)docs/man/make.sh $B && touch $@
 $B/completion/.made: $(wildcard docs/completion/*) $B/man/.made
@@ -205,6 +205,12 @@ $B/tests/load_gen: $B/tests/bench/load_gen.o $B/libproto.a
 .PHONY: tune-sim
 ## tune-sim: build the offline simulator of tuning, build/tests/tune_sim
 tune-sim: $B/tests/tune_sim
+
+.PHONY: documents
+## documents: write docs/METRICS.md and systemd/diffused.catalog from the tables that they are held against
+documents: $B/tests/unit/test_exposition $B/tests/unit/test_log
+	METRICS=docs/METRICS.md $B/tests/unit/test_exposition >/dev/null 2>&1
+	CATALOG=systemd/diffused.catalog $B/tests/unit/test_log >/dev/null 2>&1
 
 .PHONY: segment-speed
 ## segment-speed: tokens a second of texts that grow, beside whole ones; into docs/results/segments
@@ -435,7 +441,7 @@ unit = sed 's|@UNIT@|$(1)|; s|@TITLE@|$(2)|; s|@NAME@|$(3)|; s|@CONF@|$(4)|; s|@
 
 INSTALLED = $(addprefix $(BINDIR)/,diffused diffuse diffusectl) \
     $(addprefix $(LIBDIR)/,libdiffuse.so.0 libdiffuse.so libdiffuse.a pkgconfig/diffuse.pc) \
-    $(addprefix $(INCLUDEDIR)/,diffuse.h diffuse_err.h) $(addprefix $(DATADIR)/,$(notdir $(PRETRAINED))) \
+    $(addprefix $(INCLUDEDIR)/,diffuse.h diffuse_relay.h diffuse_err.h) $(addprefix $(DATADIR)/,$(notdir $(PRETRAINED))) \
     $(addprefix $(UNITDIR)/,diffused.service diffused@.service) $(addprefix $(DATADIR)/systemd/,$(DROP_INS)) \
     $(SYSUSERSDIR)/diffused.conf $(TMPFILESDIR)/diffused.conf $(PRESETDIR)/90-diffused.preset \
     $(CATALOGDIR)/diffused.catalog $(addprefix $(DOCDIR)/,$(DOCS)) \
@@ -453,7 +459,7 @@ install: all man
 	install -m 755 $B/diffused $B/diffuse $B/diffusectl $(DESTDIR)$(BINDIR)
 	install -m 644 $B/libdiffuse.so.0 $B/libdiffuse.a $(DESTDIR)$(LIBDIR)
 	ln -sf libdiffuse.so.0 $(DESTDIR)$(LIBDIR)/libdiffuse.so
-	install -m 644 client/diffuse.h proto/diffuse_err.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 client/diffuse.h client/diffuse_relay.h proto/diffuse_err.h $(DESTDIR)$(INCLUDEDIR)
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' client/diffuse.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/diffuse.pc
 	$(if $(PRETRAINED),install -m 644 $(PRETRAINED) $(DESTDIR)$(DATADIR))
 	@$(SUBMAKE) --silent units UNITS=$(DESTDIR)$(UNITDIR)

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "client/diffuse.h"
+#include "client/diffuse_relay.h"
 #include "client/link.h"
 
 struct message {

@@ -2,7 +2,7 @@
 #ifndef CLIENT_RESULT_H
 #define CLIENT_RESULT_H
 
-#include "client/diffuse.h"
+#include "client/diffuse_relay.h"
 #include "client/link.h"
 #include "proto/decode.h"
 

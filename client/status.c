@@ -73,6 +73,14 @@ static diffuse_err fill(void *head, struct msgmem *m, const Diffused__V1__Reply 
     return DIFFUSE_OK;
 }
 
+static diffuse_err ask(diffuse_client *client, Diffused__V1__Request *request, int timeout_ms,
+                       size_t size, block_fill *fill_head, void **ret_head) {
+    diffuse_err e =
+        block_ask(client, request, link_deadline(timeout_ms), size, fill_head, ret_head);
+
+    return e == DIFFUSE_TIMEOUT ? client_unreachable(client, ROLE_CONTROL) : e;
+}
+
 diffuse_err diffuse_status_get(diffuse_client *client, int timeout_ms,
                                struct diffuse_status **ret_status) {
     Diffused__V1__StatusRequest status = DIFFUSED__V1__STATUS_REQUEST__INIT;
@@ -82,10 +90,7 @@ diffuse_err diffuse_status_get(diffuse_client *client, int timeout_ms,
 
     request.verb_case = DIFFUSED__V1__REQUEST__VERB_STATUS;
     request.status = &status;
-    e = block_ask(client, &request, link_deadline(timeout_ms), sizeof(struct diffuse_status), fill,
-                  &head);
-    if (e == DIFFUSE_TIMEOUT)
-        return client_unreachable(client, ROLE_CONTROL);
+    e = ask(client, &request, timeout_ms, sizeof(struct diffuse_status), fill, &head);
     if (!e)
         *ret_status = head;
     return e;
@@ -93,4 +98,34 @@ diffuse_err diffuse_status_get(diffuse_client *client, int timeout_ms,
 
 void diffuse_status_free(struct diffuse_status *status) {
     free(status);
+}
+
+static diffuse_err fill_metrics(void *head, struct msgmem *m, const Diffused__V1__Reply *reply,
+                                struct reason *why) {
+    struct diffuse_metrics *out = head;
+
+    if (reply->result_case != DIFFUSED__V1__REPLY__RESULT_METRICS)
+        return reason_set(why, DIFFUSE_BADMSG, "reply to a metrics request holds no metrics");
+    out->text = block_text(m, reply->metrics);
+    out->len = reply->metrics.len;
+    return DIFFUSE_OK;
+}
+
+diffuse_err diffuse_metrics_get(diffuse_client *client, int timeout_ms,
+                                struct diffuse_metrics **ret_metrics) {
+    Diffused__V1__MetricsRequest metrics = DIFFUSED__V1__METRICS_REQUEST__INIT;
+    Diffused__V1__Request request = DIFFUSED__V1__REQUEST__INIT;
+    void *head;
+    diffuse_err e;
+
+    request.verb_case = DIFFUSED__V1__REQUEST__VERB_METRICS;
+    request.metrics = &metrics;
+    e = ask(client, &request, timeout_ms, sizeof(struct diffuse_metrics), fill_metrics, &head);
+    if (!e)
+        *ret_metrics = head;
+    return e;
+}
+
+void diffuse_metrics_free(struct diffuse_metrics *metrics) {
+    free(metrics);
 }

@@ -25,6 +25,11 @@ static void count(struct answers *a, const struct inflight_sample *s, uint64_t n
     stats_add(a->stats, s->held ? STATS_held : STATS_labelled, 1);
     stats_add(a->stats, STATS_abstained, s->abstained && !s->held);
     stats_latency(a->stats, now - s->accepted_ns);
+    stats_time(a->stats, STATS_SPAN_latency, now - s->accepted_ns);
+    if (s->settled) /* nothing was computed */
+        return;
+    stats_time(a->stats, STATS_SPAN_queue_wait, s->taken_ns - s->accepted_ns);
+    stats_time(a->stats, STATS_SPAN_compute, s->compute_ns);
 }
 
 /* Of a piece the worker decided: its label may have been announced to the policy. */

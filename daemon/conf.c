@@ -7,6 +7,7 @@
 
 #include "daemon/nearest.h"
 #include "daemon/policy.h"
+#include "daemon/webaddress.h"
 
 #define CONF(key, type, preset, min, max, choices, when, help)                                     \
     {#key, CONFVALUE_##type,          preset, min, max, choices, CONF_AT_##when,                   \
@@ -230,6 +231,13 @@ static diffuse_err finish_policy(struct conf *c, const char *text, struct reason
     return DIFFUSE_OK;
 }
 
+static diffuse_err finish_metrics(const struct conf *c, struct reason *why) {
+    union webaddress ignored;
+    if (!c->metrics[0])
+        return DIFFUSE_OK;
+    return webaddress_parse(c->metrics, c->metrics_beyond_loopback, &ignored, why);
+}
+
 static diffuse_err finish_model(const struct conf *c, struct reason *why) {
     if (c->model[0])
         return DIFFUSE_OK;
@@ -299,6 +307,7 @@ diffuse_err conf_finish_all(struct conf *c, conf_complain *complain, void *user)
     for (uint32_t i = 0; i < c->policy.n; i++)
         heed(&f, CONF_KEY_policy, finish_policy(c, c->policy.item[i], &why), &why);
     finish_groups(c);
+    heed(&f, CONF_KEY_metrics, finish_metrics(c, &why), &why);
     finish_workers(c);
     heed(&f, CONF_KEY_batch_tokens, finish_batch(c, &why), &why);
     return f.first;

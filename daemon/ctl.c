@@ -15,24 +15,26 @@
 size_t ctl_reply_max(uint32_t labels, size_t label_bytes) {
     size_t rows = PLAN_ROWS_MAX * (PLAN_DETAIL_BYTES + 64u);
     size_t counters = COUNTERS_MAX * 64u;
-    return label_bytes + labels * (size_t)4 + rows + counters + LIMIT_PATH_BYTES +
-           LIMIT_REASON_BYTES + 1024u;
+    size_t status = label_bytes + labels * (size_t)4 + rows + counters + LIMIT_PATH_BYTES +
+                    LIMIT_REASON_BYTES + 1024u;
+    size_t metrics = EXPOSITION_BYTES + 64u;
+    return status > metrics ? status : metrics;
 }
 
-/* A label name takes at least 4 bytes of a reply. */
-size_t ctl_rows_room(size_t reply_max) {
+size_t ctl_rows_room(uint32_t labels) {
     return PLAN_ROWS_MAX * (sizeof(Diffused__V1__PlanRow) + sizeof(void *)) +
            COUNTERS_MAX * (sizeof(Diffused__V1__Counter) + sizeof(void *) + 32u) +
-           reply_max / 4u * sizeof(ProtobufCBinaryData) + 1024u;
+           labels * sizeof(ProtobufCBinaryData) + 1024u;
 }
 
 size_t ctl_bytes(void) {
-    return arena_block(decode_room(CTL_REQUEST_BYTES));
+    return arena_block(decode_room(CTL_REQUEST_BYTES)) + arena_block(EXPOSITION_BYTES);
 }
 
 diffuse_err ctl_init(struct ctl *c, struct arena *arena, const struct ctl_facts *facts) {
     void *request = arena_alloc(arena, decode_room(CTL_REQUEST_BYTES));
-    if (!request)
+    c->metrics = arena_alloc(arena, EXPOSITION_BYTES);
+    if (!request || !c->metrics)
         return DIFFUSE_NOMEM;
     msgmem_init(&c->request, request, decode_room(CTL_REQUEST_BYTES));
     c->facts = *facts;
@@ -199,6 +201,15 @@ static diffuse_err answer_status(struct ctl *c, uint64_t id, struct ctl_answer *
     return encode(c, &reply, ret);
 }
 
+static diffuse_err answer_metrics(struct ctl *c, uint64_t id, struct ctl_answer *ret) {
+    Diffused__V1__Reply reply = DIFFUSED__V1__REPLY__INIT;
+    size_t len = exposition_write(c->facts.exposition, EXPOSITION_OPENMETRICS, c->metrics);
+    reply.id = id;
+    reply.result_case = DIFFUSED__V1__REPLY__RESULT_METRICS;
+    reply.metrics = (ProtobufCBinaryData){.len = len, .data = (uint8_t *)c->metrics};
+    return encode(c, &reply, ret);
+}
+
 static diffuse_err answer_sync(struct ctl *c, const Diffused__V1__Request *request,
                                struct ctl_answer *ret) {
     Diffused__V1__Reply reply = DIFFUSED__V1__REPLY__INIT;
@@ -255,6 +266,8 @@ diffuse_err ctl_handle(struct ctl *c, const void *bytes, size_t len, struct ctl_
     switch (request->verb_case) {
     case DIFFUSED__V1__REQUEST__VERB_STATUS:
         return answer_status(c, request->id, ret);
+    case DIFFUSED__V1__REQUEST__VERB_METRICS:
+        return answer_metrics(c, request->id, ret);
     case DIFFUSED__V1__REQUEST__VERB_SYNC:
         return answer_sync(c, request, ret);
     case DIFFUSED__V1__REQUEST__VERB_RELOAD:

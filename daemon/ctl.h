@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/conf.h"
+#include "daemon/exposition.h"
 #include "daemon/inflight.h"
 #include "daemon/stats.h"
 #include "daemon/stream.h"
@@ -36,11 +37,13 @@ struct ctl_facts {
     const bool *tuning;             /* is it on? */
     const uint64_t *tuning_planned; /* bytes that it takes */
     uint64_t started_ns;
+    struct exposition *exposition;
 };
 
 struct ctl {
     struct ctl_facts facts;
     struct msgmem request; /* one decoded request */
+    char *metrics;         /* (EXPOSITION_BYTES) */
 };
 
 enum ctl_verb {
@@ -65,7 +68,7 @@ struct ctl_answer {
 /* No Reply about a model with these labels is larger; and the memory for the tables that it points
  * to. Both are part of the model's slot. */
 size_t ctl_reply_max(uint32_t labels, size_t label_bytes);
-size_t ctl_rows_room(size_t reply_max);
+size_t ctl_rows_room(uint32_t labels);
 
 size_t ctl_bytes(void); /* arena bytes of ctl_init */
 DIFFUSE_MUST_CHECK diffuse_err ctl_init(struct ctl *c, struct arena *arena,

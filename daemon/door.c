@@ -290,6 +290,18 @@ static int accept_through(struct doors *d, uint8_t number, int fd, struct sockad
     return -1;
 }
 
+/* Not ours; the number may have been that of a guest who left, and whom nobody missed yet. */
+static int accept_beside(struct doors *d, int fd, struct sockaddr *address, socklen_t *len,
+                         int flags) {
+    int guest = plain_accept(fd, address, len, flags);
+    struct guest *g = guest_of(d, guest);
+    if (g) {
+        g->ended = true;
+        g->leaves = way_of(d, g)->reading + 1;
+    }
+    return guest;
+}
+
 int door_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags) {
     struct doors *d = atomic_load(&standing);
     if (!d || fd < 0 || fd >= LISTENERS_MAX)
@@ -300,7 +312,7 @@ int door_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags) {
     if (number == 0)
         errno = EAGAIN; /* it has just come to listen, and is about to be told */
     else if (number == FOREIGN)
-        guest = plain_accept(fd, address, len, flags);
+        guest = accept_beside(d, fd, address, len, flags);
     else
         guest = accept_through(d, number, fd, address, len, flags);
     int code = errno;

@@ -263,6 +263,15 @@ static void feel_pulse(struct loop *l, uint64_t now) {
     l->unwell = !well;
 }
 
+/* What HTTP answers with until the next time. */
+static void publish(struct loop *l, uint64_t now) {
+    const char *not_ready = exposition_ready(l->exposition, now);
+    if (!l->web)
+        return;
+    refresh_stats(l);
+    web_publish(l->web, l->exposition, not_ready, now);
+}
+
 static void tick(struct loop *l, uint64_t now) {
     if (now - l->ticked < (uint64_t)TICK_MS * MS)
         return;
@@ -271,6 +280,7 @@ static void tick(struct loop *l, uint64_t now) {
     porter_tick(&l->porter);
     intake_tick(&l->intake);
     log_tick(l->log);
+    publish(l, now);
     char status[224], plan[32];
     const struct slot *serving = l->turnover.models->serving;
     plan_human(serving->plan.total, plan, sizeof plan);

@@ -26,6 +26,7 @@
 #include "daemon/stats.h"
 #include "daemon/tuning.h"
 #include "daemon/turnover.h"
+#include "daemon/web.h"
 #include "daemon/worker.h"
 #include "proto/diffuse_err.h"
 
@@ -37,11 +38,13 @@ struct loop {
     struct stats *stats;
     struct inflight *inflight;
     struct ctl *ctl;
-    struct turnover turnover;     /* the owner sets what it borrows, but send and control */
-    struct tuning tuning;         /* likewise */
-    struct settings settings;     /* likewise, but send and turnover */
-    struct answers answers;       /* likewise, but tuning */
-    struct intake intake;         /* likewise, but conf, tuning, answers and porter */
+    struct turnover turnover; /* the owner sets what it borrows, but send and control */
+    struct tuning tuning;     /* likewise */
+    struct settings settings; /* likewise, but send and turnover */
+    struct answers answers;   /* likewise, but tuning */
+    struct intake intake;     /* likewise, but conf, tuning, answers and porter */
+    struct exposition *exposition;
+    struct web *web;              /* NULL: metrics are not served by HTTP */
     const struct worker *workers; /* (n_workers) whose counters are read */
     size_t n_workers;
 

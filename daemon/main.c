@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "daemon/args.h"
@@ -20,8 +19,10 @@
 #include "daemon/plan.h"
 #include "daemon/reload.h"
 #include "daemon/residue.h"
+#include "daemon/show.h"
 #include "daemon/tuner.h"
 #include "daemon/watcher.h"
+#include "daemon/web.h"
 #include "model/base/blas_env.h"
 #include "model/base/gemm.h"
 #include "model/ckpt/ckpt.h"
@@ -32,7 +33,7 @@ struct daemon {
     struct conf conf;
     struct log log;
     uint64_t resident; /* before anything was loaded */
-    uint64_t started_ns;
+    uint64_t started_ns, started_wall_ns;
     struct watcher watch;
     struct reload reload;
     struct plan plan; /* of the start */
@@ -48,6 +49,8 @@ struct daemon {
     struct tunebox *box;
     struct tune_reply *tune_replies;
     struct tuner tuner;
+    struct exposition exposition;
+    struct web *web; /* NULL: metrics are not served by HTTP */
     uint8_t *answer;
     struct worker *workers; /* (conf.workers) */
     struct sockets sockets;
@@ -133,6 +136,7 @@ static diffuse_err start_model(struct daemon *d, struct reason *why) {
         return e;
     models_begin(&d->models);
     log_model(&d->log, d->models.serving->model->id);
+    d->stats.serving_since_ns = clock_wall();
     d->reload.room = d->plan.room;
     d->reload.laid = true;
     return DIFFUSE_OK;
@@ -152,7 +156,8 @@ static diffuse_err make_tables(struct daemon *d) {
                               .models = &d->models,
                               .tuning = &d->loop.tuning.on,
                               .tuning_planned = &d->loop.tuning.planned,
-                              .started_ns = d->started_ns};
+                              .started_ns = d->started_ns,
+                              .exposition = &d->exposition};
     diffuse_err e = inflight_new(a, &size, &d->inflight);
     if (!e)
         e = stream_new(a, c->streams, &d->streams);
@@ -167,8 +172,18 @@ static diffuse_err make_tables(struct daemon *d) {
     if (!e)
         e = tuner_init(&d->tuner, c, d->box, &d->aside, &d->reload, room->max_length,
                        d->models.serving->root);
+    if (!e && d->web)
+        e = web_lay(d->web, a);
     facts.inflight = d->inflight;
     facts.streams = d->streams;
+    d->exposition = (struct exposition){.conf = c,
+                                        .stats = &d->stats,
+                                        .models = &d->models,
+                                        .tuning = &d->tune_replies->report,
+                                        .tuning_planned = &d->loop.tuning.planned,
+                                        .inflight = d->inflight,
+                                        .stopping = &d->loop.stopping,
+                                        .started_wall_ns = d->started_wall_ns};
     if (!e)
         e = ctl_init(&d->ctl, a, &facts);
     d->path.running = d->running;
@@ -232,6 +247,20 @@ static void stop_aside(struct daemon *d) {
     aside_stop(&d->aside);
 }
 
+/* Before the doors stand: what listens by then is not theirs. */
+static diffuse_err start_web(struct daemon *d, struct reason *why) {
+    char where[WEBADDRESS_BYTES];
+    diffuse_err e = d->web ? web_start(d->web, &d->conf, where, why) : DIFFUSE_OK;
+    if (d->web && !e)
+        log_line(&d->log, LOG_metrics, "metrics at http://%s/metrics", where);
+    return e;
+}
+
+static void stop_web(struct daemon *d) {
+    if (d->web)
+        web_stop(d->web);
+}
+
 static diffuse_err start_sockets(struct daemon *d, struct reason *why) {
     struct sockets_limits limits = {plan_frame_max(&d->conf), CTL_REQUEST_BYTES, CTL_HWM};
     return sockets_open(&d->sockets, &d->conf, &limits, &d->log, why);
@@ -252,6 +281,8 @@ static diffuse_err start_loop(struct daemon *d, struct reason *why) {
                             .stats = &d->stats,
                             .inflight = d->inflight,
                             .ctl = &d->ctl,
+                            .exposition = &d->exposition,
+                            .web = d->web,
                             .workers = d->workers,
                             .n_workers = d->conf.workers,
                             .settings = {.conf = &d->conf,
@@ -316,10 +347,15 @@ static const struct {
     diffuse_err (*start)(struct daemon *d, struct reason *why);
     void (*stop)(struct daemon *d);
 } parts[] = {
-    {"lock", start_lock, stop_nothing},       {"watch", start_watch, stop_watch},
-    {"model", start_model, stop_model},       {"memory", start_memory, stop_memory},
-    {"workers", start_workers, stop_workers}, {"aside", start_aside, stop_aside},
-    {"sockets", start_sockets, stop_sockets}, {"loop", start_loop, stop_loop},
+    {"lock", start_lock, stop_nothing},
+    {"watch", start_watch, stop_watch},
+    {"model", start_model, stop_model},
+    {"memory", start_memory, stop_memory},
+    {"workers", start_workers, stop_workers},
+    {"aside", start_aside, stop_aside},
+    {"web", start_web, stop_web},
+    {"sockets", start_sockets, stop_sockets},
+    {"loop", start_loop, stop_loop},
     {"guard", start_guard, stop_nothing},
 };
 
@@ -348,36 +384,14 @@ static int read_configuration(struct daemon *d) {
     return 0;
 }
 
-static void print_configuration(const struct conf *c) {
-    for (int key = 0; key < (int)CONF_KEYS; key++) {
-        char value[CONF_TEXT_BYTES * 4], origin[CONF_TEXT_BYTES + 16];
-        conf_show(c, (enum conf_key)key, value, sizeof value);
-        conf_origin(c, (enum conf_key)key, origin, sizeof origin);
-        printf("%s = %s    ; %s\n", conf_row((enum conf_key)key)->key, value, origin);
-    }
-}
-
-static void print_plan(const struct plan *p) {
-    char text[32];
-    for (size_t i = 0; i < p->n; i++) {
-        plan_human(p->row[i].bytes, text, sizeof text);
-        printf("%-16s %10s %3.0f %%  %s\n", p->row[i].name, text,
-               100.0 * (double)p->row[i].bytes / (double)p->budget, p->row[i].detail);
-    }
-    plan_human(p->total, text, sizeof text);
-    printf("%-16s %10s %3.0f %%", "total", text, 100.0 * (double)p->total / (double)p->budget);
-    plan_human(p->budget, text, sizeof text);
-    printf("  of memory_budget %s\n", text);
-}
-
-static int show_plan(struct daemon *d) {
+static int plan_only(struct daemon *d) {
     struct reason why = {""};
     struct ckpt *ckpt = NULL;
     diffuse_err e = open_model(d, &ckpt, &why);
     char drop_in[256];
     fence_drop_in(d->plan.budget, d->plan.total, drop_in, sizeof drop_in);
     if (d->plan.n > 0 && d->args.plan)
-        print_plan(&d->plan);
+        show_plan(&d->plan);
     if (!e && d->args.memory_max)
         fputs(drop_in, stdout);
     fflush(stdout);
@@ -443,22 +457,9 @@ static int run(struct daemon *d) {
     return e ? 1 : 0;
 }
 
-/* Memory goes back to the system at once instead of staying in pools, and descriptors are many: one
- * too few ends the process inside ZeroMQ. */
-static void settle_limits(void) {
-    mallopt(M_ARENA_MAX, 4); /* the thread aside has one for itself, and holds nobody up in it */
-    mallopt(M_MMAP_THRESHOLD, 64 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
-}
-
 int main(int argc, char **argv) {
     blas_env_settle(argv);
-    settle_limits();
+    residue_limits();
     guard_privileges();
     struct daemon *d = calloc(1, sizeof *d);
     if (!d)
@@ -466,20 +467,25 @@ int main(int argc, char **argv) {
     args_read(&d->args, argc, argv);
     log_init(&d->log);
     d->started_ns = clock_now();
+    d->started_wall_ns = clock_wall();
     int status = read_configuration(d);
+    struct reason why = {""};
+    if (status == 0 && d->conf.metrics[0] && web_load(&d->web, &why))
+        status = fail(&why);
     residue_drop();
     d->resident = plan_resident();
     if (status == 0 && d->args.print_config)
-        print_configuration(&d->conf);
+        show_configuration(&d->conf);
     if (status == 0 && d->args.check)
         printf("configuration ok\n");
     bool shown = d->args.print_config || d->args.check;
     if (status == 0 && (d->args.plan || d->args.memory_max))
-        status = show_plan(d);
+        status = plan_only(d);
     else if (status == 0 && !shown) {
         loop_block_signals();
         status = run(d);
     }
+    web_done(d->web);
     free(d);
     return status;
 }

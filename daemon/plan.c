@@ -15,6 +15,7 @@
 #include "daemon/stream.h"
 #include "daemon/topics.h"
 #include "daemon/tune_reply.h"
+#include "daemon/web.h"
 #include "daemon/worker.h"
 
 /* Measured on x86-64, Debian 12, and rounded up; tests/system holds them against a run.
@@ -90,7 +91,7 @@ static uint64_t message_max(const struct conf *c) {
     return plan_frame_max(c) + LIMIT_STREAM_BYTES + 8 * FRAME_BYTES;
 }
 
-static void add_tables(struct plan *p, const struct conf *c, uint64_t reply_max) {
+static void add_tables(struct plan *p, const struct conf *c, uint32_t labels, uint64_t reply_max) {
     struct inflight_size size = {c->queue, running_ids(&p->room.running), p->room.scores};
     uint64_t bytes = inflight_bytes(&size);
     add(p, "samples", bytes, CONF_KEY_queue, bytes / c->queue, c->queue,
@@ -119,7 +120,13 @@ static void add_tables(struct plan *p, const struct conf *c, uint64_t reply_max)
         p->room.max_length);
     p->arena_bytes += bytes;
 
-    uint64_t reply = arena_block(reply_max) + arena_block(ctl_rows_room(reply_max));
+    if (c->metrics[0]) {
+        add(p, "metrics", web_bytes() + web_extra(), CONF_KEYS, 0, 0,
+            "two texts, and connections %u x one text and its buffers", WEB_CONNECTIONS);
+        p->arena_bytes += web_bytes();
+    }
+
+    uint64_t reply = arena_block(reply_max) + arena_block(ctl_rows_room(labels));
     uint64_t in_hand = INTAKE_WAYS * message_max(c);
     bytes = path_bytes(c->max_message) + ctl_bytes() + arena_block(p->room.answer_max);
     add(p, "messages", bytes + reply + in_hand, CONF_KEY_max_message, 4 + 2 * INTAKE_WAYS,
@@ -183,7 +190,7 @@ void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *fa
             slot_bytes(c, second), 1, "%s: weights, vocabulary, names, scratch of workers %" PRIu64,
             facts->room ? "the one before" : "loaded aside at a reload", c->workers);
     add_compute(p, c, facts);
-    add_tables(p, c, reply_max);
+    add_tables(p, c, serving->config->labels, reply_max);
     add_queues(p, c, reply_max);
     if (facts->tuning)
         add(p, "tuning", facts->tuning, CONF_KEYS, 0, 0,

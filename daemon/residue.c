@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,6 +23,17 @@ static bool read_head(const char *line, struct mapping *m) {
         return false;
     m->readable_file = path > 0 && line[path] == '/' && access[0] == 'r' && access[1] == '-';
     return true;
+}
+
+void residue_limits(void) {
+    mallopt(M_ARENA_MAX, 4); /* the thread aside has one for itself, and holds nobody up in it */
+    mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
 }
 
 void residue_drop(void) {

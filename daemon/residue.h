@@ -10,6 +10,10 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
+/* Memory goes back to the system at once instead of staying in pools, and descriptors are many: one
+ * too few ends the process inside ZeroMQ. Before anything is allocated. */
+void residue_limits(void);
+
 /* Drop the pages of files that are mapped for reading and were never written. Does nothing where
  * the system does not say which these are. */
 void residue_drop(void);

@@ -24,7 +24,7 @@ size_t slot_bytes(const struct conf *c, const struct plan_shape *shape) {
     size_t reply = ctl_reply_max(shape->config->labels, shape->label_bytes);
     return shape->model_bytes + arena_block(c->workers * sizeof(struct path_bench)) +
            c->workers * slot_bench_bytes(c, shape->config) + arena_block(reply) +
-           arena_block(ctl_rows_room(reply));
+           arena_block(ctl_rows_room(shape->config->labels));
 }
 
 struct plan_shape slot_shape(const struct ckpt *k) {
@@ -46,7 +46,7 @@ static diffuse_err reserve(struct slot *s, size_t bytes) {
 
 static diffuse_err lay_control(struct slot *s) {
     s->reply_cap = ctl_reply_max(s->shape.config->labels, s->shape.label_bytes);
-    size_t room = ctl_rows_room(s->reply_cap);
+    size_t room = ctl_rows_room(s->shape.config->labels);
     void *rows = arena_alloc(&s->arena, room);
     s->reply = arena_alloc(&s->arena, s->reply_cap);
     if (!rows || !s->reply)

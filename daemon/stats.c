@@ -11,6 +11,21 @@ const char *stats_name(enum stats_counter counter) {
     return names[counter];
 }
 
+uint64_t stats_edge_ns(size_t i) {
+    static const uint64_t us[STATS_EDGES] = {50,     100,     250,     500,     1000,   2500,
+                                             5000,   10000,   25000,   50000,   100000, 250000,
+                                             500000, 1000000, 2500000, 10000000};
+    return us[i] * 1000u;
+}
+
+void stats_time(struct stats *s, enum stats_span span, uint64_t ns) {
+    size_t i = 0;
+    while (i < STATS_EDGES && ns > stats_edge_ns(i))
+        i++;
+    s->span[span].bucket[i]++;
+    s->span[span].sum_ns += ns;
+}
+
 void stats_refused(struct stats *s, diffuse_err err) {
     s->counter[STATS_refused]++;
     if ((unsigned)err < STATS_ERRORS)

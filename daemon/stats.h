@@ -5,6 +5,7 @@
 #ifndef DAEMON_STATS_H
 #define DAEMON_STATS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/diffuse_err.h"
@@ -74,12 +75,34 @@ enum stats_counter {
 #define STATS_TOP_BITS 36u
 #define STATS_BUCKETS  (((STATS_TOP_BITS - STATS_SUB_BITS + 1u) << STATS_SUB_BITS) + 1u)
 
+/* Times that are also counted in a few wide buckets, for whoever keeps them over weeks. */
+#define STATS_SPANS(X)                                                                             \
+    X(latency, "accepted until the label was encoded")                                             \
+    X(queue_wait, "accepted until a worker took it")                                               \
+    X(compute, "inside the forward pass of its batch")
+
+enum stats_span {
+#define STATS_ITEM(name, help) STATS_SPAN_##name,
+    STATS_SPANS(STATS_ITEM)
+#undef STATS_ITEM
+        STATS_SPAN_N
+};
+
+#define STATS_EDGES 16u /* of them; one more bucket takes all that is longer */
+
+struct stats_histogram {
+    uint64_t bucket[STATS_EDGES + 1]; /* of its own, not summed up */
+    uint64_t sum_ns;
+};
+
 struct stats {
     uint64_t counter[STATS_N];
     uint64_t error[STATS_ERRORS];
     uint64_t samples; /* in the buckets */
     uint64_t max_ns;
     uint64_t bucket[STATS_BUCKETS];
+    struct stats_histogram span[STATS_SPAN_N];
+    uint64_t serving_since_ns; /* wall clock: the model that serves */
 };
 
 const char *stats_name(enum stats_counter counter);
@@ -90,6 +113,10 @@ static inline void stats_add(struct stats *s, enum stats_counter counter, uint64
 
 void stats_refused(struct stats *s, diffuse_err err); /* counts it by its number as well */
 void stats_latency(struct stats *s, uint64_t ns);
+void stats_time(struct stats *s, enum stats_span span, uint64_t ns);
+
+/* The longest time that bucket i < STATS_EDGES of a span takes. */
+uint64_t stats_edge_ns(size_t i);
 
 /* The latency that a share q (0..1) of the samples does not exceed, at most 1/64 too high; 0
  * without samples. */

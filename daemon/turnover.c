@@ -130,6 +130,7 @@ static void accept_with_it(struct turnover *t) {
     char line[LIMIT_REASON_BYTES];
     size_t closed = path_use(t->path, t->models->serving);
     log_model(t->log, t->models->serving->model->id);
+    t->stats->serving_since_ns = clock_wall();
     if (closed == 0)
         return;
     stats_add(t->stats, STATS_segments_closed, closed);

@@ -145,6 +145,7 @@ diffuse_err decode_request(const void *bytes, size_t len, struct msgmem *mem,
     switch (request->verb_case) {
     case DIFFUSED__V1__REQUEST__VERB_STATUS:
     case DIFFUSED__V1__REQUEST__VERB_ROLLBACK:
+    case DIFFUSED__V1__REQUEST__VERB_METRICS:
         break;
     case DIFFUSED__V1__REQUEST__VERB_SYNC:
         e = check_sync(request->sync, why);

@@ -25,6 +25,7 @@ static const struct verb {
     {"classify", ctl_classify, "one text, or a line each from standard input"},
     {"feedback", ctl_feedback, "true labels of samples, or of texts"},
     {"status", ctl_status, "model, memory plan, counters, latency"},
+    {"metrics", ctl_metrics, "everything that is counted, as OpenMetrics text"},
     {"reload", ctl_reload, "load a checkpoint, and answer with it from then on"},
     {"rollback", ctl_rollback, "let the model before this one answer again"},
     {"tune", ctl_tune, "online fine-tuning: on, off, status, reset, save"},

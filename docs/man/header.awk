@@ -1,4 +1,4 @@
-# header.awk - the sections of libdiffuse(3) from client/diffuse.h, which is the manual: each block of a comment and
+# header.awk - the sections of libdiffuse(3) from client/diffuse.h and its like, which is the manual: each block of a comment and
 # declarations becomes the declarations and a paragraph. With -v part=intro, what stands at its top: an example and rules.
 # Escaping is page.awk's affair: lines of prose begin with "@text ".
 function flush_rule() {
@@ -65,7 +65,7 @@ function add_statement(line) {
 }
 
 /^extern "C" \{/ { on = 1; getline; next }
-/^#ifdef __cplusplus/ && on { flush_block(); exit }
+/^#ifdef __cplusplus/ && on { flush_block(); on = 0 }
 !on { next }
 /^\/\* --- .* --- \*\/$/ {
     flush_block()

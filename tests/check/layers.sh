@@ -18,7 +18,7 @@ may() {
     daemon) echo "proto/ diffused.pb-c.h model/base/ model/text/ model/net/ model/ckpt/ model/tune/" ;;
     client) echo "proto/ diffused.pb-c.h" ;;
     docs/man) echo "proto/ daemon/" ;;
-    client/ctl | client/demo) echo "client/diffuse.h proto/diffuse_err.h" ;;
+    client/ctl | client/demo) echo "client/diffuse.h client/diffuse_relay.h proto/diffuse_err.h" ;;
     *) echo "" ;;
     esac
 }
@@ -33,6 +33,7 @@ for folder in proto model/base model/text model/net model/ckpt model/data model/
             done
             # diffuse.h is installed beside diffuse_err.h, and so finds it without a folder
             [ "$file" = client/diffuse.h ] && [ "$include" = diffuse_err.h ] && ok=1
+            [ "$file" = client/diffuse_relay.h ] && [ "$include" = diffuse.h ] && ok=1
             [ -n "$ok" ] || { echo "$file: may not include \"$include\""; bad=1; }
         done < <(sed -n 's/^#include "\(.*\)".*/\1/p' "$file")
     done
@@ -49,6 +50,7 @@ only sodium.h "model/base/digest.c model/base/keyed.c"
 only seccomp.h "daemon/guard.c"
 only systemd/sd-daemon.h "daemon/notify.c"
 only systemd/sd-journal.h "daemon/log.c"
+only microhttpd.h "daemon/web.c"
 for folder in model proto; do
     grep -rln --include='*.[ch]' '#include <zmq' "$folder" && { echo "$folder/ must not know sockets"; bad=1; }
 done

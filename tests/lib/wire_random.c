@@ -193,8 +193,9 @@ size_t wire_random_request(struct wire_random *r, unsigned char *buffer, size_t 
     Diffused__V1__ReloadRequest reload;
     Diffused__V1__RollbackRequest rollback;
     Diffused__V1__TuneRequest tune;
+    Diffused__V1__MetricsRequest metrics;
     Diffused__V1__Request m;
-    size_t len = 0, verb = wire_random_below(r, 5);
+    size_t len = 0, verb = wire_random_below(r, 6);
 
     diffused__v1__request__init(&m);
     diffused__v1__status_request__init(&status);
@@ -202,8 +203,11 @@ size_t wire_random_request(struct wire_random *r, unsigned char *buffer, size_t 
     diffused__v1__reload_request__init(&reload);
     diffused__v1__rollback_request__init(&rollback);
     diffused__v1__tune_request__init(&tune);
+    diffused__v1__metrics_request__init(&metrics);
     m.id = number(r);
-    m.verb_case = (Diffused__V1__Request__VerbCase)(DIFFUSED__V1__REQUEST__VERB_STATUS + verb);
+    m.verb_case =
+        verb == 5 ? DIFFUSED__V1__REQUEST__VERB_METRICS
+                  : (Diffused__V1__Request__VerbCase)(DIFFUSED__V1__REQUEST__VERB_STATUS + verb);
     int n = snprintf(topic, sizeof topic, "$sys/sync/%llx", (unsigned long long)number(r));
     ProtobufCBinaryData text = {(size_t)n, (uint8_t *)topic};
     switch (m.verb_case) {
@@ -221,6 +225,9 @@ size_t wire_random_request(struct wire_random *r, unsigned char *buffer, size_t 
     case DIFFUSED__V1__REQUEST__VERB_TUNE:
         tune.action = (Diffused__V1__TuneRequest__Action)wire_random_below(r, 5);
         m.tune = &tune;
+        break;
+    case DIFFUSED__V1__REQUEST__VERB_METRICS:
+        m.metrics = &metrics;
         break;
     default:
         m.status = &status;

@@ -74,6 +74,8 @@ with r.Rig() as rig:
     rig.process.send_signal(signal.SIGHUP)
     wait(rig, ["10-site.conf:2: unknown key 'label_weit'; did you mean 'label_wait'? [event=conf_refused",
                "10-site.conf:3: log_level: 'loud'"])
+    rig.wait_notify("RELOADING=1")
+    rig.wait_notify("READY=1")
     reply = rig.request(reload=rig.pb.ReloadRequest())
     r.check(reply.error != 0 and b"10-site.conf:2: unknown key 'label_weit'" in reply.error_text,
             f"the request is told: {reply.error_text}")

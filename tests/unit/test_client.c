@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/diffuse.h"
+#include "client/diffuse_relay.h"
 
 #include "cmocka.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/ctl/match.h"
+#include "client/diffuse_relay.h"
 #include "model/base/rng.h"
 #include "proto/encode.h"
 

@@ -165,9 +165,9 @@ static void test_second_model_is_the_last_to_go(void **state) {
     struct plan p;
     struct reason why = {""};
     make(&c, &m);
-    make_plan_of(&p, &c, &m, 20u << 20, 8000000, false);
+    make_plan_of(&p, &c, &m, 18u << 20, 8000000, false);
     assert_int_equal(plan_check(&p, &why), DIFFUSE_OK);
-    make_plan(&p, &c, &m, 20u << 20, 8000000);
+    make_plan(&p, &c, &m, 18u << 20, 8000000);
     assert_int_equal(plan_check(&p, &why), DIFFUSE_BUDGET);
     assert_non_null(strstr(why.text, "set reload to no (its row 'second model' takes"));
 }
