@@ -25,8 +25,9 @@ VEC_CLONES void int8_narrow(size_t n, float scale, const real *restrict x, int8_
         float v = (float)x[i] / usual;
 
         v = scale > 0 ? v : 0;
-        /* The scale of very small numbers is not exact. */
-        v = v > INT8_MOST ? INT8_MOST : v < -INT8_MOST ? -INT8_MOST : v;
+        /* The scale of very small numbers is not exact, and some may be no numbers. */
+        v = v < INT8_MOST ? v : INT8_MOST;
+        v = v > -INT8_MOST ? v : -INT8_MOST;
         q[i] = (int8_t)((v + ROUND) - ROUND);
     }
 }

@@ -14,8 +14,12 @@
 
 struct ckpt; /* an open checkpoint file */
 
-/* I8 is for matrices, with a scale a row; vectors stay F32 there. */
-enum ckpt_type { CKPT_F32, CKPT_F16, CKPT_BF16, CKPT_I8 };
+/* I8 is for matrices, with a scale a row; vectors stay F32 there. I4 is for the tables, all else
+ * being as I8 has it. Tables of fewer than CKPT_NARROW_COLS columns are F16 in both: scales would
+ * take more than they save. */
+enum ckpt_type { CKPT_F32, CKPT_F16, CKPT_BF16, CKPT_I8, CKPT_I4 };
+
+#define CKPT_NARROW_COLS 16u
 
 /* What each part of a model is written as. */
 struct ckpt_types {

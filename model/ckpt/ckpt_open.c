@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "model/base/int4.h"
 #include "model/ckpt/ckpt.h"
 #include "model/ckpt/ckpt_bare.h"
 #include "model/ckpt/ckpt_file.h"
@@ -72,25 +73,28 @@ static diffuse_err check_weight(const struct st_tensor *t, const struct weights_
                           "tensor %s: type %s is not read by this release, which reads F32, F16, "
                           "BF16 and I8",
                           t->name, t->dtype);
+    if (t->type == ST_U8 && want->table)
+        return check_shape(t, want->rows, int4_bytes(want->cols), why);
     if (t->type == ST_U8 || (t->type == ST_I8 && want->cols == 0))
         return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: type %s, expected F32, F16 or BF16%s",
                           t->name, t->dtype, want->cols ? ", or I8" : "");
     return check_shape(t, want->rows, want->cols, why);
 }
 
-/* I8 has its scales beside it. */
+/* I8, and U8 of 4 bits, have their scales beside them. */
 static diffuse_err check_scale(const struct ckpt *k, const struct st_tensor *t,
                                const struct weights_tensor *want, struct reason *why) {
     char name[WEIGHTS_NAME_BYTES + sizeof CKPT_FILE_SCALE];
     const struct st_tensor *scale;
 
-    if (t->type != ST_I8)
+    if (t->type != ST_I8 && t->type != ST_U8)
         return DIFFUSE_OK;
     (void)snprintf(name, sizeof name, "%s%s", want->name, CKPT_FILE_SCALE);
     if (!(scale = st_header_find(&k->header, name)))
-        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s is missing: %s is I8", name, t->name);
-    if (scale->type != ST_F32)
-        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: type %s, expected F32", name,
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s is missing: %s is %s", name, t->name,
+                          t->dtype);
+    if (scale->type != ST_F32 && scale->type != ST_F16)
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: type %s, expected F32 or F16", name,
                           scale->dtype);
     return check_shape(scale, want->rows, 0, why);
 }
@@ -100,7 +104,7 @@ static bool is_scale(const struct ckpt *k, const char *name) {
     const struct weights_tensor *of = ckpt_file_scaled(&k->list, name);
     const struct st_tensor *t = of ? st_header_find(&k->header, of->name) : NULL;
 
-    return t && t->type == ST_I8;
+    return t && (t->type == ST_I8 || t->type == ST_U8);
 }
 
 /* Exactly the tensors of the configuration; the vocabulary when it is the file that has to bring

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/base/int4.h"
 #include "model/base/int8.h"
 #include "model/base/vec.h"
 #include "model/ckpt/ckpt.h"
@@ -41,6 +42,8 @@ static enum table_type table_type(const struct ckpt *k, const char *name) {
 
     if (!t || t->type == ST_F32)
         return TABLE_REAL;
+    if (t->type == ST_U8)
+        return TABLE_I4;
     return t->type == ST_I8 ? TABLE_I8 : t->type == ST_F16 ? TABLE_F16 : TABLE_BF16;
 }
 
@@ -143,15 +146,28 @@ static diffuse_err load_frame(const struct ckpt *k, enum ckpt_form form, struct 
     return DIFFUSE_OK;
 }
 
-static void convert(enum st_type type, float *y, const uint8_t *bytes, size_t n) {
-    if (type == ST_F32)
-        half_load_f32(y, bytes, n);
-    else if (type == ST_F16)
-        half_load_f16(y, bytes, n);
-    else if (type == ST_I8)
+/* n bytes as numbers; of 4 bits, whole rows of cols. Returns how many numbers. */
+static size_t convert(enum st_type type, size_t cols, float *y, const uint8_t *bytes, size_t n) {
+    size_t row = int4_bytes(cols);
+
+    switch (type) {
+    case ST_F32:
+        half_load_f32(y, bytes, n / 4);
+        return n / 4;
+    case ST_F16:
+        half_load_f16(y, bytes, n / 2);
+        return n / 2;
+    case ST_I8:
         half_load_i8(y, bytes, n);
-    else
-        half_load_bf16(y, bytes, n);
+        return n;
+    case ST_U8:
+        for (size_t r = 0; r < n / row; r++)
+            int4_widen(cols, bytes + r * row, y + r * cols);
+        return n / row * cols;
+    default:
+        half_load_bf16(y, bytes, n / 2);
+        return n / 2;
+    }
 }
 
 /* What a tensor of the file is in the model: one of the list, or the scales of one. */
@@ -183,6 +199,9 @@ static void keep(struct load *l, struct place p, const struct st_tensor *t, size
         memcpy((float *)(uintptr_t)table->scale + first, l->numbers, n * sizeof(float));
     else if (table && t->type == ST_I8)
         memcpy((int8_t *)(uintptr_t)table->at + first, l->bytes, n);
+    else if (table && t->type == ST_U8)
+        memcpy((uint8_t *)(uintptr_t)table->at + first / p.w->cols * int4_bytes(p.w->cols),
+               l->bytes, n / p.w->cols * int4_bytes(p.w->cols));
     else if (table && t->type != ST_F32)
         half_load_bits((uint16_t *)(uintptr_t)table->at + first, l->bytes, n);
     else if (table)
@@ -207,32 +226,56 @@ static diffuse_err check_number(const struct load *l, struct place p, const stru
         return reason_set(why, DIFFUSE_CORRUPT,
                           "tensor %s: entry %zu is %g, expected 0 or more, and 127 times it finite",
                           t->name, first + i, (double)x);
-    if (t->type == ST_I8 && x < -INT8_MOST)
-        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: entry %zu is %g, expected -127 to 127",
-                          t->name, first + i, (double)x);
+    if ((t->type == ST_I8 && x < -INT8_MOST) || (t->type == ST_U8 && x < -INT4_MOST))
+        return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: entry %zu is %g, expected %d to %d",
+                          t->name, first + i, (double)x, t->type == ST_I8 ? -INT8_MOST : -INT4_MOST,
+                          t->type == ST_I8 ? INT8_MOST : INT4_MOST);
     return DIFFUSE_OK;
+}
+
+/* Of rows in 4 bits that are odd, the last half of a byte is 0. */
+static diffuse_err check_halves(const struct load *l, struct place p, const struct st_tensor *t,
+                                size_t bytes, struct reason *why) {
+    size_t row = int4_bytes(p.w->cols);
+
+    for (size_t end = row; t->type == ST_U8 && p.w->cols % 2 && end <= bytes; end += row)
+        if (l->bytes[end - 1] >> 4 != INT4_ZERO)
+            return reason_set(
+                why, DIFFUSE_CORRUPT,
+                "tensor %s: a row of %u entries ends in half a byte of %d, expected %d", t->name,
+                p.w->cols, l->bytes[end - 1] >> 4, INT4_ZERO);
+    return DIFFUSE_OK;
+}
+
+/* Bytes of one read: of 4 bits whole rows, and twice as many numbers. */
+static size_t piece(const struct st_tensor *t, struct place p) {
+    size_t row = int4_bytes(p.w->cols);
+
+    return t->type == ST_U8 ? CKPT_FILE_CHUNK / 2 / row * row : CKPT_FILE_CHUNK;
 }
 
 static diffuse_err load_tensor(struct load *l, const struct st_tensor *t, struct place p,
                                struct reason *why) {
-    size_t size = t->type == ST_F32 ? 4 : t->type == ST_I8 ? 1 : 2, done = 0;
+    size_t most = piece(t, p), done = 0, n;
 
     ckpt_id_tensor(&l->digest, t);
     for (uint64_t at = 0; at < t->bytes;) {
-        size_t bytes = t->bytes - at < CKPT_FILE_CHUNK ? (size_t)(t->bytes - at) : CKPT_FILE_CHUNK;
+        size_t bytes = t->bytes - at < most ? (size_t)(t->bytes - at) : most;
         diffuse_err e = st_header_pread(l->ckpt->fd, l->bytes, bytes,
                                         l->ckpt->header.data_start + t->begin + at, why);
 
         if (e)
             return e;
         digest_add(&l->digest, l->bytes, bytes);
-        convert(t->type, l->numbers, l->bytes, bytes / size);
-        for (size_t i = 0; i < bytes / size; i++)
+        n = convert(t->type, p.w->cols, l->numbers, l->bytes, bytes);
+        if ((e = check_halves(l, p, t, bytes, why)))
+            return e;
+        for (size_t i = 0; i < n; i++)
             if ((e = check_number(l, p, t, done, i, why)))
                 return e;
         if (l->w)
-            keep(l, p, t, done, bytes / size);
-        done += bytes / size;
+            keep(l, p, t, done, n);
+        done += n;
         at += bytes;
     }
     return DIFFUSE_OK;

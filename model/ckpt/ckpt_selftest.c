@@ -47,13 +47,13 @@ static void round_rows(const struct net_config *c, const struct net_weights *w,
             real *row = y->embed + s->ids[i] * width;
 
             table_copy_row(&w->embed_table, s->ids[i], row);
-            ckpt_round(types->embed, 1, width, row, row);
+            ckpt_round(ckpt_round_type(types->embed, true, width), 1, width, row, row);
             for (uint32_t k = 2; k <= c->ngram_order && k <= i - s->start[b] + 1; k++) {
                 uint32_t r = embed_ngram_row(c, s->ids + i, k);
 
                 row = y->ngram + r * width;
                 table_copy_row(&w->ngram_table, r, row);
-                ckpt_round(types->ngram, 1, width, row, row);
+                ckpt_round(ckpt_round_type(types->ngram, true, width), 1, width, row, row);
             }
         }
     }
@@ -87,8 +87,9 @@ static diffuse_err round_weights(const struct model *m, const struct ckpt_types 
     }
     for (size_t i = 0; i < l.n; i++)
         if (!l.tensor[i].table)
-            ckpt_round(types->rest, l.tensor[i].rows, l.tensor[i].cols,
-                       w->body + l.tensor[i].offset - l.table_entries, block + l.tensor[i].offset);
+            ckpt_round(ckpt_round_type(types->rest, false, l.tensor[i].cols), l.tensor[i].rows,
+                       l.tensor[i].cols, w->body + l.tensor[i].offset - l.table_entries,
+                       block + l.tensor[i].offset);
     return DIFFUSE_OK;
 }
 

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/base/int4.h"
 #include "model/base/int8.h"
 #include "model/ckpt/atomic_file.h"
 #include "model/ckpt/ckpt.h"
 #include "model/ckpt/ckpt_file.h"
 #include "model/ckpt/ckpt_id.h"
+#include "model/ckpt/ckpt_round.h"
 #include "model/ckpt/ckpt_selftest.h"
 #include "model/ckpt/half.h"
 
@@ -85,16 +87,17 @@ static uint64_t plan_text(struct save *s, const char *name, const void *text, si
 static enum ckpt_type type_of(const struct ckpt_types *types, const struct weights_tensor *t) {
     enum ckpt_type type = !t->table ? types->rest : t->offset == 0 ? types->embed : types->ngram;
 
-    return type == CKPT_I8 && t->cols == 0 ? CKPT_F32 : type;
+    return ckpt_round_type(type, t->table, t->cols);
 }
 
 static uint64_t plan_numbers(struct save *s, const struct net_weights *w,
                              const struct weights_tensor *t, enum ckpt_type type, bool scale,
                              uint64_t at) {
-    static const char *const dtype[] = {"F32", "F16", "BF16", "I8"};
-    static const enum st_type types[] = {ST_F32, ST_F16, ST_BF16, ST_I8};
-    static const uint8_t size[] = {4, 2, 2, 1};
+    static const char *const dtype[] = {"F32", "F16", "BF16", "I8", "U8"};
+    static const enum st_type types[] = {ST_F32, ST_F16, ST_BF16, ST_I8, ST_U8};
+    static const uint8_t size[] = {4, 2, 2, 1, 1};
     struct item *it = &s->item[s->n];
+    uint64_t cols = type == CKPT_I4 ? int4_bytes(t->cols) : t->cols;
 
     (void)snprintf(it->name, sizeof it->name, "%s%s", t->name, scale ? CKPT_FILE_SCALE : "");
     if (t->table)
@@ -107,9 +110,9 @@ static uint64_t plan_numbers(struct save *s, const struct net_weights *w,
                                 .dtype = dtype[type],
                                 .type = types[type],
                                 .rank = t->cols && !scale ? 2 : 1,
-                                .shape = {t->rows, scale ? 0 : t->cols},
+                                .shape = {t->rows, scale ? 0 : cols},
                                 .begin = at,
-                                .bytes = (scale ? t->rows : t->count) * (uint64_t)size[type]};
+                                .bytes = t->rows * (scale || !cols ? 1 : cols) * size[type]};
     s->by_name[s->n++] = it;
     return at + it->as.bytes;
 }
@@ -125,8 +128,8 @@ static void plan(struct save *s, const struct model *m, const struct ckpt_types 
         enum ckpt_type type = type_of(types, t);
 
         at = plan_numbers(s, m->weights, t, type, false, at);
-        if (type == CKPT_I8)
-            at = plan_numbers(s, m->weights, t, CKPT_F32, true, at);
+        if (type == CKPT_I8 || type == CKPT_I4)
+            at = plan_numbers(s, m->weights, t, type == CKPT_I8 ? CKPT_F32 : CKPT_F16, true, at);
     }
     s->weights = s->n;
     qsort(s->by_name, s->n, sizeof(struct item *), by_name);
@@ -144,11 +147,38 @@ static const real *row_of(struct save *s, const struct item *it, size_t row) {
     return s->row;
 }
 
+/* Bytes [first, first+n) of rows in 4 bits. */
+static diffuse_err fetch_i4(struct save *s, const struct item *it, size_t first, size_t n,
+                            struct reason *why) {
+    size_t bytes = int4_bytes(it->cols);
+    uint8_t row[LIMIT_WIDTH / 2];
+
+    for (size_t done = 0, m; done < n; done += m) {
+        size_t at = (first + done) % bytes;
+        const real *x = row_of(s, it, (first + done) / bytes);
+
+        for (size_t i = 0; i < it->cols && at == 0; i++)
+            if (!isfinite(x[i]))
+                return reason_set(why, DIFFUSE_INVAL,
+                                  "tensor %s: entry %zu (%g) is not finite as 4 bits", it->as.name,
+                                  (first + done) / bytes * it->cols + i, (double)x[i]);
+        m = n - done < bytes - at ? n - done : bytes - at;
+        int4_narrow(it->cols, int4_scale(it->cols, x), x, row);
+        memcpy(s->bytes + done, row + at, m);
+    }
+    return DIFFUSE_OK;
+}
+
+/* The scale of a row: of 4 bits in 16, else in 32. */
+static float scale_of(struct save *s, const struct item *it, size_t row) {
+    return (it->as.type == ST_F16 ? int4_scale : int8_scale)(it->cols, row_of(s, it, row));
+}
+
 /* Numbers [first, first+n) into s->numbers; of I8 as whole numbers, each by the scale of its row.
  */
 static void fetch(struct save *s, const struct item *it, size_t first, size_t n) {
     for (size_t i = 0; it->scale && i < n; i++)
-        s->numbers[i] = int8_scale(it->cols, row_of(s, it, first + i));
+        s->numbers[i] = scale_of(s, it, first + i);
     for (size_t done = 0, m; !it->scale && done < n; done += m) {
         size_t row = (first + done) / it->cols, at = (first + done) % it->cols;
         const real *x = row_of(s, it, row);
@@ -165,6 +195,8 @@ static void fetch(struct save *s, const struct item *it, size_t first, size_t n)
  * type. */
 static diffuse_err convert(struct save *s, const struct item *it, size_t first, size_t n,
                            struct reason *why) {
+    if (it->as.type == ST_U8)
+        return fetch_i4(s, it, first, n, why);
     fetch(s, it, first, n);
     if (it->as.type == ST_I8) {
         memcpy(s->bytes, s->whole, n);
@@ -188,7 +220,9 @@ static diffuse_err convert(struct save *s, const struct item *it, size_t first, 
 
 static diffuse_err put_item(struct save *s, const struct item *it, sink *out, void *user,
                             struct reason *why) {
-    size_t size = it->as.type == ST_F32 ? 4 : it->as.type == ST_I8 ? 1 : 2;
+    size_t size = it->as.type == ST_F32                             ? 4
+                  : it->as.type == ST_F16 || it->as.type == ST_BF16 ? 2
+                                                                    : 1;
     size_t count = it->as.bytes / size;
     diffuse_err e;
 
@@ -361,7 +395,7 @@ static diffuse_err write_file(struct save *s, const char *path, struct reason *w
 }
 
 struct ckpt_types ckpt_types_like(const struct net_weights *w) {
-    static const enum ckpt_type like[] = {CKPT_F32, CKPT_F16, CKPT_BF16, CKPT_I8};
+    static const enum ckpt_type like[] = {CKPT_F32, CKPT_F16, CKPT_BF16, CKPT_I8, CKPT_I4};
 
     return (struct ckpt_types){like[w->embed_table.type], like[w->ngram_table.type], CKPT_F32};
 }

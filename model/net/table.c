@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "model/base/int4.h"
 #include "model/base/narrow.h"
 #include "model/base/vec.h"
 
@@ -94,14 +95,37 @@ VEC_CLONES static void add_i8(size_t n, real scale, const int8_t *restrict x, re
         y[i] += scale * (real)x[i];
 }
 
-size_t table_entry_bytes(enum table_type type) {
+/* A half of a row; the compiler makes vector code of each. */
+VEC_CLONES static void copy_i4(size_t n, real scale, const uint8_t *restrict x, real *restrict y) {
+    size_t half = int4_bytes(n);
+
+    for (size_t i = 0; i < half; i++)
+        y[i] = scale * (real)((x[i] & 15) - INT4_ZERO);
+    for (size_t i = half; i < n; i++)
+        y[i] = scale * (real)((x[i - half] >> 4) - INT4_ZERO);
+}
+
+VEC_CLONES static void add_i4(size_t n, real scale, const uint8_t *restrict x, real *restrict y) {
+    size_t half = int4_bytes(n);
+
+    for (size_t i = 0; i < half; i++)
+        y[i] += scale * (real)((x[i] & 15) - INT4_ZERO);
+    for (size_t i = half; i < n; i++)
+        y[i] += scale * (real)((x[i - half] >> 4) - INT4_ZERO);
+}
+
+size_t table_row_bytes(enum table_type type, size_t cols) {
     static const size_t bytes[] = {sizeof(real), 2, 2, 1};
 
-    return bytes[type];
+    return type == TABLE_I4 ? int4_bytes(cols) : cols * bytes[type];
+}
+
+size_t table_scale_bytes(const struct table *t) {
+    return t->type == TABLE_I8 || t->type == TABLE_I4 ? t->rows * sizeof *t->scale : 0;
 }
 
 size_t table_bytes(const struct table *t) {
-    return (size_t)t->rows * t->cols * table_entry_bytes(t->type);
+    return t->rows * table_row_bytes(t->type, t->cols);
 }
 
 void table_copy_row(const struct table *t, uint32_t row, real *y) {
@@ -119,6 +143,9 @@ void table_copy_row(const struct table *t, uint32_t row, real *y) {
         break;
     case TABLE_I8:
         copy_i8(n, (real)t->scale[row], (const int8_t *)t->at + at, y);
+        break;
+    case TABLE_I4:
+        copy_i4(n, (real)t->scale[row], (const uint8_t *)t->at + row * int4_bytes(n), y);
         break;
     }
 }
@@ -138,6 +165,9 @@ void table_add_row(const struct table *t, uint32_t row, real *y) {
         break;
     case TABLE_I8:
         add_i8(n, (real)t->scale[row], (const int8_t *)t->at + at, y);
+        break;
+    case TABLE_I4:
+        add_i4(n, (real)t->scale[row], (const uint8_t *)t->at + row * int4_bytes(n), y);
         break;
     }
 }

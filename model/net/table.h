@@ -1,6 +1,6 @@
 /* table.h - a matrix that is looked up by row, in the type that it is stored in.
  *
- * Tables are most of a small model: kept in 16 or 8 bits they take a half or a quarter of the
+ * Tables are most of a small model: kept in 16, 8 or 4 bits they take a half to an eighth of the
  * memory, and a row comes through the caches in so many lines less. Rows are widened as they are
  * read; nothing is computed in the narrow type.
  */
@@ -16,7 +16,8 @@ enum table_type {
     TABLE_REAL, /* real */
     TABLE_F16,  /* uint16_t, as narrow.h has them */
     TABLE_BF16,
-    TABLE_I8 /* int8_t, times the scale of the row */
+    TABLE_I8, /* int8_t, times the scale of the row */
+    TABLE_I4  /* two to a byte as int4.h has them, times the scale of the row */
 };
 
 /* Borrowed memory. All zero: there is no such table. */
@@ -24,11 +25,14 @@ struct table {
     enum table_type type;
     uint32_t rows, cols;
     const void *at;     /* (rows, cols) of type, row-major; each row begins where the last ends */
-    const float *scale; /* (rows) of I8, else NULL */
+    const float *scale; /* (rows) of I8 and I4, else NULL */
 };
 
-/* Bytes of an entry. */
-size_t table_entry_bytes(enum table_type type);
+/* Bytes of a row of so many entries, without its scale. */
+size_t table_row_bytes(enum table_type type, size_t cols);
+
+/* Bytes of the scales: 0 for a type without. */
+size_t table_scale_bytes(const struct table *t);
 
 /* Bytes of the entries, without the scales. */
 size_t table_bytes(const struct table *t);

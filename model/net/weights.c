@@ -148,12 +148,8 @@ diffuse_err weights_new(struct arena *arena, const struct net_config *c,
     return DIFFUSE_OK;
 }
 
-static size_t scales(const struct table *t) {
-    return t->type == TABLE_I8 ? t->rows * sizeof *t->scale : 0;
-}
-
 static size_t serving_bytes(const struct table *t) {
-    return arena_block(table_bytes(t)) + arena_block(scales(t));
+    return arena_block(table_bytes(t)) + arena_block(table_scale_bytes(t));
 }
 
 size_t weights_serving_bytes(const struct net_config *c, enum table_type embed,
@@ -172,9 +168,9 @@ static bool lay_table(struct arena *arena, struct table *t, enum table_type type
                       uint32_t cols) {
     *t = (struct table){.type = type, .rows = rows, .cols = cols};
     t->at = arena_alloc(arena, table_bytes(t));
-    if (scales(t) > 0)
-        t->scale = arena_alloc(arena, scales(t));
-    return t->at && (t->scale || scales(t) == 0);
+    if (table_scale_bytes(t) > 0)
+        t->scale = arena_alloc(arena, table_scale_bytes(t));
+    return t->at && (t->scale || table_scale_bytes(t) == 0);
 }
 
 diffuse_err weights_new_serving(struct arena *arena, const struct net_config *c,

@@ -94,7 +94,7 @@ DIFFUSE_MUST_CHECK diffuse_err weights_new(struct arena *arena, const struct net
 size_t weights_serving_bytes(const struct net_config *c, enum table_type embed,
                              enum table_type ngram);
 
-/* Zeroed weights that only serve: tables of these types (the scales of I8 are behind the rows), the
+/* Zeroed weights that only serve: tables of these types (scales are behind the rows), the
  * rest reals. NOMEM: arena full. */
 DIFFUSE_MUST_CHECK diffuse_err weights_new_serving(struct arena *arena, const struct net_config *c,
                                                    enum table_type embed, enum table_type ngram,

@@ -155,10 +155,10 @@ diffuse_err bench_run_all(struct bench_run *r, bench_run_tick *tick, void *user)
 double bench_run_table_bytes(const struct model *m) {
     const struct net_config *c = &m->config;
     const struct net_weights *w = m->weights;
-    double bytes = (double)(c->width * table_entry_bytes(w->embed_table.type));
+    double bytes = (double)table_row_bytes(w->embed_table.type, c->width);
 
     if (c->ngram_rows)
         for (uint32_t k = 2; k <= c->ngram_order; k++)
-            bytes += (double)(c->width * table_entry_bytes(w->ngram_table.type));
+            bytes += (double)table_row_bytes(w->ngram_table.type, c->width);
     return bytes;
 }

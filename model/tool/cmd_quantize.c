@@ -25,7 +25,7 @@ enum { KEY_TYPE = 0x200, KEY_THREADS };
 
 static const struct argp_option options[] = {
     {"out", 'o', "FILE", 0, "Checkpoint to write (required)", 0},
-    {"type", KEY_TYPE, "i8|f16|bf16|f32", 0, "Number type to write (required)", 0},
+    {"type", KEY_TYPE, "i8|i4|f16|bf16|f32", 0, "Number type to write (required)", 0},
     {"data", 'd', "KIND:PATH", 0, "Compare the two on the test split of a data set", 0},
     {"threads", KEY_THREADS, "N", 0, "Threads (one a core)", 0},
     {"json", 'j', 0, 0, "One JSON object instead of text", 0},
@@ -180,15 +180,15 @@ static diffuse_err compare(const struct args *a, struct side *x, struct side *y,
 
 int cmd_quantize(int argc, char **argv) {
     const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {
-        options,
-        parse,
-        NULL,
-        "A checkpoint again, its matrices in fewer bits: f16 and bf16 take half of f32, i8 a "
-        "quarter, in the file and in the daemon's memory.",
-        children,
-        NULL,
-        NULL};
+    const struct argp argp = {options,
+                              parse,
+                              NULL,
+                              "A checkpoint again, its matrices in fewer bits: f16 and bf16 take "
+                              "half of f32, i8 a quarter, in the file and in the daemon\'s memory; "
+                              "i4 is i8 with the tables of embeddings in 4 bits.",
+                              children,
+                              NULL,
+                              NULL};
     struct args args = {.threads = team_cores()};
     struct side before = {0}, after = {0};
     struct rows rows = {0};

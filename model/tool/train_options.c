@@ -62,7 +62,7 @@ static const struct argp_option fixed[] = {
      "Checkpoint to start from: vocabulary, architecture and weights; the classifier starts anew "
      "where the labels differ",
      -2},
-    {"type", KEY_TYPE, "f32|f16|bf16|i8", 0, "Number type in the checkpoint (f32)", -2},
+    {"type", KEY_TYPE, "f32|f16|bf16|i8|i4", 0, "Number type in the checkpoint (f32)", -2},
     {"threads", KEY_THREADS, "N", 0, "Threads (one a core)", -2},
     {"quiet", 'q', 0, 0, "No progress", -2},
     {"paper", KEY_PAPER, 0, 0,

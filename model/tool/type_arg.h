@@ -6,7 +6,7 @@
 
 #include "model/ckpt/ckpt.h"
 
-#define TYPE_ARG_NAMES "f32, f16, bf16 or i8"
+#define TYPE_ARG_NAMES "f32, f16, bf16, i8 or i4"
 
 /* False: it is none of them. */
 bool type_arg(const char *arg, enum ckpt_type *ret_type);

@@ -186,9 +186,10 @@ static uint32_t draw(struct candidate *k, const struct reservoir *feedback,
 static void round_tables(struct candidate *k) {
     size_t C = k->c.width;
 
-    ckpt_round(k->types.embed, k->c.vocab, C, k->w.embed, k->w.embed);
+    ckpt_round(ckpt_round_type(k->types.embed, true, C), k->c.vocab, C, k->w.embed, k->w.embed);
     if (k->w.ngram)
-        ckpt_round(k->types.ngram, k->c.ngram_rows, C, k->w.ngram, k->w.ngram);
+        ckpt_round(ckpt_round_type(k->types.ngram, true, C), k->c.ngram_rows, C, k->w.ngram,
+                   k->w.ngram);
 }
 
 bool candidate_step(struct candidate *k, const struct reservoir *feedback,

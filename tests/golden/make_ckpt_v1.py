@@ -3,8 +3,9 @@
 
     make_ckpt_v1.py [--int8] FILE
 
-With --int8, that of ckpt-v1-int8.safetensors: matrices are I8. Entry i of the tensor NAME is ((37 * i + 11 * len(NAME)) % 64 - 32) / 64, which all three types hold exactly; of
-a matrix in I8 it is (37 * i + 11 * len(NAME)) % 64 - 32, times the scale (r + 1) / 64 of its row r.
+With --int8, that of ckpt-v1-int8.safetensors: matrices are I8, ngram_embedding.weight has 4 bits. Entry i of the tensor NAME is ((37 * i + 11 * len(NAME)) % 64 - 32) / 64, which all three types hold exactly; of
+a matrix in I8 it is (37 * i + 11 * len(NAME)) % 64 - 32, in 4 bits (37 * i + 11 * len(NAME)) % 15 - 7, times the
+scale (r + 1) / 64 of its row r.
 tests/unit/test_ckpt_golden.c knows the same rule. The committed file must load for ever: never replace it.
 """
 import hashlib
@@ -69,8 +70,16 @@ def number(value, dtype):
 
 
 def rows_of_bytes(name, shape):
-    values = [(37 * i + 11 * len(name)) % 64 - 32 for i in range(shape[0] * shape[1])]
+    four = name == "ngram_embedding.weight"
+    values = [37 * i + 11 * len(name) for i in range(shape[0] * shape[1])]
+    values = [v % 15 - 7 if four else v % 64 - 32 for v in values]
     scales = b"".join(struct.pack("<f", (r + 1) / 64) for r in range(shape[0]))
+    if four:
+        half = shape[1] // 2
+        raw = bytes(values[r * shape[1] + j] + 8 | values[r * shape[1] + half + j] + 8 << 4
+                    for r in range(shape[0]) for j in range(half))
+        scales = b"".join(struct.pack("<e", (r + 1) / 64) for r in range(shape[0]))
+        return {name: ("U8", (shape[0], half), raw), name + ".scale": ("F16", shape[:1], scales)}
     return {name: ("I8", shape, struct.pack(f"{len(values)}b", *values)),
             name + ".scale": ("F32", shape[:1], scales)}
 

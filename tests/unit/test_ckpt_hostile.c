@@ -382,7 +382,7 @@ static void test_int8_lies(void **state) {
          "tensor embedding.weight.scale is missing: embedding.weight is I8"},
         {"\"embedding.weight.scale\": {\"dtype\": \"F32\", \"shape\": [5]",
          "\"embedding.weight.scale\": {\"dtype\": \"F16\", \"shape\": [10]",
-         "embedding.weight.scale: type F16, expected F32"},
+         "embedding.weight.scale: shape 10, expected 5"},
         {"\"embedding.weight.scale\": {\"dtype\": \"F32\", \"shape\": [5]",
          "\"embedding.weight.scale\": {\"dtype\": \"F32\", \"shape\": [5, 1]",
          "embedding.weight.scale: shape 5x1, expected 5"},
@@ -390,7 +390,7 @@ static void test_int8_lies(void **state) {
          "\"embedding.weight\": {\"dtype\": \"F16\", \"shape\": [5, 2]",
          "embedding.weight: shape 5x2, expected 5x4"},
         {"\"embedding.weight\": {\"dtype\": \"I8\"", "\"embedding.weight\": {\"dtype\": \"U8\"",
-         "type U8, expected F32, F16 or BF16, or I8"},
+         "embedding.weight: shape 5x4, expected 5x2"},
     };
 
     (void)state;
@@ -429,6 +429,7 @@ static void test_int8_numbers(void **state) {
     use(GOLDEN_INT8);
     assert_byte_refused(3, 0x80, "embedding.weight: entry 3 is -128, expected -127 to 127");
     assert_byte_refused(3, 0x7f, "damaged");
+    assert_byte_refused(41, 0x08, "ngram_embedding.weight: entry 3 is -8, expected -7 to 7");
     assert_byte_refused(scale + 3, 0x7f, "embedding.weight.scale: entry 0"); /* too large */
     assert_byte_refused(scale + 7, 0xbd, "embedding.weight.scale: entry 1 is -0.0");
     golden[8 + golden_header() + scale + 2] = 0x80;

@@ -80,7 +80,7 @@ static void test_every_variant_passes(void **state) {
     struct net_config c;
 
     (void)state;
-    for (unsigned v = 0; v < 3u * 2 * 4 * 2 * 2 * 4; v++) {
+    for (unsigned v = 0; v < 3u * 2 * 4 * 2 * 2 * 5; v++) {
         unsigned rest = v;
 
         ckpt_sample_config(&c);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "model/base/int4.h"
 #include "model/base/int8.h"
 #include "model/base/rng.h"
 #include "model/ckpt/ckpt.h"
@@ -64,7 +65,7 @@ static void sample(struct ckpt_sample *s, uint32_t ngram_rows) {
     struct net_config c;
 
     ckpt_sample_config(&c);
-    c.width = 24;
+    c.width = 25;   /* odd: a row in 4 bits has half a byte to spare */
     c.vocab = 3000; /* more than a piece of the file */
     c.ngram_rows = ngram_rows;
     c.ngram_order = ngram_rows ? 2 : 0;
@@ -75,10 +76,10 @@ static void sample(struct ckpt_sample *s, uint32_t ngram_rows) {
  * is the same model. Written again from the whole, like what serves: the same tables. */
 static void test_every_mix(void **state) {
     (void)state;
-    for (unsigned v = 0; v < 4 * 4 * 4 * 2; v++) {
-        const struct ckpt_types types = {(enum ckpt_type)(v % 4), (enum ckpt_type)(v / 4 % 4),
-                                         (enum ckpt_type)(v / 16 % 4)};
-        static const enum table_type as[] = {TABLE_REAL, TABLE_F16, TABLE_BF16, TABLE_I8};
+    for (unsigned v = 0; v < 5 * 5 * 5 * 2; v++) {
+        const struct ckpt_types types = {(enum ckpt_type)(v % 5), (enum ckpt_type)(v / 5 % 5),
+                                         (enum ckpt_type)(v / 25 % 5)};
+        static const enum table_type as[] = {TABLE_REAL, TABLE_F16, TABLE_BF16, TABLE_I8, TABLE_I4};
         struct arena full_arena, serve_arena, again_arena;
         struct model *full, *serve, *again;
         struct reason why = {""};
@@ -86,13 +87,13 @@ static void test_every_mix(void **state) {
         struct ckpt_types like;
         char id[DIGEST_HEX_BYTES];
 
-        sample(&s, v / 64 ? 5000 : 0);
+        sample(&s, v / 125 ? 5000 : 0);
         if (ckpt_write_mixed(FILE_A, s.model, &types, &why))
             fail_msg("%s", why.text);
         full = load(FILE_A, CKPT_FULL, &full_arena);
         serve = load(FILE_A, CKPT_SERVE, &serve_arena);
         assert_int_equal(serve->weights->embed_table.type, as[types.embed]);
-        assert_true(v < 64 || serve->weights->ngram_table.type == as[types.ngram]);
+        assert_true(v < 125 || serve->weights->ngram_table.type == as[types.ngram]);
         assert_true(types.embed == CKPT_F32 || serve_arena.used < full_arena.used);
         assert_string_equal(serve->id, full->id);
         assert_same_numbers(full, serve);
@@ -154,10 +155,81 @@ static void test_int8_again(void **state) {
     assert_true(q[0] == 0 && q[1] == 0);
 }
 
+/* The same of 4 bits, and what is stored in them. */
+static void test_int4_again(void **state) {
+    real x[129], y[129];
+    float q[129];
+    uint8_t bytes[65], again[65];
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 4, 0);
+    for (int round = 0; round < 20000; round++) {
+        double size = exp2((double)rng_below(&rng, 24) - 12);
+        size_t n = 1 + rng_below(&rng, 129);
+        float scale;
+
+        for (size_t i = 0; i < n; i++)
+            x[i] = (real)(size * rng_normal(&rng));
+        scale = int4_scale(n, x);
+        int4_narrow(n, scale, x, bytes);
+        int4_widen(n, bytes, q);
+        for (size_t i = 0; i < n; i++) {
+            y[i] = (real)(scale * q[i]);
+            assert_true(fabsf(q[i]) <= 7 && q[i] == rintf(q[i]));
+            assert_true(fabs((double)(x[i] - y[i])) <= 0.501 * (double)scale);
+        }
+        assert_true(n % 2 == 0 || bytes[n / 2] >> 4 == 8);
+        assert_true(int4_scale(n, y) == scale);
+        int4_narrow(n, scale, y, again);
+        assert_memory_equal(bytes, again, int4_bytes(n));
+        ckpt_round(CKPT_I4, 1, n, x, x);
+        assert_memory_equal(x, y, n * sizeof *x);
+    }
+    x[0] = x[1] = 0;
+    int4_narrow(2, int4_scale(2, x), x, bytes);
+    assert_int_equal(bytes[0], 0x88);
+    x[0] = 1e6f; /* more than 16 bits hold of a scale */
+    assert_true(isinf(int4_scale(2, x)));
+}
+
+/* What cannot be written in 4 bits is named; a small table is not. */
+static void test_int4_writer(void **state) {
+    struct ckpt_sample s;
+    struct reason why = {""};
+    struct arena arena;
+    struct model *m;
+
+    (void)state;
+    sample(&s, 100);
+    s.model->weights->ngram[25 * 60 + 3] = (real)NAN;
+    assert_int_equal(ckpt_write(FILE_A, s.model, CKPT_I4, &why), DIFFUSE_INVAL);
+    assert_non_null(strstr(why.text, "tensor ngram_embedding.weight: entry 1503 (nan)"));
+    s.model->weights->ngram[25 * 60 + 3] = (real)1e6;
+    assert_int_equal(ckpt_write(FILE_A, s.model, CKPT_I4, &why), DIFFUSE_INVAL);
+    assert_non_null(strstr(why.text, "tensor ngram_embedding.weight.scale: entry 60"));
+    ckpt_sample_done(&s);
+    for (enum ckpt_type type = CKPT_I8; type <= CKPT_I4; type++) {
+        struct net_config c;
+
+        ckpt_sample_config(&c);
+        c.width = CKPT_NARROW_COLS - 1;
+        ckpt_sample_make(&s, &c, TOKENIZER_WORDPIECE, 5);
+        assert_int_equal(ckpt_write(FILE_A, s.model, type, &why), DIFFUSE_OK);
+        m = load(FILE_A, CKPT_SERVE, &arena);
+        assert_int_equal(m->weights->embed_table.type, TABLE_F16);
+        arena_done(&arena);
+        ckpt_sample_done(&s);
+    }
+    (void)unlink(FILE_A);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_mix),
         cmocka_unit_test(test_int8_again),
+        cmocka_unit_test(test_int4_again),
+        cmocka_unit_test(test_int4_writer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,12 @@ static real expected(const struct table *t, uint32_t row, uint32_t col) {
         return (real)narrow_from_bf16(((const uint16_t *)t->at)[at]);
     if (t->type == TABLE_I8)
         return (real)t->scale[row] * (real)((const int8_t *)t->at)[at];
+    if (t->type == TABLE_I4) {
+        uint32_t half = (t->cols + 1) / 2;
+        uint8_t byte = ((const uint8_t *)t->at)[(size_t)row * half + col % half];
+
+        return (real)t->scale[row] * (real)((col < half ? byte & 15 : byte >> 4) - 8);
+    }
     return ((const real *)t->at)[at];
 }
 
@@ -49,9 +55,9 @@ static struct table make(struct numbers *x, enum table_type type, uint32_t cols)
                           .rows = ROWS,
                           .cols = cols,
                           .at = type == TABLE_REAL ? (const void *)x->wide
-                                : type == TABLE_I8 ? (const void *)x->byte
+                                : type >= TABLE_I8 ? (const void *)x->byte
                                                    : (const void *)x->half,
-                          .scale = type == TABLE_I8 ? x->scale : NULL};
+                          .scale = type >= TABLE_I8 ? x->scale : NULL};
 }
 
 static void test_rows(void **state) {
@@ -59,14 +65,14 @@ static void test_rows(void **state) {
     real copied[67], sum[67], all[ROWS * 67];
 
     (void)state;
-    for (int type = TABLE_REAL; type <= TABLE_I8; type++)
+    for (int type = TABLE_REAL; type <= TABLE_I4; type++)
         for (uint32_t cols = 1; cols <= 67; cols += 11) {
             struct table t = make(&x, (enum table_type)type, cols);
 
-            assert_int_equal(table_bytes(&t), ROWS * cols *
-                                                  (type == TABLE_REAL ? sizeof(real)
-                                                   : type == TABLE_I8 ? 1
-                                                                      : 2));
+            assert_int_equal(table_bytes(&t), ROWS * (type == TABLE_REAL ? cols * sizeof(real)
+                                                      : type == TABLE_I8 ? cols
+                                                      : type == TABLE_I4 ? (cols + 1) / 2
+                                                                         : 2 * cols));
             table_widen(&t, all);
             for (uint32_t r = 0; r < ROWS; r++) {
                 for (uint32_t j = 0; j < cols; j++)

@@ -143,7 +143,7 @@ static void test_same_lessons(void **state) {
  * candidate. */
 static void test_promoted_in_the_parents_types(void **state) {
     (void)state;
-    for (enum ckpt_type type = CKPT_F16; type <= CKPT_I8; type++) {
+    for (enum ckpt_type type = CKPT_F16; type <= CKPT_I4; type++) {
         struct reason why = {""};
         struct loaded parent, child;
         struct ckpt_types types;
@@ -171,7 +171,8 @@ static void test_promoted_in_the_parents_types(void **state) {
             weights_table_row(child.m->weights, r, row);
             assert_memory_equal(row, m->weights->block + r * 16, sizeof row);
         }
-        assert_true(accuracy(child.m) > 0.95 && accuracy(parent.m) < 0.7);
+        assert_true(accuracy(child.m) > (type == CKPT_I4 ? 0.85 : 0.95));
+        assert_true(accuracy(parent.m) < 0.7);
         tune_free(t);
         arena_done(&parent.arena);
         arena_done(&child.arena);
