@@ -127,7 +127,7 @@ struct diffuse_sample {
     size_t size;
     const char *stream;     /* NULL: the client's own stream, which counts seq by itself */
     uint64_t seq;           /* with a stream of yours: counts up by one per sample */
-    int64_t stamp_ns;       /* echoed in the answer, never interpreted */
+    int64_t stamp_ns;       /* echoed in the answer; else read only with a max_age_ms */
     const char *text;       /* UTF-8, need not end in NUL; NULL: tokens */
     size_t text_len;        /* bytes */
     const uint32_t *tokens; /* vocabulary rows; skip the tokenizer */
@@ -136,6 +136,10 @@ struct diffuse_sample {
     /* Of the segment that this sample begins, else without effect; so it may come with each sample,
      * and holds when the daemon had to begin anew. NULL: what the daemon is configured for. */
     const struct diffuse_policy *policy;
+    /* Older than so many milliseconds it is answered EXPIRED rather than late; 0: as the daemon is
+     * configured. It ages from when the daemon accepts it; from stamp_ns on, if that is nanoseconds
+     * of the wall clock and within the hour before. */
+    uint32_t max_age_ms;
 };
 
 /* Classify one text by itself, on the client's own stream, and wait for the answer. When that does
@@ -149,8 +153,9 @@ DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_classify(diffuse_client *clie
 /* The same in two halves, for many texts in flight. submit waits only while the daemon takes
  * nothing, or for the handshake that precedes the first text of each stream (at most 4096 streams a
  * client). Once it returned OK the answer is not lost, unless the daemon is. Answers of one stream
- * come in order. Errors: BUSY (options.inflight is reached: call diffuse_next; or the daemon takes
- * nothing for timeout_ms), UNREACH, NOMEM, TOOBIG, INVAL, BADNAME. */
+ * come in order, but OVERLOADED, which comes at once. Errors: BUSY (options.inflight is reached:
+ * call diffuse_next; or the daemon takes nothing for timeout_ms), UNREACH, NOMEM, TOOBIG, INVAL,
+ * BADNAME. */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_submit(diffuse_client *client,
                                                           const struct diffuse_sample *sample,
                                                           int timeout_ms,
@@ -241,8 +246,8 @@ DIFFUSE_API diffuse_ticket diffuse_result_ticket(const diffuse_result *result); 
 DIFFUSE_API uint64_t diffuse_result_seq(const diffuse_result *result);
 DIFFUSE_API int64_t diffuse_result_stamp_ns(const diffuse_result *result);
 
-/* 0 for a label; else why there is none. BADTEXT, EMPTY, TOOBIG, BADTOKEN, BUSY, STOPPING, ...; the
- * text is the daemon's line about it. */
+/* 0 for a label; else why there is none. BADTEXT, EMPTY, TOOBIG, BADTOKEN, EXPIRED, OVERLOADED,
+ * ...; the text is the daemon's line about it. */
 DIFFUSE_API diffuse_err diffuse_result_error(const diffuse_result *result);
 DIFFUSE_API const char *diffuse_result_error_text(const diffuse_result *result);
 
@@ -410,6 +415,39 @@ DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_tune(diffuse_client *client,
                                                         int timeout_ms,
                                                         struct diffuse_tune_status **ret_status);
 DIFFUSE_API void diffuse_tune_free(struct diffuse_tune_status *status);
+
+/* --- streams --- */
+
+/* What became of a stream's samples: accepted = labelled + errored + expired + dropped + in_flight.
+ * Never grows. */
+struct diffuse_books {
+    const char *stream;
+    uint64_t accepted;
+    uint64_t labelled; /* answered by a label, or held */
+    uint64_t errored;  /* by an error other than EXPIRED and OVERLOADED */
+    uint64_t expired;
+    uint64_t dropped; /* for overload; on push each of them was answered OVERLOADED */
+    uint64_t in_flight;
+    uint64_t gaps; /* sequence numbers missing on ingest */
+    uint64_t last_seq;
+};
+
+/* Strings are never NULL; all memory belongs to the struct. Grows at its end. */
+struct diffuse_streams {
+    const struct diffuse_books *books;
+    size_t n_books;
+    struct diffuse_books others; /* of streams that the daemon forgot, and of their samples */
+    struct diffuse_books total;  /* of all streams, whatever the prefix, and others */
+    uint32_t known;              /* streams in the daemon's table */
+    uint32_t next;               /* ask again from here for more; 0: this was the last page */
+};
+
+/* The books of streams that begin with prefix (NULL or "": of all), a page of them; from: 0, or
+ * `next` of the page before. Errors: TIMEOUT, NOMEM, BADMSG, INVAL, UNSUPPORTED. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err
+diffuse_streams_get(diffuse_client *client, const char *prefix, uint32_t from, int timeout_ms,
+                    struct diffuse_streams **ret_streams);
+DIFFUSE_API void diffuse_streams_free(struct diffuse_streams *streams);
 
 #ifdef __cplusplus
 }

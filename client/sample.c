@@ -86,6 +86,7 @@ diffuse_err sample_encode(diffuse_client *c, const struct diffuse_sample *sample
     f.seq = s.seq = f.own ? c->own_seq + 1 : in.seq;
     s.stamp_ns = in.stamp_ns;
     s.segment = (Diffused__V1__Segment)in.segment;
+    s.max_age_ms = in.max_age_ms;
     if ((e = read_policy(c, in.policy, &policy, &s)))
         return e;
     if (in.text) {

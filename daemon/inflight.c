@@ -150,8 +150,14 @@ void inflight_commit(struct inflight *f) {
     pthread_mutex_unlock(&f->lock);
 }
 
+/* The open slot stays the last. */
 static void give_back(struct inflight *f, uint32_t entry) {
-    f->spare[f->spares++] = entry;
+    size_t last = f->spares++;
+    f->spare[last] = entry;
+    if (last > 0) {
+        f->spare[last] = f->spare[last - 1];
+        f->spare[last - 1] = entry;
+    }
 }
 
 struct inflight_sample *inflight_evict(struct inflight *f, const char *stream, size_t len) {

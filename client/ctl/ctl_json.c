@@ -156,6 +156,14 @@ static json_t *streams(const struct diffuse_tune_status *s) {
     return array;
 }
 
+int ctl_json_books(const struct diffuse_books *b) {
+    return print(json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "stream", string(b->stream), "accepted",
+        number(b->accepted), "labelled", number(b->labelled), "errored", number(b->errored),
+        "expired", number(b->expired), "dropped", number(b->dropped), "in_flight",
+        number(b->in_flight), "gaps", number(b->gaps), "last_seq", number(b->last_seq)));
+}
+
 int ctl_json_tune(const struct diffuse_tune_status *s) {
     json_t *rows = json_pack("{s:o, s:o, s:o, s:o}", "train", number(s->rows_train), "held",
                              number(s->rows_held), "rehearsal", number(s->rows_rehearsal), "new",

@@ -9,6 +9,7 @@
 int ctl_json_result(const diffuse_result *result, const char *text);
 int ctl_json_status(const struct diffuse_status *status);
 int ctl_json_model(const struct diffuse_model *model);
+int ctl_json_books(const struct diffuse_books *books); /* one row of streams */
 int ctl_json_tune(const struct diffuse_tune_status *status);
 
 #endif

@@ -14,6 +14,7 @@ enum { INFLIGHT = 256, TOKENS_MAX = 65536, RETRY_MS = 1, LOOK_MS = 20, IDLE_MS =
 struct send_args {
     const char *stream;
     uint64_t seq_start;
+    uint32_t max_age_ms;
     bool push, tokens, wait, quiet, segment;
 };
 
@@ -44,6 +45,10 @@ static const struct argp_option options[] = {
      "input ends it with an empty sample",
      0},
     {"seq-start", 'n', "N", 0, "number of the first sample (1)", 0},
+    {"max-age", 'a', "MS", 0,
+     "samples older than so many milliseconds are answered EXPIRED rather than late (as the daemon "
+     "is configured)",
+     0},
     {"quiet", 'q', NULL, 0, "no count at the end", 0},
     {0},
 };
@@ -72,6 +77,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     case 'n':
         a->seq_start = verb_number("--seq-start", arg, UINT64_MAX / 2);
+        return 0;
+    case 'a':
+        a->max_age_ms = (uint32_t)verb_number("--max-age", arg, UINT32_MAX);
         return 0;
     case 'S':
         a->segment = true;
@@ -206,6 +214,7 @@ static diffuse_err send_line(struct sender *s, const char *line, size_t len) {
                                     .stream = s->args.stream,
                                     .seq = s->args.seq_start + s->sent,
                                     .stamp_ns = verb_now_ns(),
+                                    .max_age_ms = s->args.max_age_ms,
                                     .segment = s->args.segment ? DIFFUSE_CONTINUES : DIFFUSE_WHOLE};
     diffuse_err e = DIFFUSE_OK;
 
@@ -239,6 +248,7 @@ static diffuse_err end_segment(struct sender *s) {
                                     .stream = s->args.stream,
                                     .seq = s->args.seq_start + s->sent,
                                     .stamp_ns = verb_now_ns(),
+                                    .max_age_ms = s->args.max_age_ms,
                                     .text = "",
                                     .segment = DIFFUSE_ENDS};
     diffuse_err e = s->args.push ? push(s, &sample) : publish(s, &sample);

@@ -26,6 +26,7 @@ static const struct verb {
     {"feedback", ctl_feedback, "true labels of samples, or of texts"},
     {"status", ctl_status, "model, memory plan, counters, latency"},
     {"metrics", ctl_metrics, "everything that is counted, as OpenMetrics text"},
+    {"streams", ctl_streams, "what became of each stream's samples"},
     {"reload", ctl_reload, "load a checkpoint, and answer with it from then on"},
     {"rollback", ctl_rollback, "let the model before this one answer again"},
     {"tune", ctl_tune, "online fine-tuning: on, off, status, reset, save"},
@@ -55,7 +56,7 @@ static char *help_filter(int key, const char *text, void *input) {
 
 /* "send, watch, ... or tune" */
 static const char *verb_names(void) {
-    static char text[128];
+    static char text[256];
     size_t n = sizeof verbs / sizeof *verbs, used = 0;
 
     for (size_t i = 0; i < n && used < sizeof text; i++)

@@ -25,6 +25,7 @@ int ctl_status(struct verb_env *env, int argc, char **argv);
 int ctl_feedback(struct verb_env *env, int argc, char **argv);
 int ctl_reload(struct verb_env *env, int argc, char **argv);
 int ctl_rollback(struct verb_env *env, int argc, char **argv);
+int ctl_streams(struct verb_env *env, int argc, char **argv);
 int ctl_tune(struct verb_env *env, int argc, char **argv);
 int ctl_metrics(struct verb_env *env, int argc, char **argv);
 int ctl_record(struct verb_env *env, int argc, char **argv);

@@ -3,48 +3,14 @@
 at any point, and too few descriptors. The books balance afterwards, and are printed."""
 import os
 import resource
-import socket
-import struct
 import time
 
 import rig as r
 import zmq
+from bare_peer import GREETING, frame, greet, raw
 
 CHURN = int(os.environ.get("PEERS_CHURN", "10000"))
 ROWS = 2000
-GREETING = b"\xff" + b"\0" * 8 + b"\x7f\x03\x01" + b"NULL".ljust(20, b"\0") + b"\0" * 32
-
-
-def raw(rig, name):
-    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    s.connect(rig.path("run/" + name))  # waits while the backlog is full
-    s.settimeout(r.DEADLINE)
-    return s
-
-
-def frame(body, more=False, command=False):
-    flags = more | 2 | command << 2
-    return struct.pack(">BQ", flags, len(body)) + body
-
-
-def greet(rig, name, kind):
-    """Handshake of a ZMTP 3 peer without encryption; tries again while it is refused."""
-    ready = b"\x05READY" + b"\x0bSocket-Type" + struct.pack(">I", len(kind)) + kind
-    end = time.monotonic() + r.DEADLINE
-    while time.monotonic() < end:
-        s, got = raw(rig, name), b""
-        try:
-            s.sendall(GREETING + frame(ready, command=True))
-            while b"READY" not in got:
-                piece = s.recv(4096)
-                if not piece:
-                    raise ConnectionResetError
-                got += piece
-            return s
-        except (BrokenPipeError, ConnectionResetError):
-            s.close()
-            time.sleep(0.01)
-    raise AssertionError(f"{name}: never let in")
 
 
 def until(rig, what, good):

@@ -180,15 +180,18 @@ static void test_evicted_is_the_oldest_that_waits_and_is_no_piece(void **state) 
     }
     assert_int_equal(inflight_take(f, 1, 100, got), 1);
     assert_int_equal(got[0]->seq, 0);
-    struct inflight_sample *out = inflight_evict(f, "a", 1);
+    struct inflight_sample *open = inflight_open(f), *out = inflight_evict(f, "a", 1);
     assert_int_equal(out->seq, 2);
     assert_null(inflight_evict(f, "b", 1));
+    assert_ptr_equal(inflight_open(f), open);
     commit(f, 'a', 4, 1, DIFFUSE_OK); /* in its place, while it is still to be answered */
     assert_null(inflight_open(f));
     inflight_release(f, out);
-    assert_non_null(inflight_open(f));
+    open = inflight_open(f);
+    assert_non_null(open);
     inflight_finish(f, got, 1);
     release_head(f, 'a', 0);
+    assert_ptr_equal(inflight_open(f), open); /* the same until it is committed */
     static const uint64_t rest[] = {1, 3, 4};
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(inflight_take(f, 1, 100, got), 1);
