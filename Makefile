@@ -24,6 +24,7 @@ DEBS_BUILD := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libzmq3-dev li
               libopenblas-dev libjansson-dev libutf8proc-dev libsodium-dev libcsv-dev zlib1g-dev libinih-dev libmicrohttpd-dev libseccomp-dev
 DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq python3-prometheus-client mandoc bash-completion zsh systemd-container
 DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
+DEBS_DEB   := $(DEBS_BUILD) build-essential debhelper lintian
 DEBS_TORCH := $(DEBS_CHECK) python3-torch
 DEBS_PEERS := python3 fasttext python3-sklearn
 DEBS_BENCH := $(DEBS_CHECK) python3-numpy
@@ -58,11 +59,12 @@ PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffus
 all: $(PROGRAMS)
 
 # --- packages --------------------------------------------------------------------------------------
-.PHONY: deps deps-check deps-lint deps-torch deps-peers deps-bench deps-arm64
+.PHONY: deps deps-check deps-lint deps-deb deps-torch deps-peers deps-bench deps-arm64
 ## deps: install what the build needs (Debian packages; as root or through sudo)
 deps: ; $(call install,$(DEBS_BUILD))
 deps-check: ; $(call install,$(DEBS_CHECK))
 deps-lint: ; $(call install,$(DEBS_LINT))
+deps-deb: ; $(call install,$(DEBS_DEB))
 deps-torch: ; $(call install,$(DEBS_TORCH))
 deps-peers: ; $(call install,$(DEBS_PEERS))
 deps-bench: ; $(call install,$(DEBS_BENCH))
@@ -394,7 +396,7 @@ results-table:
 
 # --- lint ------------------------------------------------------------------------------------------
 SOURCES := $(sort $(wildcard $(foreach d,proto model/* client client/* daemon docs/man tests/*,$d/*.c $d/*.h)))
-SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/system/*.sh docs/*/*.sh .ci/run)
+SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/system/*.sh docs/*/*.sh systemd/debian/*.sh .ci/run)
 CPPCHECK := cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
     --suppress=missingIncludeSystem -I. -D_GNU_SOURCE -DDIFFUSE_VERSION='"$(VERSION)"' -D__linux__
 
@@ -441,7 +443,7 @@ unit = sed 's|@UNIT@|$(1)|; s|@TITLE@|$(2)|; s|@NAME@|$(3)|; s|@CONF@|$(4)|; s|@
 
 INSTALLED = $(addprefix $(BINDIR)/,diffused diffuse diffusectl) \
     $(addprefix $(LIBDIR)/,libdiffuse.so.0 libdiffuse.so libdiffuse.a pkgconfig/diffuse.pc) \
-    $(addprefix $(INCLUDEDIR)/,diffuse.h diffuse_relay.h diffuse_err.h) $(addprefix $(DATADIR)/,$(notdir $(PRETRAINED))) \
+    $(addprefix $(INCLUDEDIR)/,diffuse.h diffuse_relay.h diffuse_err.h) $(addprefix $(DATADIR)/,$(notdir $(PRETRAINED)) diffused.proto) \
     $(addprefix $(UNITDIR)/,diffused.service diffused@.service) $(addprefix $(DATADIR)/systemd/,$(DROP_INS)) \
     $(SYSUSERSDIR)/diffused.conf $(TMPFILESDIR)/diffused.conf $(PRESETDIR)/90-diffused.preset \
     $(CATALOGDIR)/diffused.catalog $(addprefix $(DOCDIR)/,$(DOCS)) \
@@ -462,6 +464,7 @@ install: all man
 	install -m 644 client/diffuse.h client/diffuse_relay.h proto/diffuse_err.h $(DESTDIR)$(INCLUDEDIR)
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' client/diffuse.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/diffuse.pc
 	$(if $(PRETRAINED),install -m 644 $(PRETRAINED) $(DESTDIR)$(DATADIR))
+	install -m 644 proto/diffused.proto $(DESTDIR)$(DATADIR)
 	@$(SUBMAKE) --silent units UNITS=$(DESTDIR)$(UNITDIR)
 	install -m 644 $(addprefix systemd/drop-in/,$(DROP_INS)) $(DESTDIR)$(DATADIR)/systemd
 	install -m 644 systemd/diffused.sysusers $(DESTDIR)$(SYSUSERSDIR)/diffused.conf
@@ -473,13 +476,24 @@ install: all man
 	for s in 1 3 5 7 8; do install -m 644 $B/man/man$$s/* $(DESTDIR)$(MANDIR)/man$$s; done
 	install -m 644 $B/completion/bash/* $(DESTDIR)$(BASHCOMPDIR)
 	install -m 644 $B/completion/zsh/* $(DESTDIR)$(ZSHCOMPDIR)
-	install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
-	[ -e $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf ] || install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused
+	sed 's|^model = .*|model = $(DATADIR)/robot-text.safetensors|' daemon/diffused.conf >$(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
+	[ -e $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf ] || \
+	    install -m 644 $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf
 
 ## uninstall: remove what install put there; the configuration stays
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED)) $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
 	rmdir --ignore-fail-on-non-empty $(addprefix $(DESTDIR),$(DATADIR)/systemd $(DATADIR) $(DOCDIR)) 2>/dev/null || true
+
+# --- Debian packages -------------------------------------------------------------------------------
+# A higher one is an upgrade of the same version.
+DEB_REVISION ?= 1
+
+.PHONY: deb
+## deb: install what is missing; Debian packages of daemon, tools and library into build/deb, past lintian
+deb: deps-deb
+	@systemd/debian/build.sh $B $(VERSION) $(DEB_REVISION) $(filter-out gcc libc6-dev,$(DEBS_BUILD))
+	@echo "lintian"; lintian --allow-root --fail-on error $B/deb/diffused_$(VERSION)-$(DEB_REVISION)_*.changes
 
 ## clean: remove everything that was built
 .PHONY: clean
