@@ -25,6 +25,7 @@ DEBS_BUILD := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libzmq3-dev li
 DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq python3-prometheus-client mandoc bash-completion zsh systemd-container
 DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
 DEBS_DEB   := $(DEBS_BUILD) build-essential debhelper lintian
+DEBS_CHECK_DEB := $(DEBS_DEB) debootstrap systemd-container
 DEBS_TORCH := $(DEBS_CHECK) python3-torch
 DEBS_PEERS := python3 fasttext python3-sklearn
 DEBS_BENCH := $(DEBS_CHECK) python3-numpy
@@ -59,12 +60,13 @@ PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffus
 all: $(PROGRAMS)
 
 # --- packages --------------------------------------------------------------------------------------
-.PHONY: deps deps-check deps-lint deps-deb deps-torch deps-peers deps-bench deps-arm64
+.PHONY: deps deps-check deps-lint deps-deb deps-check-deb deps-torch deps-peers deps-bench deps-arm64
 ## deps: install what the build needs (Debian packages; as root or through sudo)
 deps: ; $(call install,$(DEBS_BUILD))
 deps-check: ; $(call install,$(DEBS_CHECK))
 deps-lint: ; $(call install,$(DEBS_LINT))
 deps-deb: ; $(call install,$(DEBS_DEB))
+deps-check-deb: ; $(call install,$(DEBS_CHECK_DEB))
 deps-torch: ; $(call install,$(DEBS_TORCH))
 deps-peers: ; $(call install,$(DEBS_PEERS))
 deps-bench: ; $(call install,$(DEBS_BENCH))
@@ -396,7 +398,7 @@ results-table:
 
 # --- lint ------------------------------------------------------------------------------------------
 SOURCES := $(sort $(wildcard $(foreach d,proto model/* client client/* daemon docs/man tests/*,$d/*.c $d/*.h)))
-SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/system/*.sh docs/*/*.sh systemd/debian/*.sh .ci/run)
+SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/deb/*.sh tests/system/*.sh docs/*/*.sh systemd/debian/*.sh .ci/run)
 CPPCHECK := cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
     --suppress=missingIncludeSystem -I. -D_GNU_SOURCE -DDIFFUSE_VERSION='"$(VERSION)"' -D__linux__
 
@@ -489,11 +491,17 @@ uninstall:
 # A higher one is an upgrade of the same version.
 DEB_REVISION ?= 1
 
-.PHONY: deb
+.PHONY: deb check-deb
 ## deb: install what is missing; Debian packages of daemon, tools and library into build/deb, past lintian
 deb: deps-deb
 	@systemd/debian/build.sh $B $(VERSION) $(DEB_REVISION) $(filter-out gcc libc6-dev,$(DEBS_BUILD))
 	@echo "lintian"; lintian --allow-root --fail-on error $B/deb/diffused_$(VERSION)-$(DEB_REVISION)_*.changes
+
+## check-deb: install, upgrade, remove and purge the packages in a fresh Debian under a booted systemd (as root; minutes, and a network)
+check-deb: deps-check-deb
+	@$(MAKE) --no-print-directory deb DEB_REVISION=1
+	@$(MAKE) --no-print-directory deb DEB_REVISION=2
+	B=$B tests/deb/check.sh
 
 ## clean: remove everything that was built
 .PHONY: clean
