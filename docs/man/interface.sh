@@ -6,6 +6,7 @@
 #   option PROGRAM VERB SHORT LONG ARG GROUP HELP  standard PROGRAM VERB SHORT LONG (--help and the like)
 #   key SECTION NAME TYPE DEFAULT ACCEPTS CHOICES WHEN HELP
 #   error NAME NUMBER TEXT                         counter NAME TEXT
+#   metric NAME TYPE LABELS TEXT
 #   kind NAME (of data sets)                       log NAME LEVEL MESSAGE_ID SUBJECT EXPLANATION
 #
 # The programs themselves say it, and the tables that they are compiled from. Man pages, completions and

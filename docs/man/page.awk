@@ -5,7 +5,7 @@
 #   @options PROGRAM [VERB]    a list of options
 #   @verbs PROGRAM             a section for each verb: how it is called, what it does, its options
 #   @keys                      a section for each heading of the configuration
-#   @errors, @counters, @log   lists
+#   @errors, @counters, @metrics, @log   lists
 #   @file FILE                 as it is, but for lines of prose, which begin with "@text "
 BEGIN { FS = "\t"; macro = "^[A-Z%][a-z1-9]$" }
 
@@ -181,6 +181,20 @@ function counters(    i, f) {
     print ".El"
 }
 
+function metrics(    i, f) {
+    print ".Bl -tag -width Ds"
+    for (i = 1; i <= n_rows; i++) {
+        split(row[i], f, "\t")
+        if (f[1] == "metric") {
+            print ".It Va diffused_" f[2] (f[3] == "counter" ? "_total" : f[3] == "info" ? "_info" : "") " Pq " f[3]
+            body(sentence(f[5]))
+            if (f[4] != "")
+                body("Labels: " f[4] ".")
+        }
+    }
+    print ".El"
+}
+
 function log_lines(    i, f) {
     print ".Bl -tag -width Ds"
     for (i = 1; i <= n_rows; i++) {
@@ -213,6 +227,7 @@ FNR == NR { row[++n_rows] = $0; next }
     else if (word[1] == "keys") keys()
     else if (word[1] == "errors") errors()
     else if (word[1] == "counters") counters()
+    else if (word[1] == "metrics") metrics()
     else if (word[1] == "log") log_lines()
     else if (word[1] == "file") { sub(/^\$gen/, gen, word[2]); whole(word[2]) }
     else { print FILENAME ": unknown @" word[1] >"/dev/stderr"; exit 1 }

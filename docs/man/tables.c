@@ -1,5 +1,5 @@
 /* tables.c - the tables that the programs are compiled from, as rows for interface.sh: keys of the
- * configuration, errors, counters, kinds of log lines. Fields are apart by tabs. */
+ * configuration, errors, counters, metrics, kinds of log lines. Fields are apart by tabs. */
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdint.h>
@@ -93,9 +93,19 @@ static void print_log_lines(void) {
 #undef EVENT
 }
 
+static void print_metrics(void) {
+#define EXPO(name, type, unit, labels, help)                                                       \
+    printf("metric\t%s\t", #name);                                                                 \
+    print_lower(#type);                                                                            \
+    printf("\t%s\t%s\n", labels, help);
+#include "daemon/exposition.def"
+#undef EXPO
+}
+
 int main(void) {
     print_keys();
     print_log_lines();
+    print_metrics();
 #define PRINT_ERROR(name, number, text) printf("error\t%s\t%d\t%s\n", #name, number, text);
     DIFFUSE_ERR_LIST(PRINT_ERROR)
 #define PRINT_COUNTER(name, help) printf("counter\t%s\t%s\n", #name, help);

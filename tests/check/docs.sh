@@ -62,6 +62,10 @@ grep -oE '"DIFFUSED_[A-Z_]*=' daemon/log.c | tr -d '"=' >"$work/a"
 sed -n '/^\.Sh LOG/,/^\.Bl/s/^\.Va \(DIFFUSED_[A-Z_]*\).*/\1/p' "$man/man8/diffused.8" >"$work/b"
 same "field of the journal" "$work/a" "$work/b"
 
+sed -n 's/^EXPO(\([a-z_0-9]*\), .*/\1/p' daemon/exposition.def >"$work/a"
+sed -n 's/^\.It Va diffused_\([a-z_0-9]*\) Pq .*/\1/p' "$man/man8/diffused.8" | sed 's/_total$//; s/_info$//' >"$work/b"
+same "metric" "$work/a" "$work/b"
+
 # --- events, messages, calls, variables ---
 {
     grep -ohE '"\$sys/[a-z-]+"' daemon/*.c | sed 's,.*sys/\(.*\)",\1,'
@@ -76,7 +80,7 @@ same "message" "$work/a" "$work/b"
 sed -n 's/^ *\(repeated \)\?[A-Za-z0-9]* \([a-z_0-9]*\) = \([0-9]*\);.*/\2 \3/p' proto/diffused.proto >"$work/a"
 sed -n 's/^ *\(repeated \)\?[A-Za-z0-9]* \([a-z_0-9]*\) = \([0-9]*\);.*/\2 \3/p' "$man/man7/diffused-protocol.7" >"$work/b"
 same "field" "$work/a" "$work/b"
-sed -n '/^DIFFUSE_API/,/;/p' client/diffuse.h client/diffuse_relay.h proto/diffuse_err.h | grep -oE 'diffuse_[a-z_0-9]+\(' | tr -d '(' >"$work/calls"
+sed -n '/^DIFFUSE_API/,/;/p' client/diffuse.h client/diffuse_*.h client/diffuse_relay.h proto/diffuse_err.h | grep -oE 'diffuse_[a-z_0-9]+\(' | tr -d '(' >"$work/calls"
 grep -oE '^[a-z].*[ *]diffuse_[a-z_0-9]+\(' "$man/man3/libdiffuse.3" | grep -oE 'diffuse_[a-z_0-9]+\($' | tr -d '(' >"$work/b"
 grep -qx diffuse_strerror "$work/b" || printf '%s\n' diffuse_strerror diffuse_errname >>"$work/b"
 same "call" "$work/calls" "$work/b"

@@ -2,7 +2,7 @@
 # with_systemd.sh LAYER PROGRAM [ARGUMENT...] - run a program under a systemd of its own.
 #
 # A container is booted whose root is this machine's, with the folder LAYER laid over it (what a package would
-# install, say), and above both a layer in memory that takes what is written and goes when it ends: the machine stays
+# install, say; WITH_SYSTEMD_ROOT names another root), and above both a layer in memory that takes what is written and goes when it ends: the machine stays
 # as it is. PROGRAM, a path inside, runs as a service of it, as root, when the system is up; its output and its
 # exit status are this script's. Takes root and systemd-nspawn: where that is not given, a line "skipped: why" and 9.
 set -u
@@ -25,7 +25,7 @@ top=$WITH_SYSTEMD_INSIDE
 mount -t tmpfs -o size=2G tmpfs "$top" || skip "mounts are not permitted here"
 mkdir "$top"/{up,work,root,out}
 cp -a "$layer"/* "$top/up"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$top/up,workdir=$top/work" "$top/root" ||
+mount -t overlay overlay -o "lowerdir=${WITH_SYSTEMD_ROOT:-/},upperdir=$top/up,workdir=$top/work" "$top/root" ||
     skip "overlay mounts are not permitted here"
 root=$top/root
 : >"$root/etc/machine-id"
