@@ -3,7 +3,14 @@
 #include <argp.h>
 #include <string.h>
 
-enum option_key { OPTION_CHECK = 256, OPTION_PLAN, OPTION_MEMORY, OPTION_PRINT, OPTION_SET };
+enum option_key {
+    OPTION_CHECK = 256,
+    OPTION_PLAN,
+    OPTION_MEMORY,
+    OPTION_CPU,
+    OPTION_PRINT,
+    OPTION_SET
+};
 
 static const struct argp_option options[] = {
     {"config", 'c', "FILE", 0, "read the configuration from FILE", 0},
@@ -14,6 +21,8 @@ static const struct argp_option options[] = {
     {"plan", OPTION_PLAN, NULL, 0, "print the memory plan and exit", 0},
     {"memory-max", OPTION_MEMORY, NULL, 0,
      "print a drop-in for the unit, with the MemoryMax= that memory_budget takes, and exit", 0},
+    {"cpu", OPTION_CPU, NULL, 0,
+     "print what the processor offers and how the model would be computed, and exit", 0},
     {"foreground", 'f', NULL, 0, "log to stderr, whatever log_target says", 0},
     {0}};
 
@@ -34,6 +43,9 @@ static error_t take(int key, char *value, struct argp_state *state) {
         return 0;
     case OPTION_MEMORY:
         a->memory_max = true;
+        return 0;
+    case OPTION_CPU:
+        a->cpu = true;
         return 0;
     case OPTION_PRINT:
         a->print_config = true;

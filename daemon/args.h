@@ -9,7 +9,7 @@
 
 struct args {
     const char *config; /* file, or NULL */
-    bool check, plan, memory_max, print_config, foreground;
+    bool check, plan, memory_max, cpu, print_config, foreground;
     const char *set[ARGS_SETS_MAX]; /* KEY=VALUE, in order */
     size_t n_sets;
 };

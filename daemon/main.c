@@ -9,6 +9,7 @@
 #include "daemon/args.h"
 #include "daemon/clock.h"
 #include "daemon/confread.h"
+#include "daemon/cpu.h"
 #include "daemon/ctl.h"
 #include "daemon/fence.h"
 #include "daemon/guard.h"
@@ -26,7 +27,7 @@
 #include "model/base/blas_env.h"
 #include "model/base/gemm.h"
 #include "model/ckpt/ckpt.h"
-#include "model/net/segment.h"
+#include "model/engine/segment.h"
 
 struct daemon {
     struct args args;
@@ -419,8 +420,11 @@ static void announce(struct daemon *d) {
     const struct model *model = d->models.serving->model;
     plan_human(d->plan.total, plan, sizeof plan);
     plan_human(plan_resident(), resident, sizeof resident);
-    snprintf(status, sizeof status, "model %.12s ready: %" PRIu32 " labels, plan %s, resident %s",
-             model->id, model->config.labels, plan, resident);
+    const struct engine_kind *kind = engine_kind(d->models.serving->engine);
+    snprintf(status, sizeof status,
+             "model %.12s ready: %" PRIu32 " labels, kernel %s, %s, plan %s, resident %s",
+             model->id, model->config.labels, kind->kernel->name,
+             engine_precision_name(kind->precision), plan, resident);
     log_line(&d->log, LOG_ready, "%s", status);
     if (!d->reload.aside && d->conf.reload == CONF_RELOAD_AUTO)
         log_line(&d->log, LOG_reload_unavailable,
@@ -468,7 +472,8 @@ int main(int argc, char **argv) {
     log_init(&d->log);
     d->started_ns = clock_now();
     d->started_wall_ns = clock_wall();
-    int status = read_configuration(d);
+    conf_init(&d->conf);
+    int status = d->args.cpu && !d->args.config && !d->args.n_sets ? 0 : read_configuration(d);
     struct reason why = {""};
     if (status == 0 && d->conf.metrics[0] && web_load(&d->web, &why))
         status = fail(&why);
@@ -478,7 +483,9 @@ int main(int argc, char **argv) {
         show_configuration(&d->conf);
     if (status == 0 && d->args.check)
         printf("configuration ok\n");
-    bool shown = d->args.print_config || d->args.check;
+    if (status == 0 && d->args.cpu && cpu_show(&d->conf, &why))
+        status = fail(&why);
+    bool shown = d->args.print_config || d->args.check || d->args.cpu;
     if (status == 0 && (d->args.plan || d->args.memory_max))
         status = plan_only(d);
     else if (status == 0 && !shown) {

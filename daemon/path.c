@@ -182,22 +182,25 @@ enum path_outcome path_read(struct path *p, const struct path_input *in,
     return PATH_SAMPLE;
 }
 
-size_t path_bench_bytes(const struct net_config *c, size_t max_tokens, size_t max_samples,
-                        bool segments) {
+size_t path_bench_bytes(const struct net_config *c, const struct engine_kind *kind,
+                        size_t max_tokens, size_t max_samples, bool segments) {
     size_t pieces = arena_block(max_samples * sizeof(struct inflight_sample *)) +
-                    (segments ? piece_bench_bytes(c, max_samples) : 0);
-    return pieces + net_scratch_bytes(c, max_tokens, max_samples) +
+                    (segments ? piece_bench_bytes(c, kind, max_samples) : 0);
+    return pieces + engine_scratch_bytes(c, kind, max_tokens, max_samples) +
            arena_block(max_tokens * sizeof(uint32_t)) +
            arena_block((max_samples + 1) * sizeof(uint32_t)) +
            arena_block(max_samples * c->labels * sizeof(real));
 }
 
-diffuse_err path_bench_init(struct path_bench *b, struct arena *arena, const struct net_config *c,
+diffuse_err path_bench_init(struct path_bench *b, struct arena *arena, const struct engine *engine,
                             size_t max_tokens, size_t max_samples, bool segments) {
-    diffuse_err e = net_scratch_new(arena, c, max_tokens, max_samples, &b->scratch);
+    const struct net_config *c = engine_config(engine);
+    const struct engine_kind *kind = engine_kind(engine);
+    diffuse_err e = engine_scratch_new(arena, c, kind, max_tokens, max_samples, &b->scratch);
+    b->engine = engine;
     b->piece = (struct piece_bench){.scratch = NULL};
     if (!e && segments)
-        e = piece_bench_init(&b->piece, arena, c, max_samples);
+        e = piece_bench_init(&b->piece, arena, c, kind, max_samples);
     if (e)
         return e;
     b->part = arena_alloc(arena, max_samples * sizeof *b->part);
@@ -206,6 +209,7 @@ diffuse_err path_bench_init(struct path_bench *b, struct arena *arena, const str
     b->logits = arena_alloc(arena, max_samples * c->labels * sizeof *b->logits);
     b->max_tokens = max_tokens;
     b->max_samples = max_samples;
+    b->piece.engine = engine;
     b->piece.whole = b->scratch;
     b->piece.ids = b->ids;
     b->piece.start = b->start;
@@ -246,7 +250,7 @@ static void run_whole(struct path_bench *b, const struct model *model,
     uint64_t begin = clock_now();
     gather(b, samples, n, begin);
     struct net_batch batch = {.ids = b->ids, .start = b->start, .n = (uint32_t)n};
-    net_forward(&model->config, model->weights, b->scratch, &batch, b->logits);
+    engine_forward(b->engine, b->scratch, &batch, b->logits);
     scatter(b, model, samples, n, clock_now() - begin);
 }
 
@@ -277,7 +281,7 @@ void path_warm(struct path_bench *b, const struct model *model, size_t max_lengt
     for (size_t i = 0; i <= n; i++)
         b->start[i] = (uint32_t)(i * each);
     struct net_batch batch = {.ids = b->ids, .start = b->start, .n = (uint32_t)n};
-    net_forward(&model->config, model->weights, b->scratch, &batch, b->logits);
+    engine_forward(b->engine, b->scratch, &batch, b->logits);
     if (b->piece.scratch)
         piece_warm(&b->piece, model, b->max_tokens);
 }

@@ -19,7 +19,7 @@
 #include "daemon/running.h"
 #include "model/base/arena.h"
 #include "model/ckpt/model.h"
-#include "model/net/net.h"
+#include "model/engine/engine.h"
 #include "proto/diffuse_err.h"
 #include "proto/msgmem.h"
 #include "proto/reason.h"
@@ -90,7 +90,8 @@ uint64_t path_expiry(uint64_t max_age_ns, int64_t stamp_ns, uint64_t now_ns, uin
 
 /* What a worker needs to run batches; belongs to one thread. */
 struct path_bench {
-    struct net_scratch *scratch;
+    const struct engine *engine; /* borrowed: of the model that it is for */
+    struct engine_scratch *scratch;
     uint32_t *ids;   /* (max_tokens) */
     uint32_t *start; /* (max_samples+1) */
     real *logits;    /* (max_samples, labels) */
@@ -100,14 +101,14 @@ struct path_bench {
 };
 
 /* segments: may there be pieces of running segments? */
-size_t path_bench_bytes(const struct net_config *c, size_t max_tokens, size_t max_samples,
-                        bool segments);
+size_t path_bench_bytes(const struct net_config *c, const struct engine_kind *kind,
+                        size_t max_tokens, size_t max_samples, bool segments);
 DIFFUSE_MUST_CHECK diffuse_err path_bench_init(struct path_bench *b, struct arena *arena,
-                                               const struct net_config *c, size_t max_tokens,
+                                               const struct engine *engine, size_t max_tokens,
                                                size_t max_samples, bool segments);
 
-/* Classify n samples, at most max_samples of at most max_tokens tokens in all; a piece of a running
- * segment may be longer when it is alone. */
+/* Classify n samples by the model of the bench, at most max_samples of at most max_tokens tokens in
+ * all; a piece of a running segment may be longer when it is alone. */
 void path_run(struct path_bench *b, const struct model *model, struct inflight_sample **samples,
               size_t n);
 

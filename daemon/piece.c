@@ -11,17 +11,18 @@ static size_t pass_segments(size_t max_samples) {
     return max_samples < PASS_SEGMENTS ? max_samples : PASS_SEGMENTS;
 }
 
-size_t piece_bench_bytes(const struct net_config *c, size_t max_samples) {
-    return segment_scratch_bytes(c, PIECE_PASS_TOKENS, pass_segments(max_samples)) +
+size_t piece_bench_bytes(const struct net_config *c, const struct engine_kind *kind,
+                         size_t max_samples) {
+    return segment_scratch_bytes(c, kind, PIECE_PASS_TOKENS, pass_segments(max_samples)) +
            arena_block(max_samples * sizeof(struct segment_feed)) +
            arena_block(max_samples * sizeof(struct inflight_sample *)) +
            arena_block(segment_bytes(c));
 }
 
 diffuse_err piece_bench_init(struct piece_bench *b, struct arena *arena, const struct net_config *c,
-                             size_t max_samples) {
-    diffuse_err e =
-        segment_scratch_new(arena, c, PIECE_PASS_TOKENS, pass_segments(max_samples), &b->scratch);
+                             const struct engine_kind *kind, size_t max_samples) {
+    diffuse_err e = segment_scratch_new(arena, c, kind, PIECE_PASS_TOKENS,
+                                        pass_segments(max_samples), &b->scratch);
     if (e)
         return e;
     b->feeds = arena_alloc(arena, max_samples * sizeof *b->feeds);
@@ -101,7 +102,7 @@ static void extend(struct piece_bench *b, const struct model *m, size_t n) {
         if (p->n_first > 0)
             b->feeds[feeds++] = (struct segment_feed){p->state, s->ids, p->n_first};
     }
-    segment_advance(&m->config, m->weights, b->scratch, b->feeds, feeds);
+    segment_advance(b->engine, b->scratch, b->feeds, feeds);
 }
 
 /* And after them. */
@@ -116,11 +117,11 @@ static void renew(struct piece_bench *b, const struct model *m, size_t n) {
         if (p->n_after > 0)
             b->feeds[feeds++] = (struct segment_feed){p->state, s->ids + p->n_first, p->n_after};
     }
-    segment_advance(&m->config, m->weights, b->scratch, b->feeds, feeds);
+    segment_advance(b->engine, b->scratch, b->feeds, feeds);
 }
 
 /* Rows of logits for segments that are due; returns how many. */
-static size_t label_segments(struct piece_bench *b, const struct model *m, size_t n) {
+static size_t label_segments(struct piece_bench *b, size_t n) {
     size_t feeds = 0;
     for (size_t i = 0; i < n; i++) {
         struct inflight_sample *s = b->round[i];
@@ -128,7 +129,7 @@ static size_t label_segments(struct piece_bench *b, const struct model *m, size_
         if (p->due && !p->slides)
             b->feeds[feeds++] = (struct segment_feed){p->state, s->ids + p->n_first, p->n_tail};
     }
-    segment_logits(&m->config, m->weights, b->scratch, b->feeds, feeds, b->logits);
+    segment_logits(b->engine, b->scratch, b->feeds, feeds, b->logits);
     return feeds;
 }
 
@@ -146,13 +147,13 @@ static void label_windows(struct piece_bench *b, const struct model *m, size_t n
         b->start[++batch.n] = used;
     }
     if (batch.n > 0)
-        net_forward(&m->config, m->weights, b->whole, &batch, b->logits + row * m->config.labels);
+        engine_forward(b->engine, b->whole, &batch, b->logits + row * m->config.labels);
 }
 
 static void run_round(struct piece_bench *b, const struct model *m, size_t n) {
     size_t L = m->config.labels;
     extend(b, m, n);
-    size_t window = label_segments(b, m, n), segment = 0;
+    size_t window = label_segments(b, n), segment = 0;
     label_windows(b, m, n, window);
     renew(b, m, n);
     for (size_t i = 0; i < n; i++) {
@@ -187,7 +188,7 @@ void piece_warm(struct piece_bench *b, const struct model *model, size_t n) {
         n = PIECE_PASS_TOKENS;
     struct segment_feed feed = {segment_begin(&model->config, b->blank), b->ids, n};
     memset(b->ids, 0, n * sizeof *b->ids);
-    segment_advance(&model->config, model->weights, b->scratch, &feed, 1);
+    segment_advance(b->engine, b->scratch, &feed, 1);
     feed.n = 0;
-    segment_logits(&model->config, model->weights, b->scratch, &feed, 1, b->logits);
+    segment_logits(b->engine, b->scratch, &feed, 1, b->logits);
 }

@@ -7,8 +7,8 @@
 #include "daemon/inflight.h"
 #include "model/base/arena.h"
 #include "model/ckpt/model.h"
-#include "model/net/net.h"
-#include "model/net/segment.h"
+#include "model/engine/engine.h"
+#include "model/engine/segment.h"
 #include "model/text/tokenize_stream.h"
 #include "proto/diffuse_err.h"
 
@@ -22,14 +22,17 @@ struct piece_bench {
     struct segment_feed *feeds;      /* (max_samples) */
     struct inflight_sample **round;  /* (max_samples) */
     void *blank;                     /* a segment's memory, to warm up with */
-    struct net_scratch *whole;
+    const struct engine *engine;
+    struct engine_scratch *whole;
     uint32_t *ids, *start;
     real *logits; /* (max_samples, labels) */
 };
 
-size_t piece_bench_bytes(const struct net_config *c, size_t max_samples);
+size_t piece_bench_bytes(const struct net_config *c, const struct engine_kind *kind,
+                         size_t max_samples);
 DIFFUSE_MUST_CHECK diffuse_err piece_bench_init(struct piece_bench *b, struct arena *arena,
-                                                const struct net_config *c, size_t max_samples);
+                                                const struct net_config *c,
+                                                const struct engine_kind *kind, size_t max_samples);
 
 /* Run n pieces, at most max_samples, of any segments of one model, in their order. */
 void piece_run(struct piece_bench *b, const struct model *model, struct inflight_sample **pieces,

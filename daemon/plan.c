@@ -57,31 +57,44 @@ static uint64_t largest_panel(const struct net_config *n) {
 }
 
 /* What one more token of a batch costs a bench. */
-static uint64_t token_bytes(const struct conf *c, const struct net_config *n) {
+static uint64_t token_bytes(const struct conf *c, const struct plan_shape *shape) {
     struct conf more = *c;
     more.batch_tokens += 64u;
-    return (slot_bench_bytes(&more, n) - slot_bench_bytes(c, n)) / 64u;
+    return (slot_bench_bytes(&more, shape) - slot_bench_bytes(c, shape)) / 64u;
+}
+
+/* The threads that call OpenBLAS: workers for the groups of brackets, the one aside to learn. */
+static void add_blas(struct plan *p, const struct conf *c, const struct plan_facts *facts,
+                     uint64_t bench) {
+    const struct net_config *n = facts->serving->config;
+    const struct net_config *n2 = facts->second ? facts->second->config : NULL;
+    bool brackets = n->n_open > 0 || (n2 && n2->n_open > 0);
+    uint64_t workers = brackets ? c->workers : 0, aside = n2 && (brackets || facts->tuning) ? 1 : 0;
+    uint64_t panel = largest_panel(n), panel2 = n2 ? largest_panel(n2) : 0;
+    uint64_t blas = BLAS_BYTES + (panel > panel2 ? panel : panel2);
+    if (workers + aside == 0)
+        return;
+    add(p, "matrix library", (workers + aside) * blas, workers ? CONF_KEY_workers : CONF_KEYS,
+        blas + bench + sizeof(struct worker) + STACK_BYTES, c->workers,
+        "OpenBLAS's buffers at these matrix sizes, %s",
+        workers ? "for the groups of brackets" : "for tuning");
 }
 
 static void add_compute(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
-    const struct net_config *n = facts->serving->config;
-    const struct net_config *n2 = facts->second ? facts->second->config : NULL;
-    uint64_t bench = slot_bench_bytes(c, n), bench2 = n2 ? slot_bench_bytes(c, n2) : 0;
-    uint64_t workers = arena_block(c->workers * sizeof(struct worker));
-    uint64_t token = token_bytes(c, n) + (n2 ? token_bytes(c, n2) : 0);
+    const struct plan_shape *first = facts->serving, *second = facts->second;
+    uint64_t bench = slot_bench_bytes(c, first), bench2 = second ? slot_bench_bytes(c, second) : 0;
+    uint64_t workers = arena_block(c->workers * sizeof(struct worker)), aside = second ? 1 : 0;
+    uint64_t token = token_bytes(c, first) + (second ? token_bytes(c, second) : 0);
+    add(p, "engine", first->engine_bytes, CONF_KEYS, 0, 0, "its matrices, packed: kernel %s, %s",
+        first->kind.kernel->name, engine_precision_name(first->kind.precision));
     add(p, "scratch", c->workers * bench + workers, CONF_KEY_batch_tokens, c->workers * token,
         p->batch_tokens, "workers %" PRIu64 " x one batch: %" PRIu32 " tokens, %" PRIu64 " samples",
         c->workers, p->batch_tokens, c->batch_max);
     p->arena_bytes += workers;
-
-    uint64_t panel = largest_panel(n), panel2 = n2 ? largest_panel(n2) : 0;
-    uint64_t blas = BLAS_BYTES + (panel > panel2 ? panel : panel2), aside = n2 ? 1 : 0;
-    uint64_t one_less = blas + bench + bench2 + sizeof(struct worker) + STACK_BYTES; /* of all */
-    add(p, "matrix library", (c->workers + aside) * blas, CONF_KEY_workers, one_less, c->workers,
-        "workers %" PRIu64 "%s x OpenBLAS's buffers at these matrix sizes", c->workers,
-        aside ? " + 1 aside" : "");
+    add_blas(p, c, facts, bench + bench2);
     uint64_t threads = FIXED_THREADS + c->workers;
-    add(p, "stacks", threads * STACK_BYTES + aside * ASIDE_BYTES, CONF_KEYS, 0, 0,
+    add(p, "stacks", threads * STACK_BYTES + aside * ASIDE_BYTES, CONF_KEY_workers,
+        STACK_BYTES + sizeof(struct worker) + bench + bench2, c->workers,
         "threads %" PRIu64 " x %u KiB%s", threads, STACK_BYTES / 1024u,
         aside ? ", and the one aside" : "");
 }

@@ -7,6 +7,7 @@
 
 #include "daemon/conf.h"
 #include "daemon/running.h"
+#include "model/engine/engine.h"
 #include "model/net/config.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
@@ -34,7 +35,9 @@ struct plan_room {
 /* What the plan has to know of a model, loaded or not. */
 struct plan_shape {
     const struct net_config *config; /* borrowed */
+    struct engine_kind kind;         /* how it is to compute */
     size_t model_bytes;              /* of arena that it takes */
+    size_t engine_bytes;             /* and its matrices, packed */
     size_t label_bytes;              /* of all its label names */
     uint32_t max_length;             /* that it was trained on; 0: not known */
 };

@@ -42,7 +42,11 @@ diffuse_err reload_open(const struct reload *r, const char *path, const struct s
     diffuse_err e = ckpt_open(path, NULL, &k, why);
     if (e)
         return e;
-    struct plan_shape shape = slot_shape(k);
+    struct plan_shape shape;
+    if ((e = slot_shape(k, r->conf, &shape, why))) {
+        ckpt_close(k);
+        return e;
+    }
     make_plan(r, &shape, serving, ret_plan);
     e = check_room(r, &shape, &inner);
     if (!e)

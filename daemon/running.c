@@ -6,7 +6,7 @@
 #include "daemon/cell.h"
 #include "daemon/lru.h"
 #include "daemon/token_ids.h"
-#include "model/net/segment.h"
+#include "model/engine/segment.h"
 #include "model/text/tokenize_stream.h"
 
 #define SLICE_BYTES 1024u /* of text, given to the tokenizer at once */

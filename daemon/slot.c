@@ -16,22 +16,40 @@ static size_t bench_samples(const struct conf *c) {
     return c->batch_max > CKPT_SELFTEST_SEQS ? c->batch_max : CKPT_SELFTEST_SEQS;
 }
 
-size_t slot_bench_bytes(const struct conf *c, const struct net_config *n) {
-    return path_bench_bytes(n, bench_tokens(c), bench_samples(c), running_offered(c, n));
+size_t slot_bench_bytes(const struct conf *c, const struct plan_shape *shape) {
+    return path_bench_bytes(shape->config, &shape->kind, bench_tokens(c), bench_samples(c),
+                            running_offered(c, shape->config));
 }
 
 size_t slot_bytes(const struct conf *c, const struct plan_shape *shape) {
     size_t reply = ctl_reply_max(shape->config->labels, shape->label_bytes);
-    return shape->model_bytes + arena_block(c->workers * sizeof(struct path_bench)) +
-           c->workers * slot_bench_bytes(c, shape->config) + arena_block(reply) +
+    return shape->model_bytes + shape->engine_bytes +
+           arena_block(c->workers * sizeof(struct path_bench)) +
+           c->workers * slot_bench_bytes(c, shape) + arena_block(reply) +
            arena_block(ctl_rows_room(shape->config->labels));
 }
 
-struct plan_shape slot_shape(const struct ckpt *k) {
-    return (struct plan_shape){.config = ckpt_config(k),
-                               .model_bytes = ckpt_model_bytes(k, CKPT_SERVE),
-                               .label_bytes = ckpt_label_bytes(k),
-                               .max_length = ckpt_max_length(k)};
+/* What auto stands for: matrices that are stored in 8 bits are computed with in 8 bits. */
+static enum engine_precision precision(const struct ckpt *k, const struct conf *c) {
+    if (c->precision == CONF_PRECISION_AUTO)
+        return ckpt_stores_i8(k) ? ENGINE_I8 : ENGINE_F32;
+    return c->precision == CONF_PRECISION_I8 ? ENGINE_I8 : ENGINE_F32;
+}
+
+diffuse_err slot_shape(const struct ckpt *k, const struct conf *c, struct plan_shape *ret_shape,
+                       struct reason *why) {
+    char kernel[CONF_TEXT_BYTES];
+    struct reason inner = {""};
+    *ret_shape = (struct plan_shape){.config = ckpt_config(k),
+                                     .model_bytes = ckpt_model_bytes(k, CKPT_SERVE),
+                                     .label_bytes = ckpt_label_bytes(k),
+                                     .max_length = ckpt_max_length(k)};
+    conf_show(c, CONF_KEY_kernel, kernel, sizeof kernel);
+    diffuse_err e = engine_kind_make(kernel, precision(k, c), &ret_shape->kind, &inner);
+    if (e)
+        return reason_set(why, e, "key 'kernel': %s", inner.text);
+    ret_shape->engine_bytes = engine_bytes(ret_shape->config, &ret_shape->kind);
+    return DIFFUSE_OK;
 }
 
 /* Pages that are there already cost nothing to use again. */
@@ -61,14 +79,14 @@ static diffuse_err lay_benches(struct slot *s, const struct conf *c) {
     if (!s->bench)
         return DIFFUSE_NOMEM;
     for (size_t i = 0; !e && i < c->workers; i++)
-        e = path_bench_init(&s->bench[i], &s->arena, &s->model->config, bench_tokens(c),
-                            bench_samples(c), running_offered(c, &s->model->config));
+        e = path_bench_init(&s->bench[i], &s->arena, s->engine, bench_tokens(c), bench_samples(c),
+                            running_offered(c, &s->model->config));
     return e;
 }
 
 static diffuse_err prove(struct slot *s, struct ckpt *k, const struct conf *c, struct reason *why) {
     s->self_tested = ckpt_has_selftest(k);
-    diffuse_err e = ckpt_selftest(k, s->model, s->bench[0].scratch, why);
+    diffuse_err e = ckpt_selftest(k, s->engine, s->bench[0].scratch, why);
     for (size_t i = 0; !e && i < c->workers; i++)
         path_warm(&s->bench[i], s->model, s->plan.max_length);
     return e;
@@ -77,16 +95,20 @@ static diffuse_err prove(struct slot *s, struct ckpt *k, const struct conf *c, s
 diffuse_err slot_load(struct slot *s, struct ckpt *k, const struct conf *c, const struct plan *plan,
                       const char *path, struct reason *why) {
     struct arena arena = s->arena;
-    *s = (struct slot){.arena = arena, .plan = *plan, .shape = slot_shape(k)};
+    *s = (struct slot){.arena = arena, .plan = *plan};
     snprintf(s->path, sizeof s->path, "%s", path);
-    diffuse_err e = reserve(s, slot_bytes(c, &s->shape));
+    diffuse_err e = slot_shape(k, c, &s->shape, why);
+    if (!e)
+        e = reserve(s, slot_bytes(c, &s->shape));
     if (!e)
         e = ckpt_load(k, CKPT_SERVE, &s->arena, &s->model, why);
     if (!e) {
         memcpy(s->root, s->model->id, sizeof s->root);
         s->shape.config = &s->model->config;
-        e = lay_benches(s, c);
+        e = engine_new(&s->arena, s->shape.config, s->model->weights, &s->shape.kind, &s->engine);
     }
+    if (!e)
+        e = lay_benches(s, c);
     if (!e)
         e = lay_control(s);
     if (!e)

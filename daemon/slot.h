@@ -27,6 +27,7 @@
 struct slot {
     struct arena arena; /* owned */
     struct model *model;
+    struct engine *engine;    /* the model, made ready for this processor */
     struct path_bench *bench; /* (workers) */
     struct msgmem rows;       /* what a reply about this model points to */
     uint8_t *reply;           /* (reply_cap) encoded */
@@ -42,13 +43,15 @@ struct slot {
 };
 
 /* Bytes of one worker's bench. */
-size_t slot_bench_bytes(const struct conf *c, const struct net_config *n);
+size_t slot_bench_bytes(const struct conf *c, const struct plan_shape *shape);
 
 /* Arena bytes of a slot. */
 size_t slot_bytes(const struct conf *c, const struct plan_shape *shape);
 
-/* What the plan has to know of a checkpoint; the configuration is borrowed from it. */
-struct plan_shape slot_shape(const struct ckpt *k);
+/* What the plan has to know of a checkpoint; the configuration is borrowed from it. Errors: those
+ * of kernel_find. */
+DIFFUSE_MUST_CHECK diffuse_err slot_shape(const struct ckpt *k, const struct conf *c,
+                                          struct plan_shape *ret_shape, struct reason *why);
 
 /* Read k into the slot: weights, benches, self-test, and every page touched by a first batch. What
  * the slot held before is given up; memory of the same size is used again. Errors: as ckpt_load and

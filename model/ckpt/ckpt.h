@@ -54,6 +54,7 @@ const struct net_config *ckpt_config(const struct ckpt *ckpt);
 size_t ckpt_model_bytes(const struct ckpt *ckpt, enum ckpt_form form); /* arena, of ckpt_load */
 size_t ckpt_label_bytes(const struct ckpt *ckpt);  /* of all label names, with their NULs */
 uint32_t ckpt_max_length(const struct ckpt *ckpt); /* as model.max_length */
+bool ckpt_stores_i8(const struct ckpt *ckpt);      /* a matrix of the steps, in 8 bits? */
 
 /* All that ckpt_load finds wrong with the numbers, without keeping them: one pass over the file in
  * fixed memory. Fills the id of the content. Errors: CORRUPT (the id does not fit, a value is not

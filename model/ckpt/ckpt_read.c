@@ -126,6 +126,16 @@ static diffuse_err lay_weights(const struct ckpt *k, enum ckpt_form form, struct
                                table_type(k, CKPT_FILE_NGRAM), ret);
 }
 
+bool ckpt_stores_i8(const struct ckpt *k) {
+    for (size_t i = 0; i < k->header.n; i++) {
+        const struct weights_tensor *w = ckpt_file_weight(&k->list, k->header.tensor[i].name);
+
+        if (w && w->part == WEIGHTS_PART_BODY && k->header.tensor[i].type == ST_I8)
+            return true;
+    }
+    return false;
+}
+
 /* Everything but the numbers. */
 static diffuse_err load_frame(const struct ckpt *k, enum ckpt_form form, struct arena *arena,
                               struct model **ret_model, struct reason *why) {
@@ -137,6 +147,7 @@ static diffuse_err load_frame(const struct ckpt *k, enum ckpt_form form, struct 
     m->config = k->meta.config;
     m->temperature = k->meta.temperature;
     m->max_length = k->meta.max_length;
+    m->body_i8 = ckpt_stores_i8(k);
     memcpy(m->parent, k->meta.parent, sizeof m->parent);
     if ((e = load_labels(k, arena, m)) || (e = load_provenance(k, arena, m)) ||
         (e = load_tokenizer(k, arena, m, why)) || (e = load_rehearsal(k, arena, m)) ||

@@ -219,14 +219,16 @@ static diffuse_err take_logits(const json_t *logits, const struct net_config *c,
 }
 
 static diffuse_err compare(const struct set *s, uint32_t labels, const double *want,
-                           struct reason *why) {
+                           enum engine_precision precision, struct reason *why) {
+    double share = precision == ENGINE_I8 ? CKPT_SELFTEST_TOLERANCE_I8 : CKPT_SELFTEST_TOLERANCE;
+
     for (uint32_t b = 0; b < s->n; b++) {
         const real *got = s->logits + (size_t)b * labels;
         double largest = 0, tolerance;
 
         for (uint32_t i = 0; i < labels; i++)
             largest = fmax(largest, fabs(want[(size_t)b * labels + i]));
-        tolerance = CKPT_SELFTEST_TOLERANCE * (1 + largest);
+        tolerance = share * (1 + largest);
         for (uint32_t i = 0; i < labels; i++)
             /* Not finite is not within it. */
             if (!(fabs((double)got[i] - want[(size_t)b * labels + i]) <= tolerance))
@@ -243,25 +245,26 @@ bool ckpt_has_selftest(const struct ckpt *k) {
     return json_object_get(k->strings, CKPT_SELFTEST_KEY) != NULL;
 }
 
-static diffuse_err run(const json_t *test, const struct model *m, struct net_scratch *scratch,
-                       struct set *s, double *want, struct reason *why) {
-    const struct net_config *c = &m->config;
+static diffuse_err run(const json_t *test, const struct engine *engine,
+                       struct engine_scratch *scratch, struct set *s, double *want,
+                       struct reason *why) {
+    const struct net_config *c = engine_config(engine);
     struct net_batch batch = {s->ids, s->start, 0};
     diffuse_err e = take_ids(json_object_get(test, "ids"), c, s, why);
 
     if (e || (e = take_logits(json_object_get(test, "logits"), c, s, want, why)))
         return e;
     batch.n = s->n;
-    net_forward(c, m->weights, scratch, &batch, s->logits);
-    return compare(s, c->labels, want, why);
+    engine_forward(engine, scratch, &batch, s->logits);
+    return compare(s, c->labels, want, engine_kind(engine)->precision, why);
 }
 
-diffuse_err ckpt_selftest(const struct ckpt *k, const struct model *m, struct net_scratch *scratch,
-                          struct reason *why) {
+diffuse_err ckpt_selftest(const struct ckpt *k, const struct engine *engine,
+                          struct engine_scratch *scratch, struct reason *why) {
     const struct json_guard limit = {3, CKPT_SELFTEST_SEQS * (LIMIT_LABELS + 2) +
                                             CKPT_SELFTEST_TOKENS + 16};
     const char *text = json_string_value(json_object_get(k->strings, CKPT_SELFTEST_KEY));
-    size_t n = CKPT_SELFTEST_SEQS * (size_t)m->config.labels;
+    size_t n = CKPT_SELFTEST_SEQS * (size_t)engine_config(engine)->labels;
     struct reason inner = {""};
     struct set s = {0};
     json_t *test = NULL;
@@ -276,7 +279,7 @@ diffuse_err ckpt_selftest(const struct ckpt *k, const struct model *m, struct ne
         e = DIFFUSE_NOMEM;
     else if (!(e = json_guard_parse(text, strlen(text), limit, "metadata key " CKPT_SELFTEST_KEY,
                                     &test, &inner)))
-        e = run(test, m, scratch, &s, want, &inner);
+        e = run(test, engine, scratch, &s, want, &inner);
     json_decref(test);
     free(want);
     free(s.logits);

@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 #include "model/ckpt/ckpt.h"
-#include "model/net/net.h"
+#include "model/engine/engine.h"
 
 #define CKPT_SELFTEST_KEY    "selftest"
 #define CKPT_SELFTEST_TOKENS 64u /* of all sequences together */
@@ -25,14 +25,17 @@
  * enlarge that. A weight that is wrong by a part in a hundred moves more. */
 #define CKPT_SELFTEST_TOLERANCE 1e-3
 
+/* And this in int8, where each token is rounded to one part in 254 of its largest number. */
+#define CKPT_SELFTEST_TOLERANCE_I8 0.1
+
 /* Is there one in the file? */
 bool ckpt_has_selftest(const struct ckpt *ckpt);
 
-/* Run it: m was loaded from ckpt; scratch takes CKPT_SELFTEST_TOKENS tokens in CKPT_SELFTEST_SEQS
- * sequences or more. A file without one passes. Errors: CORRUPT (why: which logit, what was stored,
- * what came out, the tolerance), NOMEM. */
-DIFFUSE_MUST_CHECK diffuse_err ckpt_selftest(const struct ckpt *ckpt, const struct model *m,
-                                             struct net_scratch *scratch, struct reason *why);
+/* Run it: e was made of what was loaded from ckpt; scratch takes CKPT_SELFTEST_TOKENS tokens in
+ * CKPT_SELFTEST_SEQS sequences or more. A file without one passes. Errors: CORRUPT (why: which
+ * logit, what was stored, what came out, the tolerance), NOMEM. */
+DIFFUSE_MUST_CHECK diffuse_err ckpt_selftest(const struct ckpt *ckpt, const struct engine *e,
+                                             struct engine_scratch *scratch, struct reason *why);
 
 /* The text to store for m, written as types say; the caller frees it. Takes scratch for
  * CKPT_SELFTEST_TOKENS tokens and, of what is not F32, a copy; of the tables only the rows in use

@@ -6,6 +6,8 @@
 #ifndef MODEL_CKPT_MODEL_H
 #define MODEL_CKPT_MODEL_H
 
+#include <stdbool.h>
+
 #include "model/base/digest.h"
 #include "model/ckpt/rehearsal.h"
 #include "model/net/config.h"
@@ -22,6 +24,7 @@ struct model {
     struct tokenizer
         *tokenizer;            /* NULL: a bare export without a vocabulary; takes token ids only */
     const char **labels;       /* (config.labels) NUL-terminated UTF-8 names, unique */
+    bool body_i8;              /* its matrices were stored in 8 bits */
     float temperature;         /* divides the logits before the softmax; 1: not calibrated */
     uint32_t max_length;       /* tokens a sample was cut at in training; 0: not known */
     char id[DIGEST_HEX_BYTES]; /* of the content */

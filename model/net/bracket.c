@@ -11,6 +11,40 @@
     ((real)0.3) /* of the members' sum, so that ten of them weigh as about three                   \
                  */
 
+static real *reals(struct layout *l, size_t count) {
+    return layout_room(l, count, sizeof(real));
+}
+
+void bracket_lay(struct layout *l, const struct net_config *c, size_t N, bool training,
+                 struct bracket_acts *a) {
+    size_t C = c->width, M = c->mlp_width;
+
+    a->tree.parent = layout_room(l, N, sizeof *a->tree.parent);
+    a->tree.height = layout_room(l, N, sizeof *a->tree.height);
+    a->tree.order = layout_room(l, N, sizeof *a->tree.order);
+    a->tree.level = layout_room(l, N + 2, sizeof *a->tree.level);
+    a->seen = reals(l, N * C);
+    a->xhat = reals(l, N * C);
+    a->rstd = reals(l, N);
+    a->sum = reals(l, N * C);
+    a->self = reals(l, N * C);
+    a->enclosing = reals(l, N * C);
+    a->member = reals(l, N * C);
+    a->s = reals(l, N * C);
+    a->a = reals(l, N * M);
+    a->g = reals(l, N * M);
+    a->xhat2 = reals(l, N * C);
+    a->rstd2 = reals(l, N);
+    a->out = reals(l, N * C);
+    a->shown = reals(l, N * C);
+    if (training) {
+        a->keep = layout_room(l, N * M, 1);
+        a->dseen = reals(l, N * C);
+        a->drow = reals(l, N * C);
+        a->slope = reals(l, N * M);
+    }
+}
+
 /* --- which token belongs where -----------------------------------------------------------------
  */
 

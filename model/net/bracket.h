@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/base/layout.h"
 #include "model/base/real.h"
 #include "model/net/config.h"
 #include "model/net/net.h"
@@ -51,6 +52,10 @@ struct bracket_acts {
     uint8_t *keep;                   /* (G,M) dropout mask, training only */
     real *dseen, *drow, *slope;      /* (N,C) (G,C) (G,M) training only */
 };
+
+/* Room for a sweep over N tokens; training: and for its way back. */
+void bracket_lay(struct layout *l, const struct net_config *c, size_t N, bool training,
+                 struct bracket_acts *acts);
 
 /* Fill the tree from the batch's ids. */
 void bracket_find(const struct net_config *c, const struct net_batch *batch,

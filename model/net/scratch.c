@@ -96,36 +96,6 @@ static void lay_train(struct layout *l, struct net_scratch *s, const struct net_
 /* --- both --------------------------------------------------------------------------------------
  */
 
-static void lay_brackets(struct layout *l, struct bracket_acts *a, const struct net_config *c,
-                         size_t N, bool training) {
-    size_t C = c->width, M = c->mlp_width;
-
-    a->tree.parent = layout_room(l, N, sizeof *a->tree.parent);
-    a->tree.height = layout_room(l, N, sizeof *a->tree.height);
-    a->tree.order = layout_room(l, N, sizeof *a->tree.order);
-    a->tree.level = layout_room(l, N + 2, sizeof *a->tree.level);
-    a->seen = reals(l, N * C);
-    a->xhat = reals(l, N * C);
-    a->rstd = reals(l, N);
-    a->sum = reals(l, N * C);
-    a->self = reals(l, N * C);
-    a->enclosing = reals(l, N * C);
-    a->member = reals(l, N * C);
-    a->s = reals(l, N * C);
-    a->a = reals(l, N * M);
-    a->g = reals(l, N * M);
-    a->xhat2 = reals(l, N * C);
-    a->rstd2 = reals(l, N);
-    a->out = reals(l, N * C);
-    a->shown = reals(l, N * C);
-    if (training) {
-        a->keep = layout_room(l, N * M, 1);
-        a->dseen = reals(l, N * C);
-        a->drow = reals(l, N * C);
-        a->slope = reals(l, N * M);
-    }
-}
-
 static void lay_label(struct layout *l, struct net_scratch *s, const struct net_config *c,
                       bool training) {
     size_t B = s->max_seqs, H = c->head_width;
@@ -149,7 +119,7 @@ static void lay_all(struct layout *l, struct net_scratch *s, const struct net_co
     else
         lay_use(l, s, c);
     if (c->n_open)
-        lay_brackets(l, &s->bracket, c, s->max_tokens, s->training);
+        bracket_lay(l, c, s->max_tokens, s->training, &s->bracket);
     lay_label(l, s, c, s->training);
 }
 

@@ -112,9 +112,12 @@ static diffuse_err close_written(FILE *f, const char *path, struct reason *why) 
 static diffuse_err score(const struct args *a, const struct model *m, const struct rows *rows,
                          struct team *team, struct metrics *metrics, struct reason *why) {
     struct scores s = {.model = m};
-    const struct eval_watch watch = {tick_row, tick_progress, &s};
+    struct engine_kind kind;
+    const struct eval_watch watch = {tick_row, tick_progress, &s, &kind};
     diffuse_err e, closed = DIFFUSE_OK;
 
+    if ((e = model_args_kind(&a->model, m, &kind, why)))
+        return e;
     if (a->predictions && (e = open_to_write(a->predictions, &s.predictions, why)))
         return e;
     say_progress_start(&s.progress, "classifying", a->json);

@@ -175,16 +175,24 @@ static int show(const char *path, const struct ckpt *k, const struct model *m, b
     return 0;
 }
 
-static diffuse_err self_test(const struct ckpt *k, const struct model *m, struct reason *why) {
+static diffuse_err self_test(const struct ckpt *k, const struct model_args *a,
+                             const struct model *m, struct reason *why) {
+    const size_t tokens = CKPT_SELFTEST_TOKENS, seqs = CKPT_SELFTEST_SEQS;
     struct arena room = {0};
-    struct net_scratch *scratch;
-    diffuse_err e =
-        arena_init(&room, net_scratch_bytes(&m->config, CKPT_SELFTEST_TOKENS, CKPT_SELFTEST_SEQS));
+    struct engine_scratch *scratch;
+    struct engine_kind kind;
+    struct engine *engine;
+    diffuse_err e = model_args_kind(a, m, &kind, why);
 
     if (!e)
-        e = net_scratch_new(&room, &m->config, CKPT_SELFTEST_TOKENS, CKPT_SELFTEST_SEQS, &scratch);
+        e = arena_init(&room, engine_bytes(&m->config, &kind) +
+                                  engine_scratch_bytes(&m->config, &kind, tokens, seqs));
     if (!e)
-        e = ckpt_selftest(k, m, scratch, why);
+        e = engine_new(&room, &m->config, m->weights, &kind, &engine);
+    if (!e)
+        e = engine_scratch_new(&room, &m->config, &kind, tokens, seqs, &scratch);
+    if (!e)
+        e = ckpt_selftest(k, engine, scratch, why);
     arena_done(&room);
     return e;
 }
@@ -207,7 +215,7 @@ int cmd_inspect(int argc, char **argv) {
     if (!(e = arena_init(&arena, ckpt_model_bytes(k, CKPT_FULL))))
         e = ckpt_load(k, CKPT_FULL, &arena, &model, &why);
     if (!e)
-        e = self_test(k, model, &why);
+        e = self_test(k, &args.model, model, &why);
     status = e ? say_error(e, &why) : show(args.model.path, k, model, args.json);
     arena_done(&arena);
     ckpt_close(k);

@@ -102,14 +102,20 @@ static void tick(void *user, uint32_t label, uint32_t predicted) {
     s->right += label == predicted;
 }
 
-static diffuse_err side_judge(struct side *s, struct team *team, const struct rows *rows,
-                              struct reason *why) {
+/* As it would be computed with: what was stored in 8 bits, in 8 bits. */
+static diffuse_err side_judge(struct side *s, const struct model_args *how, struct team *team,
+                              const struct rows *rows, struct reason *why) {
+    struct engine_kind kind;
+    const struct eval_watch watch = {.tick = tick, .user = s, .kind = &kind};
     struct eval_result result;
+    diffuse_err e = model_args_kind(how, s->model, &kind, why);
 
+    if (e)
+        return e;
     s->said = malloc(rows->n * sizeof *s->said);
     if (!s->said)
         return DIFFUSE_NOMEM;
-    return eval_rows(&s->model->config, s->model->weights, team, rows, tick, s, &result, why);
+    return eval_rows(&s->model->config, s->model->weights, team, rows, &watch, &result, why);
 }
 
 /* What was done, into the provenance: the caller frees it. NULL: out of memory. */
@@ -172,8 +178,8 @@ static diffuse_err compare(const struct args *a, struct side *x, struct side *y,
     if (!a->data)
         return DIFFUSE_OK;
     if (!(e = rows_arg_read(&arg, x->path, x->model, rows, why)) &&
-        !(e = team_new(a->threads, &team)) && !(e = side_judge(x, team, rows, why)))
-        e = side_judge(y, team, rows, why);
+        !(e = team_new(a->threads, &team)) && !(e = side_judge(x, &a->model, team, rows, why)))
+        e = side_judge(y, &a->model, team, rows, why);
     team_free(team);
     return e;
 }

@@ -8,10 +8,22 @@
 
 #define DEFAULT_LENGTH 512 /* tokens, when the checkpoint does not say */
 
-enum { KEY_STEPS = 0x100, KEY_ALPHA, KEY_BOUNDARY, KEY_VOCAB, KEY_LABELS };
+enum {
+    KEY_STEPS = 0x100,
+    KEY_ALPHA,
+    KEY_BOUNDARY,
+    KEY_VOCAB,
+    KEY_LABELS,
+    KEY_KERNEL,
+    KEY_PRECISION
+};
 
 static const struct argp_option options[] = {
     {"model", 'm', "FILE", 0, "Checkpoint to use (required)", 0},
+    {"kernel", KEY_KERNEL, "NAME", 0,
+     "Inner loops: portable, avx2, avx512, vnni (auto: the best here)", 0},
+    {"precision", KEY_PRECISION, "f32|i8", 0,
+     "Numbers to multiply in (auto: i8 when the checkpoint stores its matrices so)", 0},
     {0, 0, 0, 0, "For a checkpoint without a header of ours, such as a bare PyTorch export:", 10},
     {"num-iters", KEY_STEPS, "T", 0, "Diffusion steps (4)", 10},
     {"alpha", KEY_ALPHA, "A", 0, "Share of the old state, 0 to 1 (0.5)", 10},
@@ -23,11 +35,20 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     struct model_args *a = state->input;
+    enum engine_precision precision;
     char *end = NULL;
 
     switch (key) {
     case 'm':
         a->path = arg;
+        return 0;
+    case KEY_KERNEL:
+        a->kernel = arg;
+        return 0;
+    case KEY_PRECISION:
+        if (strcmp(arg, "auto") != 0 && engine_precision_parse(arg, &precision))
+            argp_error(state, "--precision is \"%s\", expected auto, f32 or i8", arg);
+        a->precision = arg;
         return 0;
     case KEY_STEPS:
         a->hints.steps = (uint32_t)whole_arg("num-iters", arg, 1, LIMIT_STEPS, state);
@@ -57,6 +78,15 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 const struct argp model_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
 
+diffuse_err model_args_kind(const struct model_args *a, const struct model *m,
+                            struct engine_kind *ret_kind, struct reason *why) {
+    enum engine_precision precision;
+
+    if (!a->precision || engine_precision_parse(a->precision, &precision))
+        precision = m->body_i8 ? ENGINE_I8 : ENGINE_F32;
+    return engine_kind_make(a->kernel ? a->kernel : "auto", precision, ret_kind, why);
+}
+
 diffuse_err model_one_reserve(struct model_one *o, size_t tokens) {
     const struct net_config *c = &o->model->config;
     struct arena room;
@@ -67,11 +97,12 @@ diffuse_err model_one_reserve(struct model_one *o, size_t tokens) {
         return DIFFUSE_OK;
     if (tokens < 2 * o->cap)
         tokens = 2 * o->cap;
-    e = arena_init(&room, net_scratch_bytes(c, tokens, 1) + arena_block(tokens * sizeof *ids) +
+    e = arena_init(&room, engine_scratch_bytes(c, &o->kind, tokens, 1) +
+                              arena_block(tokens * sizeof *ids) +
                               arena_block(c->labels * sizeof(real)));
     if (e)
         return e;
-    if ((e = net_scratch_new(&room, c, tokens, 1, &o->scratch))) {
+    if ((e = engine_scratch_new(&room, c, &o->kind, tokens, 1, &o->scratch))) {
         arena_done(&room);
         return e;
     }
@@ -93,7 +124,13 @@ diffuse_err model_one_open(struct model_one *o, const struct model_args *args, s
     e = ckpt_read(args->path, &args->hints, &o->arena, &o->model, why);
     if (e)
         return e;
-    e = model_one_reserve(o, model_one_max_length(o));
+    e = model_args_kind(args, o->model, &o->kind, why);
+    if (!e)
+        e = arena_init(&o->packed, engine_bytes(&o->model->config, &o->kind));
+    if (!e)
+        e = engine_new(&o->packed, &o->model->config, o->model->weights, &o->kind, &o->engine);
+    if (!e)
+        e = model_one_reserve(o, model_one_max_length(o));
     if (e)
         model_one_close(o);
     return e;
@@ -101,6 +138,7 @@ diffuse_err model_one_open(struct model_one *o, const struct model_args *args, s
 
 void model_one_close(struct model_one *o) {
     arena_done(&o->room);
+    arena_done(&o->packed);
     arena_done(&o->arena);
 }
 
@@ -121,14 +159,13 @@ diffuse_err model_one_check(const struct model_one *o, size_t n, struct reason *
 }
 
 diffuse_err model_one_run(struct model_one *o, size_t n, struct reason *why) {
-    const struct net_config *c = &o->model->config;
     uint32_t start[2] = {0, (uint32_t)n};
     struct net_batch batch = {o->ids, start, 1};
     diffuse_err e = model_one_check(o, n, why);
 
     if (e)
         return e;
-    net_forward(c, o->model->weights, o->scratch, &batch, o->logits);
+    engine_forward(o->engine, o->scratch, &batch, o->logits);
     return DIFFUSE_OK;
 }
 

@@ -7,22 +7,30 @@
 
 #include "model/base/arena.h"
 #include "model/ckpt/ckpt.h"
-#include "model/net/net.h"
+#include "model/engine/engine.h"
 
 struct model_args {
     const char *path;
     struct ckpt_hints hints;
+    const char *kernel, *precision; /* NULL: auto */
 };
 
 /* --model F and, for files that carry no header of ours, --num-iters --alpha --boundary --vocab
- * --labels. An argp child: its input is a struct model_args. */
+ * --labels; and how to compute with it: --kernel --precision. An argp child: its input is a struct
+ * model_args. */
 extern const struct argp model_argp;
+
+/* How to compute with m. Errors: as kernel_find. */
+DIFFUSE_MUST_CHECK diffuse_err model_args_kind(const struct model_args *a, const struct model *m,
+                                               struct engine_kind *ret_kind, struct reason *why);
 
 /* A loaded model with scratch for one sequence at a time. */
 struct model_one {
-    struct arena arena, room;
+    struct arena arena, packed, room;
     struct model *model;
-    struct net_scratch *scratch;
+    struct engine_kind kind;
+    struct engine *engine;
+    struct engine_scratch *scratch;
     uint32_t *ids; /* (cap) */
     real *logits;  /* (labels) */
     size_t cap;    /* tokens that fit */

@@ -16,10 +16,10 @@ diffuse_err model_grow_open(struct model_grow *g, struct model_one *one, uint32_
     *g = (struct model_grow){.one = one, .most = most, .piece = piece};
     if (e)
         return e;
-    e = arena_init(&g->arena, segment_scratch_bytes(c, most, 1) + segment_bytes(c) +
+    e = arena_init(&g->arena, segment_scratch_bytes(c, &one->kind, most, 1) + segment_bytes(c) +
                                   arena_block(most * sizeof *g->ids));
     if (!e)
-        e = segment_scratch_new(&g->arena, c, most, 1, &g->scratch);
+        e = segment_scratch_new(&g->arena, c, &one->kind, most, 1, &g->scratch);
     if (e)
         return e;
     g->segment = arena_alloc(&g->arena, segment_bytes(c));
@@ -41,18 +41,13 @@ static size_t next_piece(struct model_grow *g, size_t left) {
 }
 
 static void advance(struct model_grow *g, const uint32_t *ids, size_t n) {
-    const struct model *m = g->one->model;
-
-    segment_advance(&m->config, m->weights, g->scratch, &(struct segment_feed){g->segment, ids, n},
-                    1);
+    segment_advance(g->one->engine, g->scratch, &(struct segment_feed){g->segment, ids, n}, 1);
 }
 
 /* The logits of what the segment holds and ids. */
 static void finish(struct model_grow *g, const uint32_t *ids, size_t n) {
-    const struct model *m = g->one->model;
-
-    segment_logits(&m->config, m->weights, g->scratch, &(struct segment_feed){g->segment, ids, n},
-                   1, g->one->logits);
+    segment_logits(g->one->engine, g->scratch, &(struct segment_feed){g->segment, ids, n}, 1,
+                   g->one->logits);
 }
 
 diffuse_err model_grow_run(struct model_grow *g, size_t n, struct reason *why) {

@@ -3,7 +3,7 @@
 #ifndef MODEL_TOOL_MODEL_GROW_H
 #define MODEL_TOOL_MODEL_GROW_H
 
-#include "model/net/segment.h"
+#include "model/engine/segment.h"
 #include "model/text/tokenize_stream.h"
 #include "model/tool/model_args.h"
 

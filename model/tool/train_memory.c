@@ -38,11 +38,12 @@ static uint64_t available(void) {
 
 /* Scratch of an evaluation, in all threads. */
 static uint64_t evaluation(const struct train_run *r) {
+    const struct engine_kind kind = {kernel_at(0), ENGINE_F32}; /* others take no more */
     size_t longest = 1024;
 
     longest = r->valid.longest > longest ? r->valid.longest : longest;
     longest = r->test.longest > longest ? r->test.longest : longest;
-    return (net_scratch_bytes(&r->config, longest, ROWS_WINDOW) +
+    return (engine_scratch_bytes(&r->config, &kind, longest, ROWS_WINDOW) +
             ROWS_WINDOW * r->labels.n * sizeof(real)) *
            (uint64_t)r->o.threads;
 }

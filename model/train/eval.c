@@ -10,7 +10,7 @@
 
 struct part {
     struct arena arena;
-    struct net_scratch *scratch;
+    struct engine_scratch *scratch;
     real *logits;
     struct rows_window window;
     double loss;
@@ -26,6 +26,9 @@ struct pair {
 struct job {
     const struct net_config *c;
     const struct net_weights *w;
+    struct arena arena;
+    struct engine_kind kind;
+    struct engine *engine;
     struct team *team;
     const struct rows *rows;
     struct part *part;  /* (team) */
@@ -41,7 +44,7 @@ static diffuse_err eval_window(struct job *j, struct part *p, size_t from) {
     struct net_batch batch = {rows->ids, rows->start, rows->n};
     uint32_t L = j->c->labels;
 
-    net_forward(j->c, j->w, p->scratch, &batch, p->logits);
+    engine_forward(j->engine, p->scratch, &batch, p->logits);
     for (uint32_t i = 0; i < rows->n; i++) {
         real *logits = p->logits + i * L;
         uint32_t best = 0;
@@ -81,13 +84,14 @@ static void eval_part(void *arg, unsigned member) {
     }
 }
 
-static diffuse_err part_init(struct part *p, const struct net_config *c, size_t longest) {
+static diffuse_err part_init(struct part *p, const struct net_config *c,
+                             const struct engine_kind *kind, size_t longest) {
     size_t tokens = longest > CHUNK_TOKENS ? longest : CHUNK_TOKENS;
     size_t logits = ROWS_WINDOW * c->labels * sizeof(real), ids = tokens * sizeof(uint32_t);
-    diffuse_err e = arena_init(&p->arena, net_scratch_bytes(c, tokens, ROWS_WINDOW) +
+    diffuse_err e = arena_init(&p->arena, engine_scratch_bytes(c, kind, tokens, ROWS_WINDOW) +
                                               arena_block(logits) + arena_block(ids));
 
-    if (e || (e = net_scratch_new(&p->arena, c, tokens, ROWS_WINDOW, &p->scratch)))
+    if (e || (e = engine_scratch_new(&p->arena, c, kind, tokens, ROWS_WINDOW, &p->scratch)))
         return e;
     p->logits = arena_alloc(&p->arena, logits);
     p->window.ids = arena_alloc(&p->arena, ids);
@@ -108,27 +112,42 @@ static diffuse_err eval_slab(struct job *j, struct reason *why) {
 static void job_done(struct job *j) {
     for (unsigned i = 0; j->part && i < team_size(j->team); i++)
         arena_done(&j->part[i].arena);
+    arena_done(&j->arena);
     free(j->part);
     free(j->pairs);
 }
 
-static diffuse_err job_init(struct job *j) {
-    size_t slab = j->rows->n < SLAB_ROWS ? j->rows->n + 1 : SLAB_ROWS;
+static diffuse_err engine_init(struct job *j, struct reason *why) {
     diffuse_err e = DIFFUSE_OK;
 
+    if (j->watch->kind)
+        j->kind = *j->watch->kind;
+    else
+        e = engine_kind_make("auto", ENGINE_F32, &j->kind, why);
+    if (e || (e = arena_init(&j->arena, engine_bytes(j->c, &j->kind))))
+        return e;
+    return engine_new(&j->arena, j->c, j->w, &j->kind, &j->engine);
+}
+
+static diffuse_err job_init(struct job *j, struct reason *why) {
+    size_t slab = j->rows->n < SLAB_ROWS ? j->rows->n + 1 : SLAB_ROWS;
+    diffuse_err e = engine_init(j, why);
+
+    if (e)
+        return e;
     j->part = calloc(team_size(j->team), sizeof *j->part);
     j->pairs = calloc(slab, sizeof *j->pairs);
     if (!j->part || !j->pairs)
         return DIFFUSE_NOMEM;
     for (unsigned i = 0; !e && i < team_size(j->team); i++)
-        e = part_init(&j->part[i], j->c, j->rows->longest);
+        e = part_init(&j->part[i], j->c, &j->kind, j->rows->longest);
     return e;
 }
 
 /* All of j->rows, slab by slab. */
 static diffuse_err eval_all(struct job *j, struct eval_result *ret_result, struct reason *why) {
     struct eval_result result = {.rows = j->rows->n};
-    diffuse_err e = job_init(j);
+    diffuse_err e = job_init(j, why);
 
     for (; !e && j->to < j->rows->n; j->from = j->to) {
         j->to = j->rows->n - j->from < SLAB_ROWS ? j->rows->n : j->from + SLAB_ROWS;
@@ -145,10 +164,10 @@ static diffuse_err eval_all(struct job *j, struct eval_result *ret_result, struc
 }
 
 diffuse_err eval_rows(const struct net_config *c, const struct net_weights *w, struct team *team,
-                      const struct rows *rows, eval_tick *tick, void *user,
+                      const struct rows *rows, const struct eval_watch *watch,
                       struct eval_result *ret_result, struct reason *why) {
-    const struct eval_watch watch = {.tick = tick, .user = user};
-    struct job job = {.c = c, .w = w, .team = team, .rows = rows, .watch = &watch};
+    const struct eval_watch nobody = {0};
+    struct job job = {.c = c, .w = w, .team = team, .rows = rows, .watch = watch ? watch : &nobody};
 
     return eval_all(&job, ret_result, why);
 }

@@ -187,7 +187,7 @@ static diffuse_err score(struct fit *f, const struct rows *rows, struct eval_res
                          struct reason *why) {
     const struct net_weights *w = f->average.block ? &f->averaged : f->w;
 
-    return rows ? eval_rows(f->c, w, f->team, rows, NULL, NULL, ret, why) : DIFFUSE_OK;
+    return rows ? eval_rows(f->c, w, f->team, rows, NULL, ret, why) : DIFFUSE_OK;
 }
 
 diffuse_err fit_run_epoch(struct fit *f, fit_tick *tick, void *user, struct fit_epoch *ret_epoch,

@@ -1,20 +1,20 @@
 /* segment_speed.c - how fast a text grows: tokens a second of segment_advance in pieces of several
- * sizes, and of net_forward on the same tokens, in one run and one thread.
+ * sizes, and of engine_forward on the same tokens, in one run and one thread.
  *
  *   segment_speed SECONDS > FILE.csv
  *
  * Every way takes its turn, SECONDS of processor time altogether for each, in slices; the best
  * slice counts. Columns: width, steps, reach; the way, tokens a piece, segments in a pass; tokens a
- * second, and that over net_forward's. Of "logits" it is calls a second, and no ratio. "tokens N"
- * is segment_advance in pieces of 64 from token N of one text on, and that over the first N's.
+ * second, and that over engine_forward's. Of "logits" it is calls a second, and no ratio. "tokens
+ * N" is segment_advance in pieces of 64 from token N of one text on, and that over the first N's.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "model/base/gemm.h"
+#include "model/engine/segment.h"
 #include "model/net/net.h"
-#include "model/net/segment.h"
 
 #define TOKENS 512 /* of a whole text, and of the largest piece */
 #define MANY   64  /* segments in a pass */
@@ -25,7 +25,8 @@ struct bench {
     struct net_config c;
     struct arena arena;
     struct net_weights *w;
-    struct net_scratch *whole;
+    struct engine *e;
+    struct engine_scratch *whole;
     struct segment_scratch *scratch;
     struct segment *segment[MANY];
     uint32_t ids[TOKENS * MANY];
@@ -40,9 +41,11 @@ static const struct way {
     enum kind kind;
     size_t piece, segments;
 } ways[] = {
-    {"net_forward", WHOLE, TOKENS, 1}, {"advance", ADVANCE, 1, 1},   {"advance", ADVANCE, 8, 1},
-    {"advance", ADVANCE, 64, 1},       {"advance", ADVANCE, 512, 1}, {"advance", ADVANCE, 1, MANY},
-    {"advance", ADVANCE, 8, MANY},     {"logits", LOGITS, 0, 1},     {"logits", LOGITS, 0, MANY},
+    {"engine_forward", WHOLE, TOKENS, 1}, {"advance", ADVANCE, 1, 1},
+    {"advance", ADVANCE, 8, 1},           {"advance", ADVANCE, 64, 1},
+    {"advance", ADVANCE, 512, 1},         {"advance", ADVANCE, 1, MANY},
+    {"advance", ADVANCE, 8, MANY},        {"logits", LOGITS, 0, 1},
+    {"logits", LOGITS, 0, MANY},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -60,6 +63,8 @@ static double now(void) {
 
 static void open_bench(struct bench *b, uint32_t width, uint32_t steps) {
     struct net_config *c = &b->c;
+    struct engine_kind kind;
+    struct reason why = {""};
 
     net_config_paper(c);
     c->vocab = 8000;
@@ -70,16 +75,22 @@ static void open_bench(struct bench *b, uint32_t width, uint32_t steps) {
     c->boundary = NET_BOUNDARY_ZERO;
     for (uint32_t t = 0; t < steps; t++)
         c->offsets[t] = 1u << t;
-    if (arena_init(&b->arena, weights_bytes(c) + net_scratch_bytes(c, TOKENS, 1) +
-                                  segment_scratch_bytes(c, TOKENS, MANY) +
+    if (engine_kind_make("auto", ENGINE_F32, &kind, &why))
+        fail(why.text);
+    if (arena_init(&b->arena, weights_bytes(c) + engine_bytes(c, &kind) +
+                                  engine_scratch_bytes(c, &kind, TOKENS, 1) +
+                                  segment_scratch_bytes(c, &kind, TOKENS, MANY) +
                                   MANY * segment_bytes(c)) ||
-        weights_new(&b->arena, c, &b->w) || net_scratch_new(&b->arena, c, TOKENS, 1, &b->whole) ||
-        segment_scratch_new(&b->arena, c, TOKENS, MANY, &b->scratch))
+        weights_new(&b->arena, c, &b->w) ||
+        engine_scratch_new(&b->arena, c, &kind, TOKENS, 1, &b->whole) ||
+        segment_scratch_new(&b->arena, c, &kind, TOKENS, MANY, &b->scratch))
         fail("out of memory");
     for (int i = 0; i < MANY; i++)
         b->segment[i] = segment_begin(c, arena_alloc(&b->arena, segment_bytes(c)));
     rng_init(&b->rng, 1, 0);
     weights_init(b->w, c, 1, &b->rng);
+    if (engine_new(&b->arena, c, b->w, &kind, &b->e))
+        fail("out of memory");
     for (int i = 0; i < TOKENS * MANY; i++)
         b->ids[i] = rng_below(&b->rng, c->vocab);
 }
@@ -90,16 +101,16 @@ static size_t once(struct bench *b, const struct way *w) {
     const uint32_t start[] = {0, TOKENS}, *ids = b->ids + rng_below(&b->rng, TOKENS * (MANY - 1));
 
     if (w->kind == WHOLE) {
-        net_forward(&b->c, b->w, b->whole, &(struct net_batch){ids, start, 1}, b->logits);
+        engine_forward(b->e, b->whole, &(struct net_batch){ids, start, 1}, b->logits);
         return TOKENS;
     }
     for (size_t i = 0; i < w->segments; i++)
         feeds[i] = (struct segment_feed){b->segment[i], ids, w->piece};
     if (w->kind == LOGITS) {
-        segment_logits(&b->c, b->w, b->scratch, feeds, w->segments, b->logits);
+        segment_logits(b->e, b->scratch, feeds, w->segments, b->logits);
         return w->segments;
     }
-    segment_advance(&b->c, b->w, b->scratch, feeds, w->segments);
+    segment_advance(b->e, b->scratch, feeds, w->segments);
     return w->segments * w->piece;
 }
 
@@ -128,8 +139,7 @@ static void all_ways(struct bench *b, double seconds) {
     double best[WAYS] = {0};
 
     for (size_t i = 0; i < MANY; i++) /* past the beginning, where there is less to do */
-        segment_advance(&b->c, b->w, b->scratch,
-                        &(struct segment_feed){b->segment[i], b->ids, TOKENS}, 1);
+        segment_advance(b->e, b->scratch, &(struct segment_feed){b->segment[i], b->ids, TOKENS}, 1);
     for (int k = 0; k < SLICES; k++)
         for (size_t i = 0; i < WAYS; i++) {
             double rate = slice(b, &ways[i], seconds / SLICES);

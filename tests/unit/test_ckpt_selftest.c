@@ -37,7 +37,9 @@ static diffuse_err tested(const uint8_t *bytes, size_t n, size_t entry, double d
     char path[CKPT_SAMPLE_PATH];
     int fd = ckpt_sample_file(bytes, n, path);
     struct arena arena, room;
-    struct net_scratch *scratch;
+    struct engine_kind kind;
+    struct engine_scratch *scratch;
+    struct engine *engine;
     struct model *m;
     struct ckpt *k;
     diffuse_err e;
@@ -48,13 +50,17 @@ static diffuse_err tested(const uint8_t *bytes, size_t n, size_t entry, double d
     if (ckpt_load(k, CKPT_FULL, &arena, &m, why))
         fail_msg("%s", why->text);
     m->weights->block[entry] += (real)delta;
-    assert_int_equal(
-        arena_init(&room, net_scratch_bytes(&m->config, CKPT_SELFTEST_TOKENS, CKPT_SELFTEST_SEQS)),
-        DIFFUSE_OK);
-    assert_int_equal(
-        net_scratch_new(&room, &m->config, CKPT_SELFTEST_TOKENS, CKPT_SELFTEST_SEQS, &scratch),
-        DIFFUSE_OK);
-    e = ckpt_selftest(k, m, scratch, why);
+    assert_int_equal(engine_kind_make("auto", ENGINE_F32, &kind, why), DIFFUSE_OK);
+    assert_int_equal(arena_init(&room, engine_bytes(&m->config, &kind) +
+                                           engine_scratch_bytes(&m->config, &kind,
+                                                                CKPT_SELFTEST_TOKENS,
+                                                                CKPT_SELFTEST_SEQS)),
+                     DIFFUSE_OK);
+    assert_int_equal(engine_new(&room, &m->config, m->weights, &kind, &engine), DIFFUSE_OK);
+    assert_int_equal(engine_scratch_new(&room, &m->config, &kind, CKPT_SELFTEST_TOKENS,
+                                        CKPT_SELFTEST_SEQS, &scratch),
+                     DIFFUSE_OK);
+    e = ckpt_selftest(k, engine, scratch, why);
     arena_done(&room);
     arena_done(&arena);
     ckpt_close(k);

@@ -26,7 +26,9 @@ static struct model *load(const char *path, enum ckpt_form form, struct arena *a
     struct reason why = {""};
     struct ckpt *k = NULL;
     struct model *m = NULL;
-    struct net_scratch *scratch;
+    struct engine_kind kind;
+    struct engine *engine;
+    struct engine_scratch *scratch;
     struct arena room;
 
     if (ckpt_open(path, NULL, &k, &why))
@@ -35,9 +37,13 @@ static struct model *load(const char *path, enum ckpt_form form, struct arena *a
     if (ckpt_load(k, form, arena, &m, &why))
         fail_msg("%s", why.text);
     assert_int_equal(arena->used, arena->cap); /* the bytes are exact */
-    assert_int_equal(arena_init(&room, net_scratch_bytes(&m->config, 64, 4)), DIFFUSE_OK);
-    assert_int_equal(net_scratch_new(&room, &m->config, 64, 4, &scratch), DIFFUSE_OK);
-    if (ckpt_selftest(k, m, scratch, &why))
+    assert_int_equal(engine_kind_make("auto", ENGINE_F32, &kind, &why), DIFFUSE_OK);
+    assert_int_equal(arena_init(&room, engine_bytes(&m->config, &kind) +
+                                           engine_scratch_bytes(&m->config, &kind, 64, 4)),
+                     DIFFUSE_OK);
+    assert_int_equal(engine_new(&room, &m->config, m->weights, &kind, &engine), DIFFUSE_OK);
+    assert_int_equal(engine_scratch_new(&room, &m->config, &kind, 64, 4, &scratch), DIFFUSE_OK);
+    if (ckpt_selftest(k, engine, scratch, &why))
         fail_msg("%s", why.text);
     arena_done(&room);
     ckpt_close(k);

@@ -26,7 +26,11 @@ static void make(struct conf *c, struct model *m) {
 /* Beside a second one of the same shape, as at the start; or alone. */
 static void make_plan_of(struct plan *p, const struct conf *c, const struct model *m,
                          size_t model_bytes, uint64_t resident, bool second) {
-    struct plan_shape shape = {&m->config, model_bytes, 60, m->max_length};
+    struct plan_shape shape = {.config = &m->config,
+                               .kind = {kernel_at(0), ENGINE_F32},
+                               .model_bytes = model_bytes,
+                               .label_bytes = 60,
+                               .max_length = m->max_length};
     struct plan_facts facts = {
         .serving = &shape, .second = second ? &shape : NULL, .resident = resident};
     plan_make(p, c, &facts);
@@ -82,7 +86,7 @@ static void test_rows_follow_their_keys(void **state) {
         {"labels queue", "label_hwm=513"},
         {"control queue", "subscribers=5"},
         {"subscriptions", "subscribers=5"},
-        {"matrix library", "workers=3"},
+        {"stacks", "workers=3"},
         {"ingest queue", "ingest_connect=tcp://a:1"},
         {"second model", "workers=2"},
         {"second model", "batch_tokens=2048"},
@@ -185,8 +189,16 @@ static void test_tables_stay(void **state) {
     longer = m;
     longer.max_length = 400;
     longer.config.width = 512;
-    struct plan_shape serving = {&longer.config, 5000, 60, 400},
-                      second = {&m.config, 1000, 60, 100};
+    struct plan_shape serving = {.config = &longer.config,
+                                 .kind = {kernel_at(0), ENGINE_F32},
+                                 .model_bytes = 5000,
+                                 .label_bytes = 60,
+                                 .max_length = 400};
+    struct plan_shape second = {.config = &m.config,
+                                .kind = {kernel_at(0), ENGINE_F32},
+                                .model_bytes = 1000,
+                                .label_bytes = 60,
+                                .max_length = 100};
     struct plan_facts facts = {
         .serving = &serving, .second = &second, .room = &p.room, .resident = 1000};
     plan_make(&q, &c, &facts);
@@ -196,10 +208,16 @@ static void test_tables_stay(void **state) {
     assert_int_equal(bytes_of(&q, "model"), 5000);
     assert_true(bytes_of(&q, "scratch") > bytes_of(&p, "scratch"));
     uint64_t without = q.total;
-    facts.tuning = 12345; /* is a row of its own, when it is on */
+    assert_int_equal(plan_bytes(&q, "matrix library"), 0);
+    facts.tuning = 12345; /* is a row of its own, when it is on; and then there is OpenBLAS, once */
     plan_make(&q, &c, &facts);
     assert_int_equal(bytes_of(&q, "tuning"), 12345);
-    assert_int_equal(q.total, without + 12345);
+    uint64_t blas = bytes_of(&q, "matrix library");
+    assert_int_equal(q.total, without + 12345 + blas);
+    longer.config.n_open = longer.config.n_close = 1; /* brackets: once in every thread */
+    plan_make(&q, &c, &facts);
+    assert_int_equal(bytes_of(&q, "matrix library"), (c.workers + 1) * blas);
+    longer.config.n_open = longer.config.n_close = 0;
     serving.max_length = 50;
     plan_make(&q, &c, &facts);
     assert_int_equal(q.max_length, 50);

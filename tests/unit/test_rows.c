@@ -420,7 +420,7 @@ static void test_broken_disk_reaches_the_caller(void **state) {
     assert_int_equal(fit_new(&c, w, &o, &data, team, &fit, &why[2]), DIFFUSE_OK);
     cut_files(*state);
     assert_int_equal(rows_read(&r, 100, ids, &length, &label, &why[0]), DIFFUSE_IO);
-    assert_int_equal(eval_rows(&c, w, team, &r, NULL, NULL, &result, &why[1]), DIFFUSE_IO);
+    assert_int_equal(eval_rows(&c, w, team, &r, NULL, &result, &why[1]), DIFFUSE_IO);
     assert_int_equal(fit_run_epoch(fit, NULL, NULL, &epoch, &done, &why[2]), DIFFUSE_IO);
     add(&r, 1, c.vocab);
     assert_int_equal(rows_split(&r, 0.9999, 1, &rest, &aside, &why[3]), DIFFUSE_IO);

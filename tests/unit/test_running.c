@@ -13,7 +13,7 @@
 
 #include "daemon/running.h"
 #include "model/base/rng.h"
-#include "model/net/segment.h"
+#include "model/engine/segment.h"
 
 #define TEXT   600u /* bytes of a stream, at most */
 #define PIECE  40u

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "model/base/gemm.h"
+#include "model/engine/segment.h"
 #include "model/net/net.h"
-#include "model/net/segment.h"
 
 #define TEXT   48 /* longest text of the comparison */
 #define LABELS 3
@@ -31,34 +31,40 @@ struct rig {
     struct arena arena;
     struct net_weights *w;
     struct net_scratch *whole;
+    struct engine *e;
     struct segment_scratch *scratch;
     struct segment *segment[8];
 };
 
 static void rig_open(struct rig *r, const struct net_config *c, size_t whole, size_t pass,
                      size_t segments) {
+    struct engine_kind kind;
     struct rng rng;
     struct reason why = {""};
 
     r->c = *c;
+    assert_int_equal(engine_kind_make("auto", ENGINE_F32, &kind, &why), DIFFUSE_OK);
     assert_int_equal(net_config_check(c, &why), DIFFUSE_OK);
     assert_int_equal(segment_check(c, &why), DIFFUSE_OK);
     assert_int_equal(arena_init(&r->arena, weights_bytes(c) + net_scratch_bytes(c, whole, 1) +
-                                               segment_scratch_bytes(c, pass, segments) +
+                                               engine_bytes(c, &kind) +
+                                               segment_scratch_bytes(c, &kind, pass, segments) +
                                                8 * segment_bytes(c)),
                      DIFFUSE_OK);
     assert_int_equal(weights_new(&r->arena, c, &r->w), DIFFUSE_OK);
     assert_int_equal(net_scratch_new(&r->arena, c, whole, 1, &r->whole), DIFFUSE_OK);
-    assert_int_equal(segment_scratch_new(&r->arena, c, pass, segments, &r->scratch), DIFFUSE_OK);
+    assert_int_equal(segment_scratch_new(&r->arena, c, &kind, pass, segments, &r->scratch),
+                     DIFFUSE_OK);
     for (int i = 0; i < 8; i++) {
         void *memory = arena_alloc(&r->arena, segment_bytes(c));
 
         memset(memory, 0xa5, segment_bytes(c)); /* segment_begin counts on nothing */
         r->segment[i] = segment_begin(c, memory);
     }
-    assert_int_equal(r->arena.used, r->arena.cap); /* the byte counts are exact */
     rng_init(&rng, 9, 0);
     weights_init(r->w, c, 1, &rng);
+    assert_int_equal(engine_new(&r->arena, &r->c, r->w, &kind, &r->e), DIFFUSE_OK);
+    assert_int_equal(r->arena.used, r->arena.cap); /* the byte counts are exact */
 }
 
 static struct net_config small(void) {
@@ -141,11 +147,10 @@ static void grow(struct rig *r, struct rng *rng, unsigned which, struct seen *se
             if (done + k == 0)
                 continue;
             whole_logits(r, ids, done + k, whole);
-            segment_logits(&r->c, r->w, r->scratch, &(struct segment_feed){s, ids + done, k}, 1,
-                           grown);
+            segment_logits(r->e, r->scratch, &(struct segment_feed){s, ids + done, k}, 1, grown);
             assert_close(grown, whole, "variant", which, done + k, seen);
         }
-        segment_advance(&r->c, r->w, r->scratch, &(struct segment_feed){s, ids + done, piece}, 1);
+        segment_advance(r->e, r->scratch, &(struct segment_feed){s, ids + done, piece}, 1);
         done += piece;
         assert_int_equal(segment_tokens(s), done);
     }
@@ -185,9 +190,8 @@ static void test_scratch_size_does_not_matter(void **state) {
             rig_open(&r, &c, TEXT, pass, 1);
             for (uint32_t k = 0; k < TEXT; k++)
                 ids[k] = (k * k + i) % c.vocab;
-            segment_advance(&c, r.w, r.scratch, &(struct segment_feed){r.segment[0], ids, TEXT}, 1);
-            segment_logits(&c, r.w, r.scratch, &(struct segment_feed){r.segment[0], NULL, 0}, 1,
-                           grown);
+            segment_advance(r.e, r.scratch, &(struct segment_feed){r.segment[0], ids, TEXT}, 1);
+            segment_logits(r.e, r.scratch, &(struct segment_feed){r.segment[0], NULL, 0}, 1, grown);
             whole_logits(&r, ids, TEXT, whole);
             assert_close(grown, whole, "variant", i, TEXT, &seen);
             arena_done(&r.arena);
@@ -218,10 +222,10 @@ static void many_at_once(const struct net_config *c, unsigned which, size_t pass
             feeds[i] = (struct segment_feed){r.segment[i], ids[i] + n[i], more};
             n[i] += more;
         }
-        segment_advance(c, r.w, r.scratch, feeds, 8);
+        segment_advance(r.e, r.scratch, feeds, 8);
         for (int i = 0; i < 8; i++)
             feeds[i].n = 0;
-        segment_logits(c, r.w, r.scratch, feeds, 8, grown);
+        segment_logits(r.e, r.scratch, feeds, 8, grown);
         for (unsigned i = 0; i < 8; i++) {
             whole_logits(&r, ids[i], n[i], whole);
             assert_close(grown + LABELS * i, whole, "segment", i, n[i], &seen);
@@ -252,10 +256,9 @@ static void test_logits_change_nothing(void **state) {
 
         assert_non_null(before);
         rig_open(&r, &c, TEXT, 20, 1);
-        segment_advance(&c, r.w, r.scratch, &(struct segment_feed){r.segment[0], ids, 10}, 1);
+        segment_advance(r.e, r.scratch, &(struct segment_feed){r.segment[0], ids, 10}, 1);
         memcpy(before, r.segment[0], segment_bytes(&c));
-        segment_logits(&c, r.w, r.scratch, &(struct segment_feed){r.segment[0], ids, 10}, 1,
-                       logits);
+        segment_logits(r.e, r.scratch, &(struct segment_feed){r.segment[0], ids, 10}, 1, logits);
         assert_memory_equal(before, r.segment[0], segment_bytes(&c));
         arena_done(&r.arena);
         free(before);
@@ -310,9 +313,9 @@ static void test_no_drift(void **state) {
     for (size_t done = 0, n; done < TOKENS; done += n) {
         n = 1 + rng_below(&rng, 1000);
         n = n < TOKENS - done ? n : TOKENS - done;
-        segment_advance(&c, r.w, r.scratch, &(struct segment_feed){r.segment[0], ids + done, n}, 1);
+        segment_advance(r.e, r.scratch, &(struct segment_feed){r.segment[0], ids + done, n}, 1);
     }
-    segment_logits(&c, r.w, r.scratch, &(struct segment_feed){r.segment[0], NULL, 0}, 1, grown);
+    segment_logits(r.e, r.scratch, &(struct segment_feed){r.segment[0], NULL, 0}, 1, grown);
     for (size_t from = 0; from < TOKENS; from += STRETCH) {
         size_t first = from > REACH ? from - REACH : 0;
         size_t end = from + STRETCH + REACH < TOKENS ? from + STRETCH + REACH : TOKENS;
@@ -353,8 +356,8 @@ static void test_does_not_allocate(void **state) {
     for (int i = 0; i < 1000; i++) {
         if (i == 1) /* the first call may set OpenBLAS up */
             before = mallinfo2().uordblks;
-        segment_advance(&c, r.w, r.scratch, &(struct segment_feed){r.segment[0], ids, 7}, 1);
-        segment_logits(&c, r.w, r.scratch, &(struct segment_feed){r.segment[0], ids, 3}, 1, logits);
+        segment_advance(r.e, r.scratch, &(struct segment_feed){r.segment[0], ids, 7}, 1);
+        segment_logits(r.e, r.scratch, &(struct segment_feed){r.segment[0], ids, 3}, 1, logits);
     }
     assert_int_equal(mallinfo2().uordblks, before);
     arena_done(&r.arena);

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "model/base/gemm.h"
+#include "model/engine/segment.h"
 #include "model/net/net.h"
-#include "model/net/segment.h"
 #include "model/text/tokenize_stream.h"
 
 #define BYTES  200
@@ -44,13 +44,16 @@ struct rig {
     struct tokenizer *t;
     struct net_weights *w;
     struct net_scratch *whole;
+    struct engine *e;
     struct segment_scratch *scratch;
     struct segment *segment;
 };
 
 static void rig_open(struct rig *r, enum tokenizer_kind kind, unsigned which) {
     const size_t room = BYTES + TOKENIZE_STREAM_TAIL;
+    struct engine_kind how;
     struct rng rng;
+    struct reason why;
 
     /* A generous arena: what things take exactly is other tests' business. */
     assert_int_equal(arena_init(&r->arena, (size_t)4 << 20), DIFFUSE_OK);
@@ -59,11 +62,13 @@ static void rig_open(struct rig *r, enum tokenizer_kind kind, unsigned which) {
         DIFFUSE_OK);
     r->c = config_of(which, tokenizer_vocab_size(r->t));
     assert_int_equal(weights_new(&r->arena, &r->c, &r->w), DIFFUSE_OK);
+    assert_int_equal(engine_kind_make("auto", ENGINE_F32, &how, &why), DIFFUSE_OK);
     assert_int_equal(net_scratch_new(&r->arena, &r->c, BYTES, 1, &r->whole), DIFFUSE_OK);
-    assert_int_equal(segment_scratch_new(&r->arena, &r->c, room, 1, &r->scratch), DIFFUSE_OK);
+    assert_int_equal(segment_scratch_new(&r->arena, &r->c, &how, room, 1, &r->scratch), DIFFUSE_OK);
     r->segment = segment_begin(&r->c, arena_alloc(&r->arena, segment_bytes(&r->c)));
     rng_init(&rng, which, 0);
     weights_init(r->w, &r->c, 1, &rng);
+    assert_int_equal(engine_new(&r->arena, &r->c, r->w, &how, &r->e), DIFFUSE_OK);
 }
 
 /* The logits after a piece, against those of the prefix; false: neither has a token. */
@@ -78,8 +83,7 @@ static bool compare(struct rig *r, const struct tokenize_stream *s, const char *
         assert_int_equal(segment_tokens(r->segment) + n_tail, 0);
         return false;
     }
-    segment_logits(&r->c, r->w, r->scratch, &(struct segment_feed){r->segment, tail, n_tail}, 1,
-                   grown);
+    segment_logits(r->e, r->scratch, &(struct segment_feed){r->segment, tail, n_tail}, 1, grown);
     net_forward(&r->c, r->w, r->whole,
                 &(struct net_batch){ids, (const uint32_t[]){0, (uint32_t)n}, 1}, whole);
     for (int k = 0; k < LABELS; k++)
@@ -103,7 +107,7 @@ static unsigned grow(struct rig *r, const char *text, size_t len, struct rng *rn
         assert_int_equal(
             tokenize_stream_feed(r->t, &s, text + at, piece, ids, sizeof ids / sizeof *ids, &n),
             DIFFUSE_OK);
-        segment_advance(&r->c, r->w, r->scratch, &(struct segment_feed){r->segment, ids, n}, 1);
+        segment_advance(r->e, r->scratch, &(struct segment_feed){r->segment, ids, n}, 1);
         compared += compare(r, &s, text, at + piece);
     }
     return compared;

@@ -1,5 +1,5 @@
 /* segment_state.c - see segment_state.h. */
-#include "model/net/segment_state.h"
+#include "model/engine/segment_state.h"
 
 #include <string.h>
 
@@ -107,26 +107,26 @@ uint64_t segment_state_known(const struct net_config *c, uint64_t n, uint32_t t)
 }
 
 void segment_state_keep(const struct net_config *c, struct segment *s, uint32_t t, uint64_t known,
-                        const real *columns, size_t n) {
+                        const real *columns, size_t stride, size_t n) {
     size_t rows = window_rows(c, t), C = c->width;
     real *window = segment_state_window(c, s, t);
 
     for (size_t k = n > rows ? n - rows : 0; k < n; k++)
-        vec_copy(C, columns + k * C, window + (size_t)((known + k) % rows) * C);
+        vec_copy(C, columns + k * stride, window + (size_t)((known + k) % rows) * C);
 }
 
-VEC_CLONES void segment_state_add(size_t n, size_t C, const real *restrict x,
+VEC_CLONES void segment_state_add(size_t n, size_t C, const real *restrict x, size_t stride,
                                   double *restrict sum) {
-    for (size_t i = 0; i < n; i++, x += C)
+    for (size_t i = 0; i < n; i++, x += stride)
         for (size_t j = 0; j < C; j++)
             sum[j] += (double)x[j];
 }
 
-VEC_CLONES void segment_state_raise(size_t n, size_t C, const real *restrict x, bool fresh,
-                                    real *restrict top) {
+VEC_CLONES void segment_state_raise(size_t n, size_t C, const real *restrict x, size_t stride,
+                                    bool fresh, real *restrict top) {
     if (fresh && n > 0)
         vec_copy(C, x, top);
-    for (size_t i = 0; i < n; i++, x += C)
+    for (size_t i = 0; i < n; i++, x += stride)
         for (size_t j = 0; j < C; j++)
             top[j] = x[j] > top[j] ? x[j] : top[j];
 }

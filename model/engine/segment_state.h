@@ -1,4 +1,4 @@
-/* segment_state.h - what a segment remembers, and where it lies in its memory. net/ only.
+/* segment_state.h - what a segment remembers, and where it lies in its memory. engine/ only.
  *
  * "Column" is a token's state. A column before step t is known when every token that it depends on
  * is there.
@@ -6,7 +6,7 @@
 #ifndef MODEL_NET_SEGMENT_STATE_H
 #define MODEL_NET_SEGMENT_STATE_H
 
-#include "model/net/segment.h"
+#include "model/engine/segment.h"
 
 struct segment {
     uint64_t n;                           /* tokens */
@@ -24,16 +24,17 @@ real *segment_state_top(const struct net_config *c, struct segment *s);
 /* (2 o_t, C) column j before step t, for the last 2 o_t known ones, is row j modulo 2 o_t. */
 real *segment_state_window(const struct net_config *c, struct segment *s, uint32_t t);
 
-/* Take n columns, which follow the known ones before step t, into its window. */
+/* Take n columns, `stride` from one to the next, which follow the known ones before step t, into
+ * its window. */
 void segment_state_keep(const struct net_config *c, struct segment *s, uint32_t t, uint64_t known,
-                        const real *columns, size_t n);
+                        const real *columns, size_t stride, size_t n);
 
 bool segment_state_has_sum(const struct net_config *c);
 bool segment_state_has_top(const struct net_config *c);
 
-/* sum(C) += rows of x(n,C); top(C) = the largest, by channel, of the rows and, unless fresh, of
- * itself. */
-void segment_state_add(size_t n, size_t C, const real *x, double *sum);
-void segment_state_raise(size_t n, size_t C, const real *x, bool fresh, real *top);
+/* sum(C) += rows of x, `stride` from one to the next; top(C) = the largest, by channel, of the rows
+ * and, unless fresh, of itself. */
+void segment_state_add(size_t n, size_t C, const real *x, size_t stride, double *sum);
+void segment_state_raise(size_t n, size_t C, const real *x, size_t stride, bool fresh, real *top);
 
 #endif

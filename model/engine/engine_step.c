@@ -1,0 +1,249 @@
+/* engine_step.c - one step on one tile; and what comes before and after the steps. */
+#include <string.h>
+
+#include "model/base/vec.h"
+#include "model/engine/engine_part.h"
+#include "model/net/embed.h"
+
+enum { LEFT, RIGHT, SELF, RELATIONS };
+
+#define SEEN_ROWS (RELATIONS * ENGINE_TILE)
+#define SEEN_ZERO SEEN_ROWS /* the row that is zero */
+
+#ifdef DIFFUSE_DOUBLE
+#define I8_BYTES(kernel) ((void)(kernel), (size_t)0)
+#else
+#define I8_BYTES(kernel) ((kernel)->i8_bytes)
+#endif
+
+static size_t most(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* --- the tile ----------------------------------------------------------------------------------
+ */
+
+static void quantize(const struct kernel *k, size_t rows, size_t n, const real *x, void *q,
+                     float *scale) {
+#ifdef DIFFUSE_DOUBLE
+    (void)k, (void)rows, (void)n, (void)x, (void)q, (void)scale;
+#else
+    k->quantize(rows, n, x, q, scale);
+#endif
+}
+
+void engine_tile_lay(struct layout *l, const struct net_config *c, const struct engine_kind *kind,
+                     struct engine_tile *tile) {
+    size_t C = kernel_padded(c->width), M = kernel_padded(c->mlp_width), R = ENGINE_TILE;
+    size_t H = kernel_padded(c->head_width), L = kernel_padded(c->labels);
+    size_t bytes = I8_BYTES(kind->kernel);
+
+    tile->at = layout_room(l, RELATIONS * R, sizeof *tile->at);
+    tile->source = layout_room(l, RELATIONS * R, sizeof *tile->source);
+    tile->s = layout_room(l, R * most(C, L), sizeof(real));
+    tile->g = layout_room(l, R * most(M, H), sizeof(real));
+    if (!c->steps)
+        return;
+    tile->seen = layout_room(l, (SEEN_ROWS + 1) * C, sizeof(real));
+    if (kind->precision != ENGINE_I8)
+        return;
+    tile->at_scale = layout_room(l, RELATIONS * R, sizeof *tile->at_scale);
+    tile->seen_i8 = layout_room(l, (SEEN_ROWS + 1) * C, bytes);
+    tile->seen_scale = layout_room(l, SEEN_ROWS + 1, sizeof *tile->seen_scale);
+    tile->s_i8 = layout_room(l, R * C, bytes);
+    tile->g_i8 = layout_room(l, R * M, bytes);
+    if (l->arena && !l->failed)
+        quantize(kind->kernel, 1, C, tile->seen + SEEN_ZERO * C,
+                 (char *)tile->seen_i8 + SEEN_ZERO * C * bytes, tile->seen_scale + SEEN_ZERO);
+}
+
+/* Nothing is left beyond the width, whatever lay there. */
+static void row_copy(const struct engine *e, const real *x, real *y) {
+    size_t width = e->config->width;
+
+    vec_copy(width, x, y);
+    if (e->C > width)
+        vec_zero(e->C - width, y + width);
+}
+
+/* --- what the neighbours see -------------------------------------------------------------------
+ */
+
+/* Rows of `seen` that a tile fills. */
+struct gather {
+    const struct engine *e;
+    struct engine_tile *tile;
+    engine_column *column;
+    void *user;
+    size_t used; /* rows of seen */
+    size_t row;  /* of the tile */
+};
+
+/* Takes a column in; the row of seen where it lies. */
+static size_t take(struct gather *g, size_t text, int64_t column) {
+    size_t C = g->e->C;
+    const real *x = g->column(g->user, text, column);
+
+    if (!x)
+        return SEEN_ZERO;
+    row_copy(g->e, x, g->tile->seen + g->used * C);
+    return g->used++;
+}
+
+static void note(struct gather *g, size_t relation, size_t k, size_t seen) {
+    g->tile->source[relation * ENGINE_TILE + g->row + k] = (uint32_t)seen;
+}
+
+/* A run that is longer than the offset sees most columns three times: they are taken once. */
+static void take_run(struct gather *g, const struct engine_run *run, int64_t o) {
+    size_t n = run->n, apart = (size_t)o;
+
+    if (apart > n) {
+        for (size_t k = 0; k < n; k++) {
+            note(g, LEFT, k, take(g, run->text, run->from + (int64_t)k - o));
+            note(g, SELF, k, take(g, run->text, run->from + (int64_t)k));
+            note(g, RIGHT, k, take(g, run->text, run->from + (int64_t)k + o));
+        }
+    } else {
+        for (size_t k = 0; k < n + 2 * apart; k++) {
+            size_t seen = take(g, run->text, run->from + (int64_t)k - o);
+
+            if (k < n)
+                note(g, LEFT, k, seen);
+            if (k >= apart && k < n + apart)
+                note(g, SELF, k - apart, seen);
+            if (k >= 2 * apart)
+                note(g, RIGHT, k - 2 * apart, seen);
+        }
+    }
+    g->row += n;
+}
+
+/* From rows of seen to where they lie. */
+static void place(const struct engine *e, struct engine_tile *tile, size_t rows) {
+    bool i8 = e->kind.precision == ENGINE_I8;
+    const char *base = i8 ? tile->seen_i8 : (void *)tile->seen;
+    size_t stride = e->C * (i8 ? I8_BYTES(e->kind.kernel) : sizeof(real));
+
+    for (size_t r = 0; r < RELATIONS; r++)
+        for (size_t k = r * ENGINE_TILE; k < r * ENGINE_TILE + rows; k++) {
+            size_t seen = tile->source[k];
+
+            tile->at[k] = base + seen * stride;
+            if (i8)
+                tile->at_scale[k] = tile->seen_scale[seen];
+        }
+}
+
+/* Rows of the first product; returns how many. */
+static size_t see(const struct engine *e, const struct engine_step *s, uint32_t t,
+                  const struct engine_run *runs, size_t n, struct gather *g) {
+    struct engine_tile *tile = g->tile;
+    const struct kernel *k = e->kind.kernel;
+
+    for (size_t i = 0; i < n; i++)
+        take_run(g, &runs[i], e->config->offsets[t]);
+    if (e->config->norm != NET_NORM_POST)
+        k->norm(g->used, e->config->width, s->gain, s->bias, tile->seen);
+    if (e->kind.precision == ENGINE_I8)
+        quantize(k, g->used, e->C, tile->seen, tile->seen_i8, tile->seen_scale);
+    place(e, tile, g->row);
+    return g->row;
+}
+
+/* --- the step ----------------------------------------------------------------------------------
+ */
+
+/* c = x(rows, width) times the matrix; q is where x is quantised to. */
+static void multiply(const struct engine *e, const struct matrix *m, struct engine_tile *tile,
+                     size_t rows, const real *x, void *q, real *c) {
+    const struct kernel *k = e->kind.kernel;
+    size_t width = kernel_padded(m->k);
+    const char *base = (const char *)x;
+    size_t stride = width * sizeof *x;
+
+    if (m->i8) {
+        quantize(k, rows, width, x, q, tile->at_scale);
+        base = q;
+        stride = width * I8_BYTES(k);
+    }
+    for (size_t r = 0; r < rows; r++)
+        tile->at[r] = base + r * stride;
+    matrix_product(m, k, rows, &(struct matrix_rows){tile->at, tile->at_scale, ENGINE_TILE}, c);
+}
+
+/* y = what the state and its update make together. */
+static void mix(const struct engine *e, const struct engine_step *s, const struct engine_run *runs,
+                size_t n, const struct gather *g, real *y) {
+    const struct net_config *c = e->config;
+    real *to = y;
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < runs[i].n; k++, to += e->C) {
+            const real *x = g->column(g->user, runs[i].text, runs[i].from + (int64_t)k);
+
+            if (c->norm == NET_NORM_POST)
+                vec_mix(c->width, (real)c->alpha, x, 1 - (real)c->alpha, to);
+            else
+                vec_add(c->width, x, to);
+        }
+    if (c->norm == NET_NORM_POST)
+        e->kind.kernel->norm(g->row, c->width, s->gain, s->bias, y);
+}
+
+void engine_step_tile(const struct engine *e, uint32_t t, struct engine_tile *tile,
+                      const struct engine_run *runs, size_t n, engine_column *column, void *user,
+                      real *y) {
+    const struct engine_step *s = &e->step[e->config->per_step ? t : 0];
+    struct gather g = {.e = e, .tile = tile, .column = column, .user = user};
+    size_t rows = see(e, s, t, runs, n, &g);
+
+    matrix_product(&s->mix, e->kind.kernel, rows,
+                   &(struct matrix_rows){tile->at, tile->at_scale, ENGINE_TILE}, tile->s);
+    multiply(e, &s->in, tile, rows, tile->s, tile->s_i8, tile->g);
+    e->kind.kernel->gelu(rows * e->M, tile->g);
+    multiply(e, &s->out, tile, rows, tile->g, tile->g_i8, y);
+    mix(e, s, runs, n, &g, y);
+}
+
+/* --- before and after --------------------------------------------------------------------------
+ */
+
+void engine_embed(const struct engine *e, const uint32_t *ids, size_t before, size_t n, real *x) {
+    if (e->C == e->config->width) {
+        embed_onward(e->config, e->w, ids, before, n, x);
+        return;
+    }
+    for (size_t i = 0; i < n; i++, x += e->C) {
+        embed_onward(e->config, e->w, ids + i, before + i, 1, x);
+        vec_zero(e->C - e->config->width, x + e->config->width);
+    }
+}
+
+void engine_finish(const struct engine *e, size_t rows, real *x) {
+    if (e->config->norm == NET_NORM_PRE)
+        e->kind.kernel->norm(rows, e->config->width, e->final_gain, e->final_bias, x);
+}
+
+size_t engine_pool_parts(const struct net_config *c) {
+    return net_config_pool_width(c) / c->width;
+}
+
+void engine_label(const struct engine *e, struct engine_tile *tile, size_t n, const real *p,
+                  real *logits) {
+    const struct kernel *k = e->kind.kernel;
+    size_t parts = engine_pool_parts(e->config), L = e->config->labels;
+
+    for (size_t from = 0, rows; from < n; from += rows) {
+        rows = n - from < ENGINE_TILE ? n - from : ENGINE_TILE;
+        for (size_t part = 0; part < parts; part++)
+            for (size_t r = 0; r < rows; r++)
+                tile->at[part * ENGINE_TILE + r] = p + ((from + r) * parts + part) * e->C;
+        matrix_product(&e->head_in, k, rows, &(struct matrix_rows){tile->at, NULL, ENGINE_TILE},
+                       tile->g);
+        k->gelu(rows * e->H, tile->g);
+        multiply(e, &e->head_out, tile, rows, tile->g, NULL, tile->s);
+        for (size_t r = 0; r < rows; r++)
+            vec_copy(L, tile->s + r * e->L, logits + (from + r) * L);
+    }
+}

@@ -1,0 +1,85 @@
+/* kernel.h - the inner loops of the engine, once for each kind of processor.
+ *
+ * A kernel is a table of functions. Which one runs is chosen once, by what the processor offers, or
+ * by name; all give the same numbers but for rounding, and in int8 the same integers. Rows are
+ * padded with zeros to a multiple of KERNEL_PAD numbers, so that no loop has a rest.
+ * Threads: kernels are constant; any number may use one.
+ */
+#ifndef MODEL_ENGINE_KERNEL_H
+#define MODEL_ENGINE_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/base/real.h"
+#include "proto/diffuse_err.h"
+#include "proto/reason.h"
+
+#define KERNEL_PAD   16u /* numbers: one AVX-512 register of float */
+#define KERNEL_PARTS 3u  /* most parts of a product */
+
+/* n rounded up to a multiple of KERNEL_PAD. */
+static inline size_t kernel_padded(size_t n) {
+    return (n + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
+}
+
+/* C(rows,n) = bias + the sum over the parts of A_p(rows,k) B_p(n,k)^T. The rows of A_p lie
+ * anywhere: so the neighbours of a token are not copied to where a matrix would want them. B_p are
+ * packed: panels of `panel` columns (the last one may be narrower), in each the parts one after the
+ * other, in each part k rows of as many numbers as the panel has columns. */
+struct kernel_product {
+    size_t rows, parts, k;
+    size_t n;             /* padded */
+    const real *const *a; /* row r of part p: a[p * a_stride + r] */
+    size_t a_stride;
+    const real *b, *bias; /* bias(n) */
+    real *c;
+};
+
+/* The same on 8 bits: C = bias + the sum over the parts of scale_a scale_b (A_p B_p^T), the product
+ * being one of integers. A number of A is quantised(x) + offset; `start` takes the offset back.
+ * Numbers lie in groups of four bytes: B_p has a group where above it has a number. */
+struct kernel_product_i8 {
+    size_t rows, parts, groups;
+    size_t n;
+    const void *const *a;
+    const float *a_scale; /* of row r of part p: a_scale[p * a_stride + r] */
+    size_t a_stride;
+    const void *b;
+    const int32_t *start;        /* (parts,n) */
+    const float *b_scale, *bias; /* (parts,n) (n) */
+    float *c;
+};
+
+struct kernel {
+    const char *name;
+    bool (*runs)(void); /* on this machine? */
+    size_t panel;       /* columns */
+    void (*product)(const struct kernel_product *p);
+    /* x(n) = gelu(x), n padded. The erf form, error below 1e-6. */
+    void (*gelu)(size_t n, real *x);
+    /* LayerNorm of x(rows,padded width), in place; gain and bias are padded, too. */
+    void (*norm)(size_t rows, size_t width, const real *gain, const real *bias, real *x);
+#ifndef DIFFUSE_DOUBLE
+    size_t i8_bytes; /* of a quantised number */
+    int i8_offset;   /* that is added to one of A */
+    size_t i8_panel; /* columns */
+    void (*product_i8)(const struct kernel_product_i8 *p);
+    /* x(rows,n), n padded, to whole numbers -127 to 127 times a scale for each row. */
+    void (*quantize)(size_t rows, size_t n, const float *x, void *q, float *scale);
+#endif
+};
+
+/* All kernels that were built, the plainest first; NULL beyond the last. */
+const struct kernel *kernel_at(size_t i);
+
+/* "auto": the last of those that this machine runs. Errors: INVAL (no such name), UNSUPPORTED (the
+ * processor does not offer it); the reason names those that it could be. */
+DIFFUSE_MUST_CHECK diffuse_err kernel_find(const char *name, const struct kernel **ret_kernel,
+                                           struct reason *why);
+
+/* "portable avx2 ...": the kernels that this machine runs. Cut at cap. */
+void kernel_names(char *ret_text, size_t cap);
+
+#endif

@@ -1,0 +1,67 @@
+/* kernel_avx2.c - AVX2 and FMA: x86-64-v3. */
+#include "model/engine/kernel_list.h"
+
+#if KERNEL_X86
+#pragma GCC target("avx2,fma")
+#include <immintrin.h>
+
+#define KERNEL_BYTES 32
+#define KERNEL_ROWS  6
+#define KERNEL_VECS  2
+#include "model/engine/kernel_real.h"
+
+static void run_product(const struct kernel_product *p) {
+    product(p);
+}
+
+static void run_gelu(size_t n, real *x) {
+    gelu(n, x);
+}
+
+static void run_norm(size_t rows, size_t width, const real *gain, const real *bias, real *x) {
+    norm(rows, width, gain, bias, x);
+}
+
+#define KERNEL_DOT(sum, a, b)                                                                      \
+    ((ivec)_mm256_add_epi32((__m256i)(sum), _mm256_madd_epi16((__m256i)(a), (__m256i)(b))))
+#include "model/engine/kernel_i8.h"
+
+static void run_product_i8(const struct kernel_product_i8 *p) {
+    product_i8(p);
+}
+
+static void run_quantize(size_t rows, size_t n, const float *x, void *q, float *scale) {
+    int16_t *to = q;
+
+    for (size_t r = 0; r < rows; r++) {
+        float most = largest(n, x);
+        __m256 by = _mm256_set1_ps(most > 0 ? 127 / most : 0);
+
+        scale[r] = most / 127;
+        for (size_t i = 0; i < n; i += KERNEL_PAD, x += KERNEL_PAD, to += KERNEL_PAD) {
+            __m256i low = _mm256_cvtps_epi32(_mm256_loadu_ps(x) * by);
+            __m256i high = _mm256_cvtps_epi32(_mm256_loadu_ps(x + 8) * by);
+            __m256i both = _mm256_packs_epi32(low, high); /* by halves of 128 bits */
+
+            _mm256_storeu_si256((__m256i *)to, _mm256_permute4x64_epi64(both, 0xd8));
+        }
+    }
+}
+
+static bool runs(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+const struct kernel kernel_avx2 = {
+    .name = "avx2",
+    .runs = runs,
+    .panel = KERNEL_PANEL,
+    .product = run_product,
+    .gelu = run_gelu,
+    .norm = run_norm,
+    .i8_bytes = 2,
+    .i8_panel = KERNEL_PANEL,
+    .product_i8 = run_product_i8,
+    .quantize = run_quantize,
+};
+#endif

@@ -1,0 +1,64 @@
+/* kernel_avx512.c - AVX-512 F and BW. */
+#include "model/engine/kernel_list.h"
+
+#if KERNEL_X86
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")
+#include <immintrin.h>
+
+#define KERNEL_BYTES 64
+#define KERNEL_ROWS  6
+#define KERNEL_VECS  4
+#include "model/engine/kernel_real.h"
+
+void kernel_avx512_product(const struct kernel_product *p) {
+    product(p);
+}
+
+void kernel_avx512_gelu(size_t n, real *x) {
+    gelu(n, x);
+}
+
+void kernel_avx512_norm(size_t rows, size_t width, const real *gain, const real *bias, real *x) {
+    norm(rows, width, gain, bias, x);
+}
+
+#define KERNEL_DOT(sum, a, b)                                                                      \
+    ((ivec)_mm512_add_epi32((__m512i)(sum), _mm512_madd_epi16((__m512i)(a), (__m512i)(b))))
+#include "model/engine/kernel_i8.h"
+
+static void run_product_i8(const struct kernel_product_i8 *p) {
+    product_i8(p);
+}
+
+static void run_quantize(size_t rows, size_t n, const float *x, void *q, float *scale) {
+    int16_t *to = q;
+
+    for (size_t r = 0; r < rows; r++) {
+        float most = largest(n, x);
+        __m512 by = _mm512_set1_ps(most > 0 ? 127 / most : 0);
+
+        scale[r] = most / 127;
+        for (size_t i = 0; i < n; i += KERNEL_PAD, x += KERNEL_PAD, to += KERNEL_PAD)
+            _mm256_storeu_si256((__m256i *)to,
+                                _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(_mm512_loadu_ps(x) * by)));
+    }
+}
+
+static bool runs(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+const struct kernel kernel_avx512 = {
+    .name = "avx512",
+    .runs = runs,
+    .panel = KERNEL_PANEL,
+    .product = kernel_avx512_product,
+    .gelu = kernel_avx512_gelu,
+    .norm = kernel_avx512_norm,
+    .i8_bytes = 2,
+    .i8_panel = KERNEL_PANEL,
+    .product_i8 = run_product_i8,
+    .quantize = run_quantize,
+};
+#endif

@@ -1,0 +1,22 @@
+/* kernel_list.h - every kernel by name; and what one takes over from another. engine/ only. */
+#ifndef MODEL_ENGINE_KERNEL_LIST_H
+#define MODEL_ENGINE_KERNEL_LIST_H
+
+#include "model/engine/kernel.h"
+
+#if defined(__x86_64__) && !defined(DIFFUSE_DOUBLE)
+#define KERNEL_X86 1
+#else
+#define KERNEL_X86 0
+#endif
+
+extern const struct kernel kernel_portable;
+#if KERNEL_X86
+extern const struct kernel kernel_avx2, kernel_avx512, kernel_vnni;
+
+void kernel_avx512_product(const struct kernel_product *p);
+void kernel_avx512_gelu(size_t n, real *x);
+void kernel_avx512_norm(size_t rows, size_t width, const real *gain, const real *bias, real *x);
+#endif
+
+#endif

@@ -1,0 +1,57 @@
+/* kernel_vnni.c - AVX-512 with VNNI: four products of 8 bits where a float's one was. */
+#include "model/engine/kernel_list.h"
+
+#if KERNEL_X86
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,prefer-vector-width=512")
+#include <immintrin.h>
+
+#define KERNEL_BYTES 64
+#define KERNEL_ROWS  6
+#define KERNEL_VECS  4
+#include "model/engine/kernel_real.h"
+
+#define KERNEL_DOT(sum, a, b)                                                                      \
+    ((ivec)_mm512_dpbusd_epi32((__m512i)(sum), (__m512i)(a), (__m512i)(b)))
+#include "model/engine/kernel_i8.h"
+
+#define OFFSET 128 /* the instruction wants one side without a sign */
+
+static void run_product_i8(const struct kernel_product_i8 *p) {
+    product_i8(p);
+}
+
+static void run_quantize(size_t rows, size_t n, const float *x, void *q, float *scale) {
+    const __m128i offset = _mm_set1_epi8((char)OFFSET);
+    uint8_t *to = q;
+
+    for (size_t r = 0; r < rows; r++) {
+        float most = largest(n, x);
+        __m512 by = _mm512_set1_ps(most > 0 ? 127 / most : 0);
+
+        scale[r] = most / 127;
+        for (size_t i = 0; i < n; i += KERNEL_PAD, x += KERNEL_PAD, to += KERNEL_PAD) {
+            __m512i whole = _mm512_cvtps_epi32(_mm512_loadu_ps(x) * by);
+
+            _mm_storeu_si128((__m128i *)to, _mm_xor_si128(_mm512_cvtepi32_epi8(whole), offset));
+        }
+    }
+}
+
+static bool runs(void) {
+    return kernel_avx512.runs() && __builtin_cpu_supports("avx512vnni");
+}
+
+const struct kernel kernel_vnni = {
+    .name = "vnni",
+    .runs = runs,
+    .panel = KERNEL_PANEL,
+    .product = kernel_avx512_product,
+    .gelu = kernel_avx512_gelu,
+    .norm = kernel_avx512_norm,
+    .i8_bytes = 1,
+    .i8_offset = OFFSET,
+    .i8_panel = KERNEL_PANEL,
+    .product_i8 = run_product_i8,
+    .quantize = run_quantize,
+};
+#endif
