@@ -353,6 +353,13 @@ bench-compare: deps-bench
 	    && $(MAKE) --silent --no-print-directory -C $$base all B=build \
 	    && tests/bench/daemon_bench.py --build $B --base $$base/build $(if $(DATA),--data ag_news:$(DATA)/ag_news) $(BENCH)
 
+.PHONY: bench-peers
+## bench-peers: install fastText and PyTorch (large), and time them beside diffused on DATA=FOLDER's ag_news; into docs/results/speed (6 minutes)
+bench-peers: deps-bench deps-torch deps-peers
+	@[ -d "$(DATA)/ag_news" ] || { echo "bench-peers: say where ag_news is: make bench-peers DATA=FOLDER" >&2; exit 2; }
+	@$(SUBMAKE) --silent $(PROGRAMS)
+	tests/peers/speed.py --build $B --data ag_news:$(DATA)/ag_news
+
 # Folders of DATA with train.tsv and test.tsv.
 TUNE_SETS := clinc150 hwu64
 need_sets = [ -d "$(DATA)" ] || { echo "$@: say where the data sets are: make $@ DATA=FOLDER ($(TUNE_SETS))" >&2; exit 2; }

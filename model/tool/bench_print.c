@@ -59,14 +59,15 @@ void bench_print_table(FILE *f, const struct bench_run *r) {
  */
 
 static json_t *lengths_json(const struct bench_run *r, size_t way) {
+    const struct bench_speed *s = &r->speed[way];
     json_t *all = json_array();
 
     for (size_t k = 0; k < BENCH_LENGTHS; k++)
-        (void)json_array_append_new(all, json_pack("{s:i, s:f, s:f, s:f}", "tokens",
-                                                   (int)bench_lengths[k], "microseconds",
-                                                   1e6 / r->speed[way].text[k], "tokens_s",
-                                                   bench_lengths[k] * r->speed[way].text[k],
-                                                   "share_of_sgemm", bench_print_share(r, way, k)));
+        (void)json_array_append_new(
+            all, json_pack("{s:i, s:f, s:f, s:f, s:f}", "tokens", (int)bench_lengths[k],
+                           "microseconds", 1e6 / s->text[k], "tokens_s",
+                           bench_lengths[k] * s->text[k], "texts_s_threads", s->text_all[k],
+                           "share_of_sgemm", bench_print_share(r, way, k)));
     return all;
 }
 

@@ -5,7 +5,7 @@
 
 const uint32_t bench_lengths[BENCH_LENGTHS] = {45, 256, 1024, 4096};
 
-#define TASKS (BENCH_WAYS * (4 + BENCH_LENGTHS) + BENCH_LENGTHS + 3)
+#define TASKS (BENCH_WAYS * (4 + 2 * BENCH_LENGTHS) + BENCH_LENGTHS + 3)
 
 /* One measurement: what is run again and again, and how many it has done then. */
 struct task {
@@ -38,20 +38,39 @@ static void take_part(void *user, unsigned member) {
             bench_way_texts(c->task->way, member, c->r->texts, c->task->number, &tokens);
 }
 
-static double all_seats(struct bench_run *r, const struct task *t) {
+static double all_together(struct bench_run *r, const struct task *t, team_job *job) {
     struct crowd c = {.r = r, .task = t};
     size_t done = 0;
 
-    team_run(r->team, take_part, &c);
+    team_run(r->team, job, &c);
     for (unsigned i = 0; i < team_size(r->team); i++)
         done += c.done[i];
     return (double)done;
+}
+
+static double all_seats(struct bench_run *r, const struct task *t) {
+    return all_together(r, t, take_part);
 }
 
 static double one_length(struct bench_run *r, const struct task *t) {
     (void)r;
     bench_way_tokens(t->way, 0, bench_lengths[t->number], 1);
     return 1;
+}
+
+static void take_lengths(void *user, unsigned member) {
+    struct crowd *c = user;
+    uint32_t tokens = bench_lengths[c->task->number];
+
+    c->done[member] = 0;
+    for (uint32_t used = 0; used < 2 * bench_lengths[BENCH_LENGTHS - 1]; used += tokens) {
+        bench_way_tokens(c->task->way, member, tokens, 1);
+        c->done[member]++;
+    }
+}
+
+static double all_lengths(struct bench_run *r, const struct task *t) {
+    return all_together(r, t, take_lengths);
 }
 
 static double full_batch(struct bench_run *r, const struct task *t) {
@@ -116,8 +135,10 @@ static size_t list_tasks(struct bench_run *r, struct task *tasks) {
         tasks[n++] = (struct task){one_seat, w, r->batch, &s->batch};
         tasks[n++] = (struct task){all_seats, w, r->batch, &s->all};
         tasks[n++] = (struct task){full_batch, w, 0, &s->tokens};
-        for (size_t k = 0; k < BENCH_LENGTHS; k++)
+        for (size_t k = 0; k < BENCH_LENGTHS; k++) {
             tasks[n++] = (struct task){one_length, w, k, &s->text[k]};
+            tasks[n++] = (struct task){all_lengths, w, k, &s->text_all[k]};
+        }
     }
     return n;
 }

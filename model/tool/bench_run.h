@@ -15,11 +15,12 @@ extern const uint32_t bench_lengths[BENCH_LENGTHS]; /* tokens */
 
 /* A way's figures. */
 struct bench_speed {
-    double one;                 /* texts a second, one at a time, in one thread */
-    double batch;               /* the same in batches */
-    double all;                 /* in batches, in all threads */
-    double text[BENCH_LENGTHS]; /* texts of so many tokens a second, one at a time */
-    double tokens;              /* tokens a second of full batches of bench_lengths[0] */
+    double one;                     /* texts a second, one at a time, in one thread */
+    double batch;                   /* the same in batches */
+    double all;                     /* in batches, in all threads */
+    double text[BENCH_LENGTHS];     /* texts of so many tokens a second, one at a time */
+    double text_all[BENCH_LENGTHS]; /* the same in all threads */
+    double tokens;                  /* tokens a second of full batches of bench_lengths[0] */
 };
 
 struct bench_run {

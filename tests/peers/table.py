@@ -4,7 +4,7 @@
     table.py [--check] [ROOT]
 
 Reads docs/results/*/summary*.json (and seed-N/summary.json) beside their config.json, docs/results/peers/*.json,
-docs/results/published.json and docs/results/train-speed/result.json, and writes what lies between the two
+docs/results/published.json, docs/results/train-speed/result.json and docs/results/speed/result.json, and writes what lies between the two
 marker comments of README.md. --check: writes nothing, and fails when the README is out of date.
 """
 import argparse
@@ -187,6 +187,35 @@ def speed(made):
                   " time of the step."]
 
 
+def peers_speed(made):
+    """Texts a second and memory beside peers, and the ratios."""
+    out = ["", f"Speed and memory, all sides by turns on one machine ({made['machine']['cpu']}, {made['cores']} cores), one"
+           " thread, one text at a time ([points](docs/results/speed), `make bench-peers DATA=FOLDER`):", "",
+           "| model | texts a second at 45 tokens | at 256 | at 1,024 | at 4,096 | resident at 4,096 |",
+           "|---|---|---|---|---|---|"]
+    for precision, way in made["ours"].items():
+        rates = " | ".join(f"{1e6 / length['microseconds']:,.0f}" for length in way["lengths"])
+        out.append(f"| **diffused**, AG News, {precision} | {rates} | {made['daemon_peak_bytes'] / 1e6:.0f} MB, the whole daemon |")
+    for precision, way in made["ours_paper"].items():
+        rates = " | ".join(f"{1e6 / length['microseconds']:,.4g}" for length in way["lengths"])
+        out.append(f"| **diffused**, the paper's form, {precision} | {rates} | |")
+    for what, name in (("paper", "the paper's module in PyTorch"), ("distilbert", "DistilBERT's shape in PyTorch")):
+        rates = " | ".join(f"{1 / point['1']['seconds']:,.4g}" for point in made[what].values())
+        out.append(f"| {name} | {rates} | {made[what]['4096']['1']['peak_bytes'] / 1e6:,.0f} MB |")
+    out += ["", f"AG News texts of {made['tokens_a_text']:.0f} tokens, in batches, tokenized too:", "",
+            "| model | texts a second | on all cores | accuracy, % | file | resident |", "|---|---|---|---|---|---|"]
+    for precision, way in made["ours"].items():
+        out.append(f"| **diffused**, {precision} | {way['texts_s_batch']:,.0f} | {way['texts_s_threads']:,.0f} "
+                   f"| {100 * made['accuracy']:.2f}{'' if precision == 'f32' else ' in f32'} | {made['model_bytes'] / 1e6:.1f} MB "
+                   f"| {made['daemon_peak_bytes'] / 1e6:.0f} MB, the whole daemon |")
+    for name, found in made["fasttext"].items():
+        out.append(f"| fastText, {name} | {found['texts_s']:,.0f} | {found['texts_s_threads']:,.0f} | {100 * found['accuracy']:.2f} "
+                   f"| {found['bytes'] / 1e6:.1f} MB | {found['peak_bytes'] / 1e6:.0f} MB |")
+    out += ["", "| ratio | measured | aim |", "|---|---|---|"]
+    return out + [f"| {claim} | {f'{ratio:,.0f}' if ratio >= 100 else f'{ratio:.3g}'} | {'' if wanted is None else f'{wanted:.3g}'} |"
+                  for claim, ratio, wanted in made["ratios"]]
+
+
 def section(root):
     results = os.path.join(root, "docs/results")
     lines = [our_line(root, f) for f in sorted(glob.glob(results + "/*")) if os.path.isdir(f) and summaries(f)]
@@ -202,6 +231,9 @@ def section(root):
     path = results + "/train-speed/result.json"
     if os.path.exists(path):
         out += speed(load(path))
+    path = results + "/speed/result.json"
+    if os.path.exists(path):
+        out += peers_speed(load(path))
     notes = [f"- {note['text']}" for note in others["notes"] if note["set"] in sets]
     return out + ([""] + notes if notes else [])
 
