@@ -170,7 +170,10 @@ static bool read_socket(struct intake *in, enum intake_way way, bool more) {
     bool empty = false;
     while (n < READ_BURST && may_read(in)) {
         if (!in->in_hand[way]) {
-            if (!more || (empty = !recv_next(socket, m)))
+            if (!more || in->empty[way])
+                break;
+            empty = in->empty[way] = !recv_next(socket, m);
+            if (empty)
                 break;
             received++;
         }
@@ -191,6 +194,14 @@ bool intake_read(struct intake *in, bool more) {
     any |= read_socket(in, in->push_first ? INTAKE_INGEST : INTAKE_PUSH, more);
     in->push_first = !in->push_first;
     return any;
+}
+
+void intake_wake(struct intake *in, enum intake_way way) {
+    in->empty[way] = false;
+}
+
+bool intake_empty(const struct intake *in, enum intake_way way) {
+    return in->empty[way];
 }
 
 bool intake_wants(const struct intake *in, enum intake_way way) {

@@ -54,6 +54,7 @@ struct intake {
     /* Its own. */
     struct recv_message message[INTAKE_WAYS]; /* the one at hand, */
     bool in_hand[INTAKE_WAYS];                /* which waits for a slot */
+    bool empty[INTAKE_WAYS];      /* the socket was, and nothing is known to have come since */
     struct inflight_sample *owed; /* dropped, and a full subscriber holds its answer up */
     bool push_first;              /* whose turn it is when room is short */
     uint64_t told;                /* samples dropped, when that was told last */
@@ -63,11 +64,17 @@ struct intake {
  * was read. */
 bool intake_read(struct intake *in, bool more);
 
+/* Something may have come to a socket: until this is called one that was empty is not read again.
+ */
+void intake_wake(struct intake *in, enum intake_way way);
+
 /* Send what is owed. False: a full subscriber holds us back. */
 bool intake_settle(struct intake *in);
 
-/* Is a socket worth waiting for; can a message in hand go on now; is nothing in hand or owed? */
+/* Is a socket worth waiting for, and was it read to its end; can a message in hand go on now; is
+ * nothing in hand or owed? */
 bool intake_wants(const struct intake *in, enum intake_way way);
+bool intake_empty(const struct intake *in, enum intake_way way);
 bool intake_ready(struct intake *in);
 bool intake_idle(const struct intake *in);
 

@@ -1,6 +1,7 @@
 #include "daemon/loop.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #define READ_BURST 64u  /* requests read before others have their turn */
 #define BLOCKED_MS 2    /* until a full subscriber is tried again */
 #define QUIET_MS   50u  /* of silence at stop: then nothing more is under way */
+#define BUSY_TURNS 4u   /* without a pause, until it is asked whether others want something */
+#define EVERYTHING UINT32_MAX
 
 enum item {
     ITEM_SIGNAL,
@@ -30,9 +33,19 @@ enum item {
     ITEM_INGEST_PEERS,
     ITEM_PUSH_PEERS,
     ITEM_PUSH,
-    ITEM_INGEST,
-    ITEMS
+    ITEM_INGEST
 };
+_Static_assert(ITEM_INGEST + 1 == LOOP_ITEMS, "loop.h has room for each");
+
+static bool is_ready(const struct loop *l, enum item item) {
+    return l->ready & 1u << item;
+}
+
+static void look_at_everything(struct loop *l) {
+    l->ready = EVERYTHING;
+    intake_wake(&l->intake, INTAKE_PUSH);
+    intake_wake(&l->intake, INTAKE_INGEST);
+}
 
 static void own_signals(sigset_t *set) {
     sigemptyset(set);
@@ -46,6 +59,23 @@ void loop_block_signals(void) {
     own_signals(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+static int fd_of(void *socket) {
+    int fd = -1;
+    size_t len = sizeof fd;
+    (void)zmq_getsockopt(socket, ZMQ_FD, &fd, &len);
+    return fd;
+}
+
+static void find_sockets(struct loop *l) {
+    const struct sockets *s = l->sockets;
+    l->fd[ITEM_CONTROL] = fd_of(s->control);
+    l->fd[ITEM_LABELS] = fd_of(s->labels);
+    l->fd[ITEM_INGEST_PEERS] = fd_of(s->ingest_peers);
+    l->fd[ITEM_PUSH_PEERS] = fd_of(s->push_peers);
+    l->fd[ITEM_PUSH] = fd_of(s->push);
+    l->fd[ITEM_INGEST] = fd_of(s->ingest);
 }
 
 diffuse_err loop_init(struct loop *l) {
@@ -78,6 +108,8 @@ diffuse_err loop_init(struct loop *l) {
                  (double)l->pulse.patience_ns * 2e-9, (double)PULSE_LEAST_NS * 1e-9);
     peers_init(&l->ingest_peers, l->sockets->ingest_peers);
     peers_init(&l->push_peers, l->sockets->push_peers);
+    find_sockets(l);
+    look_at_everything(l);
     return l->signal_fd < 0 ? DIFFUSE_IO : DIFFUSE_OK;
 }
 
@@ -174,17 +206,20 @@ static void answer_request(struct loop *l, struct recv_message *m) {
     caller_reply(&caller, l->sockets->control, answer.bytes, answer.len);
 }
 
-static void read_control(struct loop *l) {
+/* False: there was nothing. */
+static bool read_control(struct loop *l) {
     struct recv_message m;
     unsigned n;
     bool empty = false;
     for (n = 0; n < READ_BURST && !(empty = !recv_next(l->sockets->control, &m)); n++) {
         refresh_stats(l);
-        porter_subscriptions(&l->porter); /* a client that asks for sync has subscribed before */
+        (void)porter_subscriptions(
+            &l->porter); /* a client that asks for sync has subscribed before */
         answer_request(l, &m);
         recv_close(&m);
     }
     doors_read(l->sockets->doors, DOOR_CONTROL, n, empty);
+    return n > 0;
 }
 
 static void read_peers(struct loop *l, struct peers *peers, const char *socket) {
@@ -277,7 +312,8 @@ static void tick(struct loop *l, uint64_t now) {
         return;
     l->ticked = now;
     feel_pulse(l, now);
-    porter_tick(&l->porter);
+    porter_tick(&l->porter); /* which asks the sockets, and so takes what their descriptors tell */
+    look_at_everything(l);
     intake_tick(&l->intake);
     log_tick(l->log);
     publish(l, now);
@@ -292,65 +328,100 @@ static void tick(struct loop *l, uint64_t now) {
         notify_status(status);
 }
 
-static void wait_for_work(struct loop *l, bool reading, bool blocked) {
-    struct sockets *s = l->sockets;
-    zmq_pollitem_t items[ITEMS] = {
-        [ITEM_SIGNAL] = {.fd = l->signal_fd, .events = ZMQ_POLLIN},
-        [ITEM_DONE] = {.fd = inflight_fd(l->inflight), .events = ZMQ_POLLIN},
-        [ITEM_ASIDE] = {.fd = aside_fd(l->turnover.aside), .events = ZMQ_POLLIN},
-        [ITEM_TUNER] = {.fd = tunebox_fd(l->tuning.box), .events = ZMQ_POLLIN},
-        [ITEM_WATCH] = {.fd = watcher_fd(l->turnover.watch), .events = ZMQ_POLLIN},
-        [ITEM_DOORS] = {.fd = doors_fd(s->doors), .events = ZMQ_POLLIN},
-        [ITEM_CONTROL] = {.socket = s->control, .events = ZMQ_POLLIN},
-        [ITEM_LABELS] = {.socket = s->labels, .events = ZMQ_POLLIN},
-        [ITEM_INGEST_PEERS] = {.socket = s->ingest_peers, .events = ZMQ_POLLIN},
-        [ITEM_PUSH_PEERS] = {.socket = s->push_peers, .events = ZMQ_POLLIN},
-        [ITEM_PUSH] = {.socket = s->push},
-        [ITEM_INGEST] = {.socket = s->ingest},
-    };
-    if (reading && intake_wants(&l->intake, INTAKE_PUSH))
-        items[ITEM_PUSH].events = ZMQ_POLLIN;
-    if (reading && intake_wants(&l->intake, INTAKE_INGEST))
-        items[ITEM_INGEST].events = ZMQ_POLLIN;
+/* The descriptor of a socket tells what comes, not what is there: that has to have been read to its
+ * end, and again after anything else was done with the socket. Of the monitors nothing else is. */
+static bool nothing_left(struct loop *l, bool reading) {
+    bool left = read_control(l);
+    left |= !porter_subscriptions(&l->porter);
+    for (int way = 0; way < (int)INTAKE_WAYS; way++)
+        left |= reading && intake_wants(&l->intake, (enum intake_way)way) &&
+                !intake_empty(&l->intake, (enum intake_way)way);
+    return !left;
+}
+
+static int pause_ms(struct loop *l, bool blocked) {
     long timeout = TICK_MS;
     if (l->stopping)
         timeout = 10;
     if (blocked)
         timeout = BLOCKED_MS;
     timeout = turnover_wait(&l->turnover, clock_now(), timeout);
-    if (!blocked && intake_ready(&l->intake))
-        timeout = 0;
-    (void)zmq_poll(items, ITEMS, timeout);
-    if (items[ITEM_DONE].revents)
+    return !blocked && intake_ready(&l->intake) ? 0 : (int)timeout;
+}
+
+static void acknowledge(struct loop *l) {
+    if (is_ready(l, ITEM_DONE))
         inflight_acknowledge(l->inflight);
-    if (items[ITEM_TUNER].revents)
+    if (is_ready(l, ITEM_TUNER))
         tunebox_acknowledge(l->tuning.box);
-    if (items[ITEM_DOORS].revents)
+    if (is_ready(l, ITEM_PUSH))
+        intake_wake(&l->intake, INTAKE_PUSH);
+    if (is_ready(l, ITEM_INGEST))
+        intake_wake(&l->intake, INTAKE_INGEST);
+    if (is_ready(l, ITEM_DOORS)) {
         doors_acknowledge(l->sockets->doors);
-    l->watch_ready = items[ITEM_WATCH].revents != 0;
+        look_at_everything(l);
+    }
+}
+
+/* Find out what is to be looked at; with pause, wait until something is. zmq_poll would do, with
+ * two system calls for each socket before and after it waits. */
+static void wait_for_work(struct loop *l, bool reading, bool blocked, bool pause) {
+    struct pollfd items[LOOP_ITEMS];
+    l->fd[ITEM_SIGNAL] = l->signal_fd;
+    l->fd[ITEM_DONE] = inflight_fd(l->inflight);
+    l->fd[ITEM_ASIDE] = aside_fd(l->turnover.aside);
+    l->fd[ITEM_TUNER] = tunebox_fd(l->tuning.box);
+    l->fd[ITEM_WATCH] = watcher_fd(l->turnover.watch);
+    l->fd[ITEM_DOORS] = doors_fd(l->sockets->doors);
+    int timeout = nothing_left(l, reading) && pause ? pause_ms(l, blocked) : 0;
+    for (int i = 0; i < LOOP_ITEMS; i++)
+        items[i] = (struct pollfd){.fd = l->fd[i], .events = POLLIN};
+    if (!reading || !intake_wants(&l->intake, INTAKE_PUSH))
+        items[ITEM_PUSH].fd = -1;
+    if (!reading || !intake_wants(&l->intake, INTAKE_INGEST))
+        items[ITEM_INGEST].fd = -1;
+    l->turns = 0;
+    if (poll(items, LOOP_ITEMS, timeout) <= 0)
+        return;
+    for (int i = 0; i < LOOP_ITEMS; i++)
+        if (items[i].revents)
+            l->ready |= 1u << i;
+    acknowledge(l);
+}
+
+static void read_others(struct loop *l) {
+    if (is_ready(l, ITEM_SIGNAL))
+        read_signals(l);
+    if (is_ready(l, ITEM_CONTROL))
+        (void)read_control(l);
+    if (is_ready(l, ITEM_LABELS))
+        (void)porter_subscriptions(&l->porter);
+    if (is_ready(l, ITEM_INGEST_PEERS))
+        read_peers(l, &l->ingest_peers, "ingest");
+    if (is_ready(l, ITEM_PUSH_PEERS))
+        read_peers(l, &l->push_peers, "push");
 }
 
 void loop_run(struct loop *l) {
     bool reading = true;
     for (;;) {
-        read_signals(l);
-        read_control(l);
-        porter_subscriptions(&l->porter);
-        read_peers(l, &l->ingest_peers, "ingest");
-        read_peers(l, &l->push_peers, "push");
+        if (l->stopping)
+            look_at_everything(l);
+        read_others(l);
         bool any = intake_read(&l->intake, reading);
         bool blocked = l->held = !answer_samples(l);
         uint64_t now = clock_now();
         bool full = inflight_free(l->inflight) == 0 || !intake_idle(&l->intake);
         reading = reading && still_reading(l, any || full, now);
-        turnover_turn(&l->turnover, now, l->watch_ready);
+        turnover_turn(&l->turnover, now, is_ready(l, ITEM_WATCH));
         tuning_turn(&l->tuning);
-        l->watch_ready = false;
+        l->ready = 0;
         tick(l, now);
         if (!reading && inflight_count(l->inflight) == 0 && intake_idle(&l->intake))
             break;
-        if (!any || blocked)
-            wait_for_work(l, reading, blocked);
+        if (!any || blocked || ++l->turns >= BUSY_TURNS)
+            wait_for_work(l, reading, blocked, !any || blocked);
     }
     turnover_stop(&l->turnover);
     tuning_stop(&l->tuning);

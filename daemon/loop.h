@@ -30,6 +30,8 @@
 #include "daemon/worker.h"
 #include "proto/diffuse_err.h"
 
+#define LOOP_ITEMS 12
+
 struct loop {
     /* Borrowed, set by the owner. */
     const struct conf *conf;
@@ -54,10 +56,12 @@ struct loop {
     struct pulse pulse;
     struct peers ingest_peers, push_peers;
     int signal_fd;
+    int fd[LOOP_ITEMS]; /* of sockets and of what else is waited for; see loop.c */
+    uint32_t ready;     /* a bit for each that is to be looked at */
+    unsigned turns;     /* since that was asked last */
     bool stopping;
-    bool watch_ready; /* a watched folder changed */
-    bool unwell;      /* the path stands still */
-    bool held;        /* by a full subscriber */
+    bool unwell; /* the path stands still */
+    bool held;   /* by a full subscriber */
     uint64_t stop_since, quiet_since, ticked;
     uint64_t expired; /* samples, when the pulse was felt last */
 };

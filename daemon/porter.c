@@ -8,7 +8,7 @@
 
 #define SUBSCRIPTIONS_MAX 4096u /* read in one go, however many come */
 
-void porter_subscriptions(struct porter *p) {
+bool porter_subscriptions(struct porter *p) {
     struct recv_message m;
     unsigned n;
     bool empty = false;
@@ -16,6 +16,7 @@ void porter_subscriptions(struct porter *p) {
         recv_close(&m);
     }
     doors_read(p->sockets->doors, DOOR_LABELS, n, empty);
+    return empty;
 }
 
 /* A peer on this machine is localhost:UID:GID:PID to ZeroMQ, as it was when the connection was
@@ -93,6 +94,6 @@ void porter_tick(struct porter *p) {
         size_t len = sizeof events;
         (void)zmq_getsockopt(all[i], ZMQ_EVENTS, &events, &len);
     }
-    porter_subscriptions(p);
+    (void)porter_subscriptions(p);
     tell_news(p);
 }

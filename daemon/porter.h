@@ -17,8 +17,9 @@ struct porter { /* all borrowed */
     struct stats *stats;
 };
 
-/* Subscriptions take effect when the socket is read; what they say does not concern us. */
-void porter_subscriptions(struct porter *p);
+/* Subscriptions take effect when the socket is read; what they say does not concern us. True: it
+ * was read to its end. */
+bool porter_subscriptions(struct porter *p);
 
 /* May the sender of m (a message of ingest or push) give feedback? When not, that is counted and
  * logged. */

@@ -104,10 +104,12 @@ static double quantile(const struct load *l, double q) {
 
 static void send_text(struct load *l, const char *stream, uint64_t seq) {
     static uint8_t body[TEXT_MAX + 64];
-    Diffused__V1__Ingest ingest = DIFFUSED__V1__INGEST__INIT;
-    Diffused__V1__Sample sample = DIFFUSED__V1__SAMPLE__INIT;
+    Diffused__V1__Ingest ingest;
+    Diffused__V1__Sample sample;
     size_t i = seq % l->texts, len = 0;
 
+    diffused__v1__ingest__init(&ingest);
+    diffused__v1__sample__init(&sample);
     sample.seq = seq;
     sample.content_case = DIFFUSED__V1__SAMPLE__CONTENT_TEXT;
     sample.text = (ProtobufCBinaryData){l->len[i], (uint8_t *)l->text[i]};
