@@ -179,3 +179,35 @@ int ctl_json_tune(const struct diffuse_tune_status *s) {
                            s->recent, "recent_rows", number(s->recent_rows), "gate", gate,
                            "journal_bytes", number(s->journal_bytes), "streams", streams(s)));
 }
+
+static json_t *top_streams(const struct top_facts *f) {
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < f->n_streams; i++) {
+        const struct top_stream *s = &f->stream[i];
+
+        (void)json_array_append_new(
+            array,
+            json_pack("{s:o, s:f, s:o, s:o, s:o, s:o, s:f}", "stream", string(s->name), "rate",
+                      s->rate, "answers", number(s->answers), "errors", number(s->errors), "seq",
+                      number(s->seq), "label", string(s->label), "confidence", s->confidence));
+    }
+    return array;
+}
+
+int ctl_json_top(const struct diffuse_status *s, const struct diffuse_tune_status *t,
+                 const struct top_facts *f) {
+    json_t *labels_seen = json_object();
+    json_t *rates = json_pack("{s:f, s:f, s:f, s:f}", "accepted", f->accepted_rate, "labelled",
+                              f->labelled_rate, "refused", f->refused_rate, "lost", f->lost_rate);
+    json_t *memory = json_pack("{s:o, s:o, s:o}", "resident", number(s->memory_resident), "plan",
+                               number(s->memory_plan), "budget", number(s->memory_budget));
+
+    for (size_t i = 0; i < f->n_labels; i++)
+        (void)json_object_set_new(labels_seen, f->label[i].name, number(f->label[i].count));
+    return print(json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:b, s:f, s:o, s:o, s:o}", "model_id",
+                           string(s->model_id), "uptime_ns", number(s->uptime_ns), "queued",
+                           (json_int_t)s->queued, "rates", rates, "p50_us", number(f->p50_us),
+                           "p99_us", number(f->p99_us), "tuning", t->on, "recent", t->recent,
+                           "memory", memory, "labels", labels_seen, "streams", top_streams(f)));
+}

@@ -27,6 +27,7 @@ static const struct verb {
     {"status", ctl_status, "model, memory plan, counters, latency"},
     {"metrics", ctl_metrics, "everything that is counted, as OpenMetrics text"},
     {"streams", ctl_streams, "what became of each stream's samples"},
+    {"top", ctl_top, "rates, latency, memory, labels and streams, live"},
     {"reload", ctl_reload, "load a checkpoint, and answer with it from then on"},
     {"rollback", ctl_rollback, "let the model before this one answer again"},
     {"tune", ctl_tune, "online fine-tuning: on, off, status, reset, save"},

@@ -28,6 +28,7 @@ int ctl_rollback(struct verb_env *env, int argc, char **argv);
 int ctl_streams(struct verb_env *env, int argc, char **argv);
 int ctl_tune(struct verb_env *env, int argc, char **argv);
 int ctl_metrics(struct verb_env *env, int argc, char **argv);
+int ctl_top(struct verb_env *env, int argc, char **argv);
 int ctl_record(struct verb_env *env, int argc, char **argv);
 int ctl_replay(struct verb_env *env, int argc, char **argv);
 
