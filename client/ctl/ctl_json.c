@@ -187,10 +187,11 @@ static json_t *top_streams(const struct top_facts *f) {
         const struct top_stream *s = &f->stream[i];
 
         (void)json_array_append_new(
-            array,
-            json_pack("{s:o, s:f, s:o, s:o, s:o, s:o, s:f}", "stream", string(s->name), "rate",
-                      s->rate, "answers", number(s->answers), "errors", number(s->errors), "seq",
-                      number(s->seq), "label", string(s->label), "confidence", s->confidence));
+            array, json_pack("{s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "stream",
+                             string(s->name), "rate", s->rate, "accepted", number(s->accepted),
+                             "errors", number(s->errors), "lost", number(s->lost), "gaps",
+                             number(s->gaps), "waiting", number(s->waiting), "seq", number(s->seq),
+                             "label", string(s->label), "confidence", s->confidence));
     }
     return array;
 }

@@ -11,7 +11,7 @@
 #include "client/ctl/top_term.h"
 #include "client/ctl/verb.h"
 
-enum { PATIENCE_MS = 1000, LOOK_MS = 50, BURST = 20000 };
+enum { PATIENCE_MS = 1000, LOOK_MS = 50, BURST = 20000, PAGES = 16 };
 
 struct top_args {
     const char *stream;
@@ -25,8 +25,7 @@ static const struct argp_option options[] = {
     {"once", '1', NULL, 0, "one page, after one interval, and the end", 0},
     {"plain", 'p', NULL, 0, "one page after the other, without control of the terminal", 0},
     {"json", 'j', NULL, 0, "a JSON object a page", 0},
-    {"no-labels", 'n', NULL, 0, "do not subscribe to labels: neither labels nor streams are shown",
-     0},
+    {"no-labels", 'n', NULL, 0, "do not subscribe to labels: they are not shown", 0},
     {0},
 };
 
@@ -88,6 +87,24 @@ struct top {
     int64_t ticked_ns;
 };
 
+/* The books of streams, as many as there is room for. */
+static diffuse_err ask_books(struct top *t, int patience) {
+    uint32_t from = 0;
+
+    for (unsigned page = 0; page == 0 || (from != 0 && page < PAGES); page++) {
+        struct diffuse_streams *s;
+        diffuse_err e = diffuse_streams_get(t->client, t->args.stream, from, patience, &s);
+
+        if (e)
+            return e;
+        for (size_t i = 0; i < s->n_books; i++)
+            top_facts_books(&t->facts, &s->books[i]);
+        from = s->next;
+        diffuse_streams_free(s);
+    }
+    return DIFFUSE_OK;
+}
+
 /* What the daemon says now; what it said before stays when it does not answer. */
 static diffuse_err ask(struct top *t) {
     int patience = t->env->timeout_ms < PATIENCE_MS ? t->env->timeout_ms : PATIENCE_MS;
@@ -97,9 +114,12 @@ static diffuse_err ask(struct top *t) {
 
     if (!e)
         e = diffuse_tune(t->client, DIFFUSE_TUNE_STATUS, patience, &tune);
+    if (!e)
+        e = ask_books(t, patience);
     if (e) {
         (void)snprintf(t->trouble, sizeof t->trouble, "no answer: %s", diffuse_strerror(e));
         diffuse_status_free(status);
+        diffuse_tune_free(tune);
         return e;
     }
     t->trouble[0] = '\0';
@@ -166,9 +186,9 @@ static int follow(struct top *t) {
             draw(t);
         if (left > 0)
             continue;
-        top_facts_tick(&t->facts, (double)(interval - left) / 1e9);
-        t->ticked_ns = verb_mono_ns();
+        t->ticked_ns += interval - left;
         diffuse_err e = ask(t);
+        top_facts_tick(&t->facts, (double)(interval - left) / 1e9);
         if (e && t->args.once)
             return verb_fail(t->client, e);
         draw(t);

@@ -207,8 +207,8 @@ static void draw_streams(struct pen *p) {
     unsigned name = p->page->width > 100 ? 40 : 24;
     char title[LINE_BYTES];
 
-    (void)snprintf(title, sizeof title, "%-*s %9s %10s %8s  %s", (int)name, "STREAM", "RATE/S",
-                   "ANSWERS", "ERRORS", "LAST LABEL");
+    (void)snprintf(title, sizeof title, "%-*s %9s %10s %8s %8s %6s  %s", (int)name, "STREAM",
+                   "RATE/S", "ACCEPTED", "ERRORS", "LOST", "GAPS", "LAST LABEL");
     heading(p, title);
     for (size_t i = 0; i < f->n_streams && begin_line(p); i++) {
         const struct top_stream *s = &f->stream[i];
@@ -217,8 +217,9 @@ static void draw_streams(struct pen *p) {
         if (s->label[0] && s->label[0] != '!')
             (void)snprintf(sure, sizeof sure, " %.2f", s->confidence);
         cell(p->out, s->name, name < p->page->width ? name : p->page->width);
-        (void)snprintf(rest, sizeof rest, " %9.1f %10" PRIu64 " %8" PRIu64 "  %s%s", s->rate,
-                       s->answers, s->errors, s->label, sure);
+        (void)snprintf(rest, sizeof rest,
+                       " %9.1f %10" PRIu64 " %8" PRIu64 " %8" PRIu64 " %6" PRIu64 "  %s%s", s->rate,
+                       s->accepted, s->errors, s->lost, s->gaps, s->label, sure);
         (void)put(p->out, rest, p->page->width > name ? p->page->width - name : 0);
         end_line(p);
     }

@@ -51,7 +51,6 @@ static void take_error(struct top_facts *f, const diffuse_result *r, struct top_
     f->errors++;
     if (!s)
         return;
-    s->errors++;
     s->confidence = 0;
     (void)snprintf(s->label, sizeof s->label, "!%s", diffuse_errname(diffuse_result_error(r)));
 }
@@ -66,13 +65,8 @@ void top_facts_take(struct top_facts *f, const diffuse_result *r) {
         return;
     }
     f->answers++;
-    if ((s = find_stream(f, diffuse_result_stream(r)))) {
-        s->answers++;
-        s->since++;
+    if ((s = find_stream(f, diffuse_result_stream(r))))
         s->seq = diffuse_result_seq(r);
-    } else {
-        f->other_streams++;
-    }
     if (diffuse_result_error(r))
         take_error(f, r, s);
     else if (diffuse_result_held(r))
@@ -85,13 +79,27 @@ void top_facts_take(struct top_facts *f, const diffuse_result *r) {
             (uint32_t)(times.total_ns / 1000 < UINT32_MAX ? times.total_ns / 1000 : UINT32_MAX);
 }
 
+void top_facts_books(struct top_facts *f, const struct diffuse_books *b) {
+    struct top_stream *s = find_stream(f, b->stream);
+
+    if (!s)
+        return;
+    if (s->accepted == 0 || b->accepted < s->accepted) /* first seen; or the daemon began anew */
+        s->before = f->ticks == 0 || b->accepted < s->accepted ? b->accepted : 0;
+    s->accepted = b->accepted;
+    s->errors = b->errored;
+    s->lost = b->expired + b->dropped;
+    s->gaps = b->gaps;
+    s->waiting = b->in_flight;
+}
+
 static int by_rate(const void *a, const void *b) {
     const struct top_stream *x = a, *y = b;
 
     if (x->rate != y->rate)
         return x->rate < y->rate ? 1 : -1;
-    if (x->answers != y->answers)
-        return x->answers < y->answers ? 1 : -1;
+    if (x->accepted != y->accepted)
+        return x->accepted < y->accepted ? 1 : -1;
     return strcmp(x->name, y->name);
 }
 
@@ -112,8 +120,10 @@ static int by_value(const void *a, const void *b) {
 void top_facts_tick(struct top_facts *f, double seconds) {
     f->ticks++;
     for (size_t i = 0; i < f->n_streams; i++) {
-        f->stream[i].rate = (double)f->stream[i].since / seconds;
-        f->stream[i].since = 0;
+        struct top_stream *s = &f->stream[i];
+
+        s->rate = (double)(s->accepted - s->before) / seconds;
+        s->before = s->accepted;
     }
     for (size_t i = 0; i < f->n_labels; i++)
         f->label[i].tick[f->ticks % TOP_TICKS] = 0;

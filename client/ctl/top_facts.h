@@ -22,9 +22,10 @@ struct top_stream {
     char name[TOP_NAME_BYTES];
     char label[64]; /* the last, cut; "!ERROR" for an error */
     double confidence;
-    uint64_t answers, errors, seq;
-    uint64_t since; /* answers since the last tick */
-    double rate;    /* over the last tick */
+    uint64_t seq;
+    uint64_t accepted, errors, lost, gaps, waiting; /* as the daemon's books say */
+    uint64_t before;                                /* accepted at the last tick */
+    double rate;                                    /* accepted, over the last tick */
 };
 
 struct top_label {
@@ -38,8 +39,8 @@ struct top_facts {
     size_t n_streams;
     struct top_label label[TOP_LABELS]; /* most frequent first, likewise */
     size_t n_labels;
-    uint64_t other_streams, other_labels; /* answers of those that had no room */
-    uint64_t answers, errors, held;       /* watched */
+    uint64_t other_labels;          /* answers whose labels had no room */
+    uint64_t answers, errors, held; /* watched */
     uint64_t ticks;
     uint32_t times[TOP_TIMES]; /* microseconds, of answers since the tick before the last */
     size_t n_times;
@@ -54,6 +55,9 @@ struct top_facts {
 
 /* A label, an error or an event that was watched. */
 void top_facts_take(struct top_facts *f, const diffuse_result *r);
+
+/* What the daemon's books say of a stream now. */
+void top_facts_books(struct top_facts *f, const struct diffuse_books *books);
 
 /* A tick is over: rates are of it, and everything is sorted. seconds: since the last. */
 void top_facts_tick(struct top_facts *f, double seconds);

@@ -108,8 +108,8 @@ with r.Rig() as rig:
     try:
         # a terminal: pages that fit, with all there is to see, until q
         screen = Screen(rig)
-        screen.until("streams", lambda: screen.sees(r"^busy/é +\d+\.\d +\d+ +0  label\d \d\.\d\d"))
-        screen.until("errors by stream", lambda: screen.sees(r"^wrong +\d+\.\d +\d+ +[1-9]\d*  !EMPTY"))
+        screen.until("streams", lambda: screen.sees(r"^busy/é +[1-9]\d*\.\d +\d+ +0 +0 +0  label\d \d\.\d\d"))
+        screen.until("errors by stream", lambda: screen.sees(r"^wrong +\d+\.\d +\d+ +[1-9]\d* +0 +0  !EMPTY"))
         screen.until("labels with their history", lambda: screen.sees("^label\\d +\\d+ +\\d+\\.\\d%  .*[\u2581-\u2588]"))
         model = rig.status().model_id.decode()[:12]
         r.check(screen.sees(rf"diffused .*, up 0:\d\d:\d\d, model {model} \(5 labels"), "the model")
@@ -166,7 +166,9 @@ with r.Rig() as rig:
         page = json.loads(done.stdout)
         streams = {row["stream"]: row for row in page["streams"]}
         r.check(streams["busy/é"]["rate"] > 2 * streams["calm"]["rate"] > 0, f"rates: {streams}")
-        r.equal((streams["wrong"]["label"], streams["wrong"]["errors"]), ("!EMPTY", streams["wrong"]["answers"]), "errors")
+        r.equal(streams["wrong"]["label"], "!EMPTY", "the last answer is an error")
+        r.check(0 <= streams["wrong"]["accepted"] - streams["wrong"]["errors"] <= 2, f"all but what waits: {streams}")
+        r.check(streams["busy/é"]["errors"] == 0 and streams["busy/é"]["confidence"] > 0.2, f"{streams}")
         r.equal(page["model_id"][:12], model, "model")
         r.check(page["rates"]["labelled"] > 0 and page["p99_us"] >= page["p50_us"] > 0, f"{page}")
 
