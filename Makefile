@@ -391,6 +391,12 @@ reload-storm: deps-check
 	@$(SUBMAKE) --silent $B/diffused $B/tests/make_model
 	B=$B tests/bench/reload_storm.py $(STORM)
 
+.PHONY: fairness
+## fairness: the p99 of a quiet stream alone and beside a flood; into docs/results/fairness (FAIRNESS=OPTIONS)
+fairness: deps-check
+	@$(SUBMAKE) --silent $B/diffused $B/tests/make_model
+	B=$B tests/bench/fairness.py $(FAIRNESS)
+
 .PHONY: memory-soak
 ## memory-soak: an hour of messages (360,000) three times over in a cgroup of exactly the plan, and 10,000 connections; into docs/results/memory (as root)
 memory-soak: deps-check

@@ -2,8 +2,8 @@
  *
  *   LD_PRELOAD=build/tests/clock_shim.so CLOCK_FILE=... program
  *
- *   CLOCK_FILE  a file of 8 bytes, an int64 in the machine's order: nanoseconds that are added to what
- *               CLOCK_REALTIME says, at each call anew; so that writing the file sets the clock
+ *   CLOCK_FILE  a file of 8 bytes, an int64 in the machine's order: nanoseconds that are added to
+ * what CLOCK_REALTIME says, at each call anew; so that writing the file sets the clock
  *
  * Only clock_gettime(CLOCK_REALTIME), which is where the daemon reads the wall clock. Under
  * AddressSanitizer: ASAN_OPTIONS=verify_asan_link_order=0.

@@ -1,4 +1,5 @@
-/* fault_shim.c - kills a process at a chosen one of its writes to a folder. A library to preload:
+/* fault_shim.c - kills a process at a chosen one of its writes to a folder, or fills the disk under
+ * it. A library to preload:
  *
  *   LD_PRELOAD=build/tests/fault_shim.so FAULT_DIR=... FAULT_AT=... FAULT_HOW=... program
  *
@@ -11,11 +12,15 @@
  *               "NUMBER NAME PATH" before it is made; so a run with FAULT_AT unset says how many
  *               there are
  *
+ *   FAULT_FULL  a file of one byte, not below FAULT_DIR: while that is '1', writes to files there
+ *               fail with ENOSPC
+ *
  * Watched are write, pwrite, writev, fsync, fdatasync, ftruncate, rename, renameat, renameat2,
  * unlink, unlinkat, under all the names that glibc gives them. Calls of all threads are counted
  * together, those of a forked child from where its parent was. What stdio writes is not seen: glibc
  * does not let that be replaced. Under AddressSanitizer: ASAN_OPTIONS=verify_asan_link_order=0.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -25,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -38,7 +44,18 @@ static size_t dir_len; /* 0: nothing is watched */
 static unsigned long at;
 static enum how how;
 static int log_fd = -1;
+static const _Atomic char *full; /* of FAULT_FULL; NULL: there is none */
 static atomic_ulong calls;
+
+static void map_full(const char *path) {
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    void *page = fd < 0 ? MAP_FAILED : mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
+
+    if (page != MAP_FAILED)
+        full = page;
+    if (fd >= 0)
+        (void)close(fd);
+}
 
 __attribute__((constructor)) static void begin(void) {
     const char *folder = getenv("FAULT_DIR"), *number = getenv("FAULT_AT");
@@ -53,6 +70,7 @@ __attribute__((constructor)) static void begin(void) {
     if (log)
         log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
                               0600);
+    map_full(getenv("FAULT_FULL"));
     dir_len = strlen(dir);
 }
 
@@ -129,6 +147,19 @@ static bool is_it_at(const char *name, int folder, const char *given) {
     return is_it(name, path);
 }
 
+/* Does this write find no room? Then errno says so. */
+static bool no_room(int fd) {
+    char path[PATH_MAX];
+
+    if (!dir_len || !full || *full != '1')
+        return false;
+    path_of_fd(fd, path);
+    if (!below(path))
+        return false;
+    errno = ENOSPC;
+    return true;
+}
+
 /* The end of a call that is not a write: what was chosen dies, before or after it. */
 #define CALL(chosen, ...)                                                                          \
     do {                                                                                           \
@@ -146,6 +177,8 @@ static bool is_it_at(const char *name, int folder, const char *given) {
  */
 
 SEEN ssize_t write(int fd, const void *bytes, size_t n) {
+    if (no_room(fd))
+        return -1;
     bool it_is = is_it_fd("write", fd);
     ssize_t done = syscall(SYS_write, fd, bytes, it_is && how == SHORT ? n / 2 : n);
 
@@ -155,6 +188,8 @@ SEEN ssize_t write(int fd, const void *bytes, size_t n) {
 }
 
 SEEN ssize_t pwrite(int fd, const void *bytes, size_t n, off_t offset) {
+    if (no_room(fd))
+        return -1;
     bool it_is = is_it_fd("pwrite", fd);
     ssize_t done = syscall(SYS_pwrite64, fd, bytes, it_is && how == SHORT ? n / 2 : n, offset);
 
@@ -168,6 +203,8 @@ SEEN ssize_t pwrite64(int fd, const void *bytes, size_t n, off_t offset) {
 }
 
 SEEN ssize_t writev(int fd, const struct iovec *piece, int n) {
+    if (no_room(fd))
+        return -1;
     bool it_is = is_it_fd("writev", fd);
     ssize_t done = syscall(SYS_writev, fd, piece, it_is && how == SHORT ? n / 2 : n);
 
