@@ -126,10 +126,12 @@ const char *exposition_ready(struct exposition *x, uint64_t now_ns) {
 
 static void put_model(struct writer *w, const struct exposition *x) {
     const struct model *m = x->models->serving->model;
+    const struct engine_kind *kind = &x->models->serving->shape.kind;
     put_head(w, &families[FAMILY_build]);
     put(w, "diffused_build_info{version=\"%s\"} 1\n", DIFFUSE_VERSION);
     put_head(w, &families[FAMILY_model]);
-    put(w, "diffused_model_info{id=\"%s\",parent=\"%s\"} 1\n", m->id, m->parent);
+    put(w, "diffused_model_info{id=\"%s\",parent=\"%s\",kernel=\"%s\",precision=\"%s\"} 1\n", m->id,
+        m->parent, kind->kernel->name, engine_precision_name(kind->precision));
     put_real(w, &families[FAMILY_start_timestamp_seconds], (double)x->started_wall_ns / SECOND);
     put_real(w, &families[FAMILY_model_start_timestamp_seconds],
              (double)x->stats->serving_since_ns / SECOND);

@@ -40,6 +40,8 @@ static struct world *make_world(void) {
     assert_int_equal(inflight_new(&w->arena, &size, &w->x.inflight), DIFFUSE_OK);
     w->models.serving = &w->models.slot[0];
     w->models.serving->model = &w->model;
+    assert_int_equal(engine_kind_make("auto", ENGINE_F32, &w->models.serving->shape.kind, NULL),
+                     DIFFUSE_OK);
     snprintf(w->model.id, sizeof w->model.id, "%064d", 1);
     w->x.conf = &w->conf;
     w->x.stats = &w->stats;
