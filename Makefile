@@ -44,7 +44,7 @@ CLIENT_LIBS := -lzmq -lprotobuf-c
 CTL_LIBS    := $(CLIENT_LIBS) -ljansson -lz -lm
 
 objects = $(patsubst %.c,$B/%.o,$(wildcard $(1)))
-PROTO  := $(call objects,proto/*.c) $B/gen/diffused.pb-c.o
+PROTO  := $(call objects,proto/*.c keys/*.c) $B/gen/diffused.pb-c.o
 MODEL  := $(call objects,$(foreach d,base text net engine ckpt data train tune,model/$d/*.c))
 TOOL   := $(call objects,model/tool/*.c)
 DAEMON := $(filter-out $B/daemon/main.o,$(call objects,daemon/*.c))
@@ -410,7 +410,7 @@ results-table:
 	@tests/peers/table.py
 
 # --- lint ------------------------------------------------------------------------------------------
-SOURCES := $(sort $(wildcard $(foreach d,proto model/* client client/* daemon docs/man tests/*,$d/*.c $d/*.h)))
+SOURCES := $(sort $(wildcard $(foreach d,proto keys model/* client client/* daemon docs/man tests/*,$d/*.c $d/*.h)))
 SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/deb/*.sh tests/system/*.sh docs/*/*.sh systemd/debian/*.sh .ci/run)
 CPPCHECK := cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
     --suppress=missingIncludeSystem -I. -D_GNU_SOURCE -DDIFFUSE_VERSION='"$(VERSION)"' -D__linux__

@@ -20,8 +20,9 @@ static diffuse_err push(diffuse_client *c, const struct sample_frame *f, int64_t
             continue;
         if (e != DIFFUSE_TIMEOUT)
             break;
-        return reason_set(&c->why, DIFFUSE_BUSY, "%s: the daemon takes nothing at the moment",
-                          c->address.url[ROLE_PUSH]);
+        return reason_set(&c->why, DIFFUSE_BUSY, "%s: the daemon takes nothing at the moment%s",
+                          c->address.url[ROLE_PUSH],
+                          c->keys.server[0] ? ", or lets this key not publish" : "");
     }
     return e ? reason_set(&c->why, e, "push: %s", diffuse_strerror(e)) : DIFFUSE_OK;
 }

@@ -5,8 +5,10 @@
 
 enum { AT_ONCE = 16 }; /* messages of a kind before others have their turn */
 
-void callers_init(struct callers *c, void *context, void *front, const char *url, uint32_t queue) {
-    *c = (struct callers){.context = context, .front = front, .url = url, .queue = queue};
+void callers_init(struct callers *c, void *context, void *front, const char *url,
+                  const struct link_keys *keys, uint32_t queue) {
+    *c = (struct callers){
+        .context = context, .front = front, .url = url, .keys = keys, .queue = queue};
 }
 
 void callers_done(struct callers *c) {
@@ -42,7 +44,8 @@ static struct caller *connect_caller(struct callers *c, const void *id, size_t l
     at->socket = NULL;
     memcpy(at->id, id, len);
     at->id_len = len;
-    return link_open(c->context, ZMQ_DEALER, c->url, c->queue, 0, &at->socket, NULL) ? NULL : at;
+    return link_open(c->context, ZMQ_DEALER, c->url, c->keys, c->queue, 0, &at->socket, NULL) ? NULL
+                                                                                              : at;
 }
 
 /* Take a request and find its connection; false: nothing is there. */

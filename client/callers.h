@@ -20,6 +20,7 @@ struct callers {
     void *context; /* borrowed */
     void *front;   /* ROUTER, bound; borrowed */
     const char *url;
+    const struct link_keys *keys; /* borrowed */
     uint32_t queue;
     uint64_t clock;
     struct message held; /* a request that the daemon does not take yet, */
@@ -27,7 +28,8 @@ struct callers {
     struct caller caller[CALLERS_MAX];
 };
 
-void callers_init(struct callers *c, void *context, void *front, const char *url, uint32_t queue);
+void callers_init(struct callers *c, void *context, void *front, const char *url,
+                  const struct link_keys *keys, uint32_t queue);
 void callers_done(struct callers *c);
 
 /* Pass on what is there, both ways, without waiting. A request that the daemon does not take, for

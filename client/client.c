@@ -8,6 +8,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "client/secure.h"
+
 enum { INFLIGHT = 64, INFLIGHT_MAX = 65536, QUEUE = 1000, LINGER_MS = 1000 };
 
 const char *diffuse_version(void) {
@@ -69,7 +71,8 @@ static diffuse_err set_up(diffuse_client *c, const struct diffuse_options *o, st
     if (inflight > INFLIGHT_MAX)
         return reason_set(why, DIFFUSE_INVAL, "diffuse_options.inflight: %u, at most %d",
                           (unsigned)inflight, INFLIGHT_MAX);
-    if ((e = address_resolve(o, &c->address, why)) || (e = name_client(c, why)))
+    if ((e = address_resolve(o, &c->address, why)) ||
+        (e = secure_resolve(o, &c->address, &c->keys, why)) || (e = name_client(c, why)))
         return e;
     if ((e = flight_init(&c->flight, inflight)) ||
         (e = (c->joined = calloc(CLIENT_STREAMS, sizeof *c->joined)) ? DIFFUSE_OK : DIFFUSE_NOMEM))
@@ -108,6 +111,7 @@ void diffuse_client_free(diffuse_client *client) {
     if (client->context)
         while (zmq_ctx_term(client->context) != 0 && zmq_errno() == EINTR)
             ;
+    explicit_bzero(&client->keys, sizeof client->keys);
     flight_done(&client->flight);
     free(client->joined);
     free(client->buffer);
@@ -119,8 +123,8 @@ diffuse_err client_socket(diffuse_client *c, enum role role, void **ret_socket) 
     static const int types[ROLES] = {ZMQ_XPUB, ZMQ_PUSH, ZMQ_SUB, ZMQ_DEALER};
     diffuse_err e;
 
-    if (!c->socket[role] && (e = link_open(c->context, types[role], c->address.url[role], c->queue,
-                                           c->linger_ms, &c->socket[role], &c->why)))
+    if (!c->socket[role] && (e = link_open(c->context, types[role], c->address.url[role], &c->keys,
+                                           c->queue, c->linger_ms, &c->socket[role], &c->why)))
         return e;
     *ret_socket = c->socket[role];
     return DIFFUSE_OK;
@@ -130,8 +134,8 @@ diffuse_err client_open_inbox(diffuse_client *c, struct inbox *inbox) {
     /* libzmq may count a reader's progress up to half a queue late. */
     uint32_t queue = 2 * c->flight.cap + c->queue;
 
-    return link_open(c->context, ZMQ_SUB, c->address.url[ROLE_LABELS], queue, 0, &inbox->socket,
-                     &c->why);
+    return link_open(c->context, ZMQ_SUB, c->address.url[ROLE_LABELS], &c->keys, queue, 0,
+                     &inbox->socket, &c->why);
 }
 
 diffuse_err client_open_answers(diffuse_client *c) {
@@ -164,5 +168,8 @@ diffuse_err client_unreachable(diffuse_client *c, enum role role) {
                           strerror(errno));
     if (path && access(path, W_OK) != 0)
         return reason_set(&c->why, DIFFUSE_UNREACH, "%s: %s", path, strerror(errno));
+    if (!path)
+        return reason_set(&c->why, DIFFUSE_UNREACH, "%s: nobody answers%s", url,
+                          secure_hint(&c->keys));
     return reason_set(&c->why, DIFFUSE_UNREACH, "%s: nobody answers", url);
 }

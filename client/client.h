@@ -8,6 +8,7 @@
 #include "client/diffuse.h"
 #include "client/flight.h"
 #include "client/inbox.h"
+#include "client/link.h"
 #include "proto/reason.h"
 
 enum { CLIENT_NONCE_BYTES = 16, CLIENT_STREAMS = 4096 };
@@ -15,6 +16,7 @@ enum { CLIENT_NONCE_BYTES = 16, CLIENT_STREAMS = 4096 };
 struct diffuse_client {
     struct reason why;
     struct address address;
+    struct link_keys keys;
     uint32_t queue, linger_ms;
     void *context;
     void *socket[ROLES]; /* opened when first needed; ROLE_LABELS lives in answers */

@@ -76,6 +76,12 @@ struct diffuse_options {
     uint32_t linger_ms; /* diffuse_client_free waits so long for sent messages to leave; 0: 1000 */
     char *why;          /* receives a line when diffuse_client_new fails; NULL: no line */
     size_t why_size;    /* bytes there */
+    /* For tcp: with both, connections are encrypted and both sides prove who they are (CURVE). Key
+     * files as diffuse_keygen and ZeroMQ's tools write them. A key that the daemon does not let in
+     * looks like a daemon that is not there: UNREACH. After that, free the client and open another.
+     */
+    const char *server_key; /* file of the daemon's public key; NULL: $DIFFUSE_SERVER_KEY, if set */
+    const char *key; /* file of our secret key, which nobody else may read; NULL: $DIFFUSE_KEY */
 };
 
 /* "0.1.0" */
@@ -101,6 +107,15 @@ DIFFUSE_API const char *diffuse_endpoint(const diffuse_client *client);
 
 /* The name of the client's own stream, which no other client has. Lives as long as the client. */
 DIFFUSE_API const char *diffuse_stream(const diffuse_client *client);
+
+#define DIFFUSE_KEY_BYTES 41 /* a public key as text, and its NUL */
+
+/* Make a CURVE key pair: PATH.key_secret, which only its owner may read, and PATH.key, which others
+ * may have. Neither may be there yet. ret_key gets the public key; why (NULL: no line) a line when
+ * that fails. Errors: IO, INVAL. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_keygen(const char *path,
+                                                          char ret_key[DIFFUSE_KEY_BYTES],
+                                                          char *why, size_t why_size);
 
 /* --- classifying --- */
 

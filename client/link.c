@@ -48,8 +48,21 @@ static bool set_int(void *socket, int option, int value) {
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
 }
 
-diffuse_err link_open(void *context, int type, const char *url, uint32_t queue, uint32_t linger_ms,
-                      void **ret_socket, struct reason *why) {
+/* A key ends in its NUL. */
+static bool set_key(void *socket, int option, const char *key) {
+    return zmq_setsockopt(socket, option, key, KEYFILE_CHARS + 1) == 0;
+}
+
+static bool set_keys(void *socket, const char *url, const struct link_keys *keys) {
+    if (!keys->server[0] || strncmp(url, "tcp://", 6) != 0)
+        return true;
+    return set_key(socket, ZMQ_CURVE_SERVERKEY, keys->server) &&
+           set_key(socket, ZMQ_CURVE_PUBLICKEY, keys->public_key) &&
+           set_key(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key);
+}
+
+diffuse_err link_open(void *context, int type, const char *url, const struct link_keys *keys,
+                      uint32_t queue, uint32_t linger_ms, void **ret_socket, struct reason *why) {
     void *socket = zmq_socket(context, type);
     int hwm = queue > INT_MAX ? INT_MAX : (int)queue;
     int linger = linger_ms > INT_MAX ? INT_MAX : (int)linger_ms;
@@ -63,7 +76,7 @@ diffuse_err link_open(void *context, int type, const char *url, uint32_t queue, 
         !set_int(socket, ZMQ_RECONNECT_IVL_MAX, 500) ||
         (type != ZMQ_SUB && !set_int(socket, ZMQ_IMMEDIATE, 1)) ||
         (type == ZMQ_XPUB && !set_int(socket, ZMQ_XPUB_NODROP, 1)) ||
-        zmq_connect(socket, url) != 0) {
+        !set_keys(socket, url, keys) || zmq_connect(socket, url) != 0) {
         diffuse_err e = zmq_errno() == EINVAL ? DIFFUSE_INVAL : DIFFUSE_IO;
 
         (void)reason_set(why, e, "%s: %s", url, zmq_strerror(zmq_errno()));

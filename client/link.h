@@ -13,6 +13,8 @@
 #include "client/diffuse.h"
 #include "proto/reason.h"
 
+#include "keys/keyfile.h"
+
 #define LINK_FOREVER INT64_MAX
 
 /* now + timeout_ms; negative stands for LINK_FOREVER. */
@@ -24,9 +26,17 @@ int64_t link_earlier(int64_t deadline, int ms);
 /* True when the deadline is over. */
 bool link_over(int64_t deadline);
 
-/* A socket of a ZMQ_* type, connected to url. Messages go to established connections only. */
-diffuse_err link_open(void *context, int type, const char *url, uint32_t queue, uint32_t linger_ms,
-                      void **ret_socket, struct reason *why);
+/* Of CURVE, each in Z85. */
+struct link_keys {
+    char server[KEYFILE_CHARS + 1]; /* the daemon's public key; "": no CURVE */
+    char public_key[KEYFILE_CHARS + 1];
+    char secret_key[KEYFILE_CHARS + 1];
+};
+
+/* A socket of a ZMQ_* type, connected to url; over tcp with the keys. Messages go to established
+ * connections only. */
+diffuse_err link_open(void *context, int type, const char *url, const struct link_keys *keys,
+                      uint32_t queue, uint32_t linger_ms, void **ret_socket, struct reason *why);
 
 /* The same, bound to url for others to connect to; who sends a frame of more than frame_max bytes
  * is disconnected. */

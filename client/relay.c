@@ -17,6 +17,7 @@
 #include "client/owed.h"
 #include "client/place.h"
 #include "client/sync.h"
+#include "proto/loopback.h"
 
 enum {
     QUEUE = 8,         /* of ingest and push, as the daemon's */
@@ -71,6 +72,12 @@ static diffuse_err bind_front(diffuse_relay *r, enum role role, int type, uint32
     mode_t before;
     diffuse_err e;
 
+    if (!loopback_only(url))
+        return reason_set(
+            why, DIFFUSE_INVAL,
+            "%s: what is bound here is open to whoever reaches it; listen on a folder, "
+            "or on 127.0.0.1",
+            url);
     if ((e = place_claim(url, why)))
         return e;
     before = umask(0117); /* owner and group, as the daemon's */
@@ -92,14 +99,15 @@ static diffuse_err open_front(diffuse_relay *r, uint32_t max_message, struct rea
         (e = bind_front(r, ROLE_INGEST, ZMQ_SUB, QUEUE, frame_max, why)))
         return e;
     callers_init(&r->callers, r->context, r->front[ROLE_CONTROL],
-                 r->client->address.url[ROLE_CONTROL], r->client->queue);
+                 r->client->address.url[ROLE_CONTROL], &r->client->keys, r->client->queue);
     return DIFFUSE_OK;
 }
 
 static diffuse_err open_back(diffuse_relay *r, struct reason *why) {
     const struct address *there = &r->client->address;
+    const struct link_keys *keys = &r->client->keys;
     uint32_t linger = r->client->linger_ms;
-    diffuse_err e = link_open(r->context, ZMQ_SUB, there->url[ROLE_LABELS], LABELS_IN, 0,
+    diffuse_err e = link_open(r->context, ZMQ_SUB, there->url[ROLE_LABELS], keys, LABELS_IN, 0,
                               &r->back[ROLE_LABELS], why);
 
     if (e)
@@ -109,10 +117,10 @@ static diffuse_err open_back(diffuse_relay *r, struct reason *why) {
         return reason_set(why, DIFFUSE_IO, "labels: %s", zmq_strerror(zmq_errno()));
     if (!r->listens)
         return DIFFUSE_OK;
-    if ((e = link_open(r->context, ZMQ_PUSH, there->url[ROLE_PUSH], QUEUE, linger,
+    if ((e = link_open(r->context, ZMQ_PUSH, there->url[ROLE_PUSH], keys, QUEUE, linger,
                        &r->back[ROLE_PUSH], why)))
         return e;
-    return link_open(r->context, ZMQ_XPUB, there->url[ROLE_INGEST], QUEUE, linger,
+    return link_open(r->context, ZMQ_XPUB, there->url[ROLE_INGEST], keys, QUEUE, linger,
                      &r->back[ROLE_INGEST], why);
 }
 

@@ -24,13 +24,21 @@ diffuse_err sync_ask(diffuse_client *c, const char *topic, int64_t deadline) {
 }
 
 /* Did the daemon refuse? Its consent alone proves nothing. */
-diffuse_err sync_refused(diffuse_client *c) {
+static diffuse_err take_reply(diffuse_client *c, bool *ret_replied) {
     struct link_message m;
     diffuse_err e = ask_reply(c, 0, &m);
 
-    if (!e)
+    if (!e) {
         link_message_done(&m);
+        *ret_replied = true;
+    }
     return e == DIFFUSE_TIMEOUT ? DIFFUSE_OK : e;
+}
+
+diffuse_err sync_refused(diffuse_client *c) {
+    bool ignored;
+
+    return take_reply(c, &ignored);
 }
 
 static bool is_topic(struct link_message *m, const char *topic) {
@@ -65,6 +73,7 @@ static diffuse_err await_event(diffuse_client *c, struct inbox *inbox, const cha
 static diffuse_err run(diffuse_client *c, struct inbox *inbox, const char *topic,
                        int64_t deadline) {
     int pause_ms = FIRST_PAUSE_MS;
+    bool replied = false;
 
     for (;;) {
         int64_t until = link_earlier(deadline, pause_ms);
@@ -76,10 +85,10 @@ static diffuse_err run(diffuse_client *c, struct inbox *inbox, const char *topic
             return e;
         if (!link_over(until))
             return reason_set(&c->why, DIFFUSE_TIMEOUT, "interrupted by a signal");
-        if ((e = sync_refused(c)))
+        if ((e = take_reply(c, &replied)))
             return e;
-        if (link_over(deadline))
-            return client_unreachable(c, ROLE_CONTROL);
+        if (link_over(deadline)) /* who replies publishes; that does not reach us */
+            return client_unreachable(c, replied ? ROLE_LABELS : ROLE_CONTROL);
         pause_ms = pause_ms * 2 < LAST_PAUSE_MS ? pause_ms * 2 : LAST_PAUSE_MS;
     }
 }

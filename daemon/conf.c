@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/conftcp.h"
 #include "daemon/nearest.h"
 #include "daemon/policy.h"
 #include "daemon/webaddress.h"
@@ -204,15 +205,11 @@ static diffuse_err finish_endpoint(const struct conf *c, conf_text endpoint, con
                                    struct reason *why) {
     if (!endpoint[0])
         snprintf(endpoint, CONF_TEXT_BYTES, "ipc://%.90s/%s", c->runtime_dir, name);
-    if (!strstr(endpoint, "://"))
-        return reason_set(why, DIFFUSE_INVAL,
-                          "%s: '%.64s' is no endpoint; expected ipc:///path or tcp://address:port",
-                          name, endpoint);
     if (strncmp(endpoint, "ipc://", 6) == 0 && strlen(endpoint + 6) > LIMIT_ENDPOINT)
         return reason_set(why, DIFFUSE_INVAL,
                           "%s: the path '%.64s...' has %zu bytes; sockets take at most %u", name,
                           endpoint + 6, strlen(endpoint + 6), LIMIT_ENDPOINT);
-    return DIFFUSE_OK;
+    return conftcp_endpoint(c, name, endpoint, why);
 }
 
 /* A window that slides is kept in ids; it is classified as a sample is. */
@@ -304,6 +301,10 @@ diffuse_err conf_finish_all(struct conf *c, conf_complain *complain, void *user)
     heed(&f, CONF_KEY_push, finish_endpoint(c, c->push, "push", &why), &why);
     heed(&f, CONF_KEY_labels, finish_endpoint(c, c->labels, "labels", &why), &why);
     heed(&f, CONF_KEY_control, finish_endpoint(c, c->control, "control", &why), &why);
+    heed(&f, CONF_KEY_ingest_connect, conftcp_connects(c, &why), &why);
+    heed(&f, CONF_KEY_tcp, conftcp_base(c, &why), &why);
+    heed(&f, c->curve_clients[0] ? CONF_KEY_curve_clients : CONF_KEY_curve_secret_key,
+         conftcp_keys(c, &why), &why);
     for (uint32_t i = 0; i < c->policy.n; i++)
         heed(&f, CONF_KEY_policy, finish_policy(c, c->policy.item[i], &why), &why);
     finish_groups(c);

@@ -34,6 +34,7 @@ enum conf_overload {
     CONF_OVERLOAD_REJECT
 };
 enum conf_precision { CONF_PRECISION_AUTO, CONF_PRECISION_F32, CONF_PRECISION_I8 };
+enum conf_plain { CONF_PLAIN_LOOPBACK, CONF_PLAIN_ANYWHERE };
 enum conf_log_target { CONF_LOG_AUTO, CONF_LOG_JOURNAL, CONF_LOG_STDERR };
 
 struct conf_list {

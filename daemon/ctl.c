@@ -254,7 +254,24 @@ static diffuse_err answer_streams(struct ctl *c, const Diffused__V1__Request *re
     return encode(c, &reply, ret);
 }
 
-diffuse_err ctl_handle(struct ctl *c, const void *bytes, size_t len, struct ctl_answer *ret) {
+/* What is not known here changes something, for all we know. */
+static bool is_report(const Diffused__V1__Request *request) {
+    switch (request->verb_case) {
+    case DIFFUSED__V1__REQUEST__VERB_STATUS:
+    case DIFFUSED__V1__REQUEST__VERB_METRICS:
+    case DIFFUSED__V1__REQUEST__VERB_STREAMS:
+    case DIFFUSED__V1__REQUEST__VERB_SYNC:
+    case DIFFUSED__V1__REQUEST__VERB__NOT_SET:
+        return true;
+    case DIFFUSED__V1__REQUEST__VERB_TUNE:
+        return request->tune->action == DIFFUSED__V1__TUNE_REQUEST__ACTION__STATUS;
+    default:
+        return false;
+    }
+}
+
+diffuse_err ctl_handle(struct ctl *c, bool may_change, const void *bytes, size_t len,
+                       struct ctl_answer *ret) {
     Diffused__V1__Request *request = NULL;
     struct reason why = {""};
     memset(ret, 0, sizeof *ret);
@@ -263,6 +280,10 @@ diffuse_err ctl_handle(struct ctl *c, const void *bytes, size_t len, struct ctl_
     if (e)
         return ctl_error(c, peek_id(bytes, len), e, &why, ret);
     ret->id = request->id;
+    if (!may_change && !is_report(request)) {
+        e = reason_set(&why, DIFFUSE_DENIED, "this key has not the role control");
+        return ctl_error(c, request->id, e, &why, ret);
+    }
     switch (request->verb_case) {
     case DIFFUSED__V1__REQUEST__VERB_STATUS:
         return answer_status(c, request->id, ret);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -15,6 +16,8 @@
 
 #include "daemon/topics.h"
 #include "daemon/zmtp.h"
+
+#include "keys/keyfile.h"
 
 #define LISTENERS_MAX 1024 /* descriptors among which our listening sockets are looked for */
 #define FOREIGN       0xff
@@ -32,6 +35,9 @@ struct guest {
     bool advises;          /* its feedback counts */
     unsigned uid;
     int pid;
+    const uint8_t *seal; /* where ZeroMQ keeps the key of its CURVE session; NULL: there is none */
+    char key[KEYFILE_CHARS + 1]; /* that it showed; "": not known */
+    char who[WHOIS_BYTES];
 };
 
 struct way {
@@ -47,7 +53,8 @@ struct doors {
     struct way way[DOORS];
     struct guest *guests; /* (all of them), owned */
     unsigned n_guests;
-    struct topics *topics; /* (places at doors with topics), owned */
+    struct guest *speaking; /* whom ZeroMQ's thread heard last */
+    struct topics *topics;  /* (places at doors with topics), owned */
     unsigned n_topics;
     struct keyed key;
     uint16_t *guest_of; /* (fds) index of the guest, by descriptor; owned */
@@ -211,6 +218,7 @@ static bool let_in(struct doors *d, struct way *w, int fd) {
                         .pid = peer.pid,
                         .advises = permit_allows(&w->limits.advise, fd),
                         .topics = g->topics};
+    whois_say(fd, g->who);
     if (g->topics)
         *g->topics = (struct topics){0};
     d->guest_of[fd] = (uint16_t)(g - d->guests);
@@ -231,7 +239,7 @@ static void cut(struct doors *d, struct guest *g) {
         return;
     g->cut = true;
     w->news.ended++;
-    w->news.pid = g->pid;
+    memcpy(w->news.who, g->who, sizeof g->who);
     (void)shutdown(g->fd, SHUT_RDWR);
 }
 
@@ -283,7 +291,7 @@ static int accept_through(struct doors *d, uint8_t number, int fd, struct sockad
         if (let_in(d, w, guest))
             return guest;
         w->news.refused++;
-        w->news.pid = permit_peer(guest).pid;
+        whois_say(guest, w->news.who);
     }
     close(guest);
     errno = ECONNABORTED;
@@ -340,7 +348,7 @@ static bool note_guest(struct doors *d, struct guest *g, const uint8_t *bytes, s
     uint64_t max = way_of(d, g)->limits.message;
     bool fine = true;
     while (fine && n > 0) {
-        if (zmtp_take(&g->said, &bytes, &n, max, &fine) && g->topics)
+        if (zmtp_take(&g->said, &bytes, &n, max, &fine) && g->topics && !g->said.curve)
             fine = note_wish(d, g);
     }
     return fine;
@@ -349,6 +357,8 @@ static bool note_guest(struct doors *d, struct guest *g, const uint8_t *bytes, s
 static bool note_bytes(struct doors *d, int fd, const void *bytes, size_t n) {
     pthread_mutex_lock(&d->lock);
     struct guest *g = guest_of(d, fd);
+    if (g) /* other libraries receive too */
+        d->speaking = g;
     bool fine = !g || note_guest(d, g, bytes, n);
     if (!fine)
         cut(d, g);
@@ -362,6 +372,48 @@ ssize_t door_recv(int fd, void *bytes, size_t n, int flags) {
     if (!d || got <= 0 || note_bytes(d, fd, bytes, (size_t)got))
         return got;
     return 0; /* as if it had left */
+}
+
+/* --- from sealed.c ------------------------------------------------------------------------------
+ */
+
+void door_agreed(const uint8_t *seal) {
+    struct doors *d = atomic_load(&standing);
+    if (!d)
+        return;
+    pthread_mutex_lock(&d->lock);
+    for (unsigned i = 0; i < d->n_guests; i++) {
+        if (d->guests[i].seal == seal) /* of a session that is over */
+            d->guests[i].seal = NULL;
+    }
+    if (d->speaking)
+        d->speaking->seal = seal;
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* Not always who was heard last: what a full queue held up is opened when there is room again. */
+static struct guest *guest_with(struct doors *d, const uint8_t *seal) {
+    if (d->speaking && d->speaking->seal == seal)
+        return d->speaking;
+    for (unsigned i = 0; i < d->n_guests; i++) {
+        if (d->guests[i].seal == seal)
+            return d->speaking = &d->guests[i];
+    }
+    return NULL;
+}
+
+bool door_opened(const uint8_t *seal, const uint8_t *opened, size_t n) {
+    struct doors *d = atomic_load(&standing);
+    if (!d)
+        return true;
+    pthread_mutex_lock(&d->lock);
+    struct guest *g = guest_with(d, seal);
+    bool fine = !g || (zmtp_open(&g->said, opened, n, way_of(d, g)->limits.message) &&
+                       (!g->topics || note_wish(d, g)));
+    if (!fine)
+        cut(d, g);
+    pthread_mutex_unlock(&d->lock);
+    return fine;
 }
 
 /* --- the loop's side -----------------------------------------------------------------------------
@@ -408,6 +460,30 @@ bool doors_may_advise(struct doors *d, enum door door, int fd, unsigned uid, int
     }
     pthread_mutex_unlock(&d->lock);
     return may;
+}
+
+void doors_name(struct doors *d, enum door door, int fd, const char *key) {
+    pthread_mutex_lock(&d->lock);
+    struct guest *g = guest_of(d, fd);
+    if (g && way_of(d, g) == &d->way[door])
+        snprintf(g->key, sizeof g->key, "%s", key);
+    pthread_mutex_unlock(&d->lock);
+}
+
+unsigned doors_review(struct doors *d, enum door door,
+                      bool (*may)(const void *user, const char *key), const void *user) {
+    unsigned n = 0;
+    pthread_mutex_lock(&d->lock);
+    for (unsigned i = 0; i < d->way[door].limits.max; i++) {
+        struct guest *g = &d->way[door].guest[i];
+        if (g->fd >= 0 && !g->ended && !g->cut && g->key[0] && is_there(g) && !may(user, g->key)) {
+            g->cut = true;
+            (void)shutdown(g->fd, SHUT_RDWR);
+            n++;
+        }
+    }
+    pthread_mutex_unlock(&d->lock);
+    return n;
 }
 
 unsigned doors_present(struct doors *d, enum door door) {

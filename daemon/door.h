@@ -16,8 +16,12 @@
  *            topics than topics.h allows: ZeroMQ keeps what it was sent, whatever the application
  *            thinks of it.
  *
- * Threads: accept4 and recv are called by ZeroMQ's thread, the rest by the loop's; one mutex.
- * There is one set of doors in a process, as the two functions have no other way to find it.
+ * With CURVE what a connection sends is sealed, and counted when ZeroMQ opens it (sealed.h). Should
+ * another ZeroMQ open messages by other ways, a CURVE connection is ended soon, for having sent
+ * much that was never opened.
+ *
+ * Threads: those are called by ZeroMQ's one I/O thread, the rest by the loop's; one mutex. There is
+ * one set of doors in a process, as these functions have no other way to find it.
  */
 #ifndef DAEMON_DOOR_H
 #define DAEMON_DOOR_H
@@ -27,6 +31,7 @@
 #include <stdint.h>
 
 #include "daemon/permit.h"
+#include "daemon/whois.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
@@ -50,8 +55,8 @@ DIFFUSE_MUST_CHECK diffuse_err doors_new(const struct door_limits limits[DOORS],
                                          struct doors **ret_doors, struct reason *why);
 void doors_done(struct doors *d); /* when ZeroMQ's threads are gone; fine with NULL */
 
-/* The socket that came to listen since doors_new, or since the last call, is this door's. Until
- * this is called nobody is let in through it. */
+/* The sockets that came to listen since doors_new, or since the last call, are this door's. Until
+ * this is called nobody is let in through them. */
 void doors_bound(struct doors *d, enum door door);
 
 /* n messages were read through a door, and whether it was then found empty. Call it after each
@@ -63,11 +68,23 @@ void doors_read(struct doors *d, enum door door, uint64_t n, bool empty);
 int doors_fd(const struct doors *d);
 void doors_acknowledge(struct doors *d);
 
-/* Since the last call: connections refused at a door, ended for what they sent, and denied for who
- * they are; the process at the other end of the last of them (0: not known). False: none. */
+/* ZeroMQ keeps the key of the connection heard last at `seal`; and it opened a frame with that.
+ * False: more than may be sent. For sealed.c. */
+void door_agreed(const uint8_t *seal);
+bool door_opened(const uint8_t *seal, const uint8_t *opened, size_t n);
+
+/* Whose key it is that the connection with this descriptor showed, in Z85. */
+void doors_name(struct doors *d, enum door door, int fd, const char *key);
+
+/* End the connections of keys that may no longer come in by this door; how many. */
+unsigned doors_review(struct doors *d, enum door door,
+                      bool (*may)(const void *user, const char *key), const void *user);
+
+/* Since the last call: connections refused at a door, ended for what they sent, and denied for the
+ * process that they are of; who was at the other end of the last of them. False: none. */
 struct door_news {
     uint64_t refused, ended, denied;
-    int pid;
+    char who[WHOIS_BYTES];
     unsigned denied_uid;
     int denied_pid;
 };

@@ -112,8 +112,10 @@ static void overloaded(struct intake *in, struct inflight_sample *s) {
 
 /* --- a message --- */
 
-static struct path_input frames_of(struct recv_message *m) {
+static struct path_input frames_of(const struct intake *in, struct recv_message *m,
+                                   const char **ret_sender) {
     struct path_input frames = {.frames = m->frames};
+    frames.roles = curve_roles(in->sockets->curve, &m->frame[0], ret_sender);
     frames.stream = recv_data(m, 0, &frames.stream_len);
     frames.body = recv_data(m, 1, &frames.body_len);
     return frames;
@@ -121,7 +123,8 @@ static struct path_input frames_of(struct recv_message *m) {
 
 /* Has it no need of a slot, or is there one? */
 static bool admitted(struct intake *in, const struct path_input *m) {
-    if (m->frames < 2 || m->stream_len == 0 || m->stream_len > LIMIT_STREAM_BYTES ||
+    if (!(m->roles & KEYRING_PUBLISH) || m->frames < 2 || m->stream_len == 0 ||
+        m->stream_len > LIMIT_STREAM_BYTES ||
         peek_ingest_kind(m->body, m->body_len) == KIND_FEEDBACK)
         return true;
     return inflight_admits(in->inflight, m->stream, m->stream_len);
@@ -134,9 +137,16 @@ static void refuse_message(struct intake *in, const struct inflight_sample *s) {
               diffuse_errname(s->error), s->reason);
 }
 
+static void deny_message(struct intake *in, const struct inflight_sample *s, const char *sender) {
+    stats_add(in->stats, STATS_roles_denied, 1);
+    log_input(in->log, LOG_role_denied, s->error, s->stream, s->stream_len, s->seq,
+              "from %s, refused: %s", sender, s->reason);
+}
+
 /* False: it must wait. */
 static bool take_message(struct intake *in, struct recv_message *m, bool from_push) {
-    struct path_input frames = frames_of(m);
+    const char *sender;
+    struct path_input frames = frames_of(in, m, &sender);
     bool room = admitted(in, &frames);
     if (!room && in->conf->overload == CONF_OVERLOAD_PUSH_BACK)
         return false;
@@ -145,6 +155,8 @@ static bool take_message(struct intake *in, struct recv_message *m, bool from_pu
     slot->from_push = from_push;
     if (outcome == PATH_UNADDRESSED) {
         refuse_message(in, slot);
+    } else if (outcome == PATH_DENIED) {
+        deny_message(in, slot, sender);
     } else if (outcome == PATH_FEEDBACK) {
         if (porter_may_advise(in->porter, m, from_push))
             tuning_feedback(in->tuning, &in->path->feedback, slot);
@@ -212,7 +224,7 @@ bool intake_ready(struct intake *in) {
     for (int way = 0; way < (int)INTAKE_WAYS; way++) {
         if (!in->in_hand[way])
             continue;
-        struct path_input frames = frames_of(&in->message[way]);
+        struct path_input frames = frames_of(in, &in->message[way], NULL);
         if (may_read(in) && admitted(in, &frames))
             return true;
     }

@@ -28,6 +28,7 @@ enum item {
     ITEM_TUNER,
     ITEM_WATCH,
     ITEM_DOORS,
+    ITEM_KEYS,
     ITEM_CONTROL,
     ITEM_LABELS,
     ITEM_INGEST_PEERS,
@@ -70,6 +71,7 @@ static int fd_of(void *socket) {
 
 static void find_sockets(struct loop *l) {
     const struct sockets *s = l->sockets;
+    l->fd[ITEM_KEYS] = s->curve ? fd_of(curve_socket(s->curve)) : -1;
     l->fd[ITEM_CONTROL] = fd_of(s->control);
     l->fd[ITEM_LABELS] = fd_of(s->labels);
     l->fd[ITEM_INGEST_PEERS] = fd_of(s->ingest_peers);
@@ -167,11 +169,24 @@ static bool reread(struct loop *l, struct ctl_answer *answer) {
     if (answer->verb != CTL_RELOAD || answer->path[0])
         return true;
     diffuse_err e = settings_reread(&l->settings, &why);
+    if (!e)
+        e = porter_keys(&l->porter, &why);
     if (e && ctl_error(l->ctl, answer->id, DIFFUSE_INVAL, &why, answer)) {
         log_line(l->log, LOG_internal, "a reply did not fit its buffer");
         return false;
     }
     return true;
+}
+
+static void note_refusal(struct loop *l, diffuse_err error, const char *sender) {
+    if (error != DIFFUSE_DENIED) {
+        log_input(l->log, LOG_request_refused, error, NULL, 0, 0, "a request refused: %s",
+                  diffuse_errname(error));
+        return;
+    }
+    stats_add(l->stats, STATS_roles_denied, 1);
+    log_input(l->log, LOG_role_denied, error, NULL, 0, 0,
+              "a request of %s refused: its key has not the role control", sender);
 }
 
 static void answer_request(struct loop *l, struct recv_message *m) {
@@ -185,7 +200,9 @@ static void answer_request(struct loop *l, struct recv_message *m) {
                   "a request of %u frames ignored; expected 1", m->frames - 1);
         return;
     }
-    if (ctl_handle(l->ctl, request, len, &answer)) {
+    const char *sender;
+    unsigned roles = curve_roles(l->sockets->curve, &m->frame[m->kept - 1], &sender);
+    if (ctl_handle(l->ctl, roles & KEYRING_CONTROL, request, len, &answer)) {
         log_line(l->log, LOG_internal, "a reply did not fit its buffer");
         return;
     }
@@ -199,8 +216,7 @@ static void answer_request(struct loop *l, struct recv_message *m) {
         return;
     stats_add(l->stats, answer.error ? STATS_requests_refused : STATS_requests, 1);
     if (answer.error)
-        log_input(l->log, LOG_request_refused, answer.error, NULL, 0, 0, "a request refused: %s",
-                  diffuse_errname(answer.error));
+        note_refusal(l, answer.error, sender);
     if (answer.topic_len > 0)
         send_event(&l->send, answer.topic, answer.topic_len, "sync", "subscriptions are in force");
     caller_reply(&caller, l->sockets->control, answer.bytes, answer.len);
@@ -224,22 +240,20 @@ static bool read_control(struct loop *l) {
 
 static void read_peers(struct loop *l, struct peers *peers, const char *socket) {
     enum peers_ending ending;
-    int pid;
-    while (peers_next(peers, &ending, &pid)) {
+    char who[WHOIS_BYTES];
+    while (peers_next(peers, &ending, who)) {
         if (ending == PEERS_CUT) {
             stats_add(l->stats, STATS_disconnected, 1);
-            log_input(
-                l->log, LOG_publisher_cut, DIFFUSE_OK, NULL, 0, 0,
-                "%s: a publisher (process %d) was disconnected: it sent a frame above %" PRIu64
-                " bytes (twice max_message), or not ZeroMQ's protocol",
-                socket, pid, 2 * l->conf->max_message);
+            log_input(l->log, LOG_publisher_cut, DIFFUSE_OK, NULL, 0, 0,
+                      "%s: a publisher (%s) was disconnected: it sent a frame above %" PRIu64
+                      " bytes (twice max_message), or not ZeroMQ's protocol",
+                      socket, who, 2 * l->conf->max_message);
         } else if (ending == PEERS_LOST) {
             stats_add(l->stats, STATS_left_unread, 1);
-            log_input(
-                l->log, LOG_publisher_lost, DIFFUSE_OK, NULL, 0, 0,
-                "%s: a publisher (process %d) left before all it had sent was read; the rest is "
-                "lost: it should stay until its last label has come",
-                socket, pid);
+            log_input(l->log, LOG_publisher_lost, DIFFUSE_OK, NULL, 0, 0,
+                      "%s: a publisher (%s) left before all it had sent was read; the rest is "
+                      "lost: it should stay until its last label has come",
+                      socket, who);
         }
     }
 }
@@ -256,16 +270,20 @@ static void begin_stop(struct loop *l, uint32_t number) {
     sockets_hide(l->sockets);
 }
 
+static void hang_up(struct loop *l) {
+    struct reason why = {""};
+    (void)settings_reread(&l->settings, &why); /* what is wrong is in the log */
+    (void)porter_keys(&l->porter, &why);
+    turnover_signal(&l->turnover);
+}
+
 static void read_signals(struct loop *l) {
     struct signalfd_siginfo info;
     while (read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        struct reason why = {""};
-        if (info.ssi_signo == SIGHUP) {
-            (void)settings_reread(&l->settings, &why); /* has said it in the log */
-            turnover_signal(&l->turnover);
-        } else {
+        if (info.ssi_signo == SIGHUP)
+            hang_up(l);
+        else
             begin_stop(l, info.ssi_signo);
-        }
     }
 }
 
@@ -332,6 +350,7 @@ static void tick(struct loop *l, uint64_t now) {
  * end, and again after anything else was done with the socket. Of the monitors nothing else is. */
 static bool nothing_left(struct loop *l, bool reading) {
     bool left = read_control(l);
+    left |= !curve_answer(l->sockets->curve);
     left |= !porter_subscriptions(&l->porter);
     for (int way = 0; way < (int)INTAKE_WAYS; way++)
         left |= reading && intake_wants(&l->intake, (enum intake_way)way) &&
@@ -393,6 +412,8 @@ static void wait_for_work(struct loop *l, bool reading, bool blocked, bool pause
 static void read_others(struct loop *l) {
     if (is_ready(l, ITEM_SIGNAL))
         read_signals(l);
+    if (is_ready(l, ITEM_KEYS))
+        (void)curve_answer(l->sockets->curve);
     if (is_ready(l, ITEM_CONTROL))
         (void)read_control(l);
     if (is_ready(l, ITEM_LABELS))

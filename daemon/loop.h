@@ -30,7 +30,7 @@
 #include "daemon/worker.h"
 #include "proto/diffuse_err.h"
 
-#define LOOP_ITEMS 12
+#define LOOP_ITEMS 13
 
 struct loop {
     /* Borrowed, set by the owner. */

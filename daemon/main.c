@@ -9,6 +9,7 @@
 #include "daemon/args.h"
 #include "daemon/clock.h"
 #include "daemon/confread.h"
+#include "daemon/conftcp.h"
 #include "daemon/cpu.h"
 #include "daemon/ctl.h"
 #include "daemon/fence.h"
@@ -264,7 +265,7 @@ static void stop_web(struct daemon *d) {
 
 static diffuse_err start_sockets(struct daemon *d, struct reason *why) {
     struct sockets_limits limits = {plan_frame_max(&d->conf), CTL_REQUEST_BYTES, CTL_HWM};
-    return sockets_open(&d->sockets, &d->conf, &limits, &d->log, why);
+    return sockets_open(&d->sockets, &d->conf, &limits, &d->log, &d->stats, why);
 }
 
 static void stop_sockets(struct daemon *d) {
@@ -329,17 +330,9 @@ static void stop_loop(struct daemon *d) {
     loop_done(&d->loop);
 }
 
-static bool is_internet(const char *endpoint) {
-    return strncmp(endpoint, "tcp://", 6) == 0;
-}
-
 static diffuse_err start_guard(struct daemon *d, struct reason *why) {
     const struct conf *c = &d->conf;
-    bool network = is_internet(c->ingest) || is_internet(c->push) || is_internet(c->labels) ||
-                   is_internet(c->control);
-    for (uint32_t i = 0; i < c->ingest_connect.n; i++)
-        network |= is_internet(c->ingest_connect.item[i]);
-    return c->seccomp && guard_offered() ? guard_close(network, why) : DIFFUSE_OK;
+    return c->seccomp && guard_offered() ? guard_close(conftcp_used(c), why) : DIFFUSE_OK;
 }
 
 /* Started from the top, stopped from the bottom; READY is said when all of them stand. */
@@ -481,6 +474,8 @@ int main(int argc, char **argv) {
     d->resident = plan_resident();
     if (status == 0 && d->args.print_config)
         show_configuration(&d->conf);
+    if (status == 0 && d->args.check && curve_check(&d->conf, &why))
+        status = fail(&why);
     if (status == 0 && d->args.check)
         printf("configuration ok\n");
     if (status == 0 && d->args.cpu && cpu_show(&d->conf, &why))

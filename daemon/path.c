@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/clock.h"
+#include "daemon/keyring.h"
 #include "daemon/slot.h"
 #include "daemon/token_ids.h"
 #include "model/net/label.h"
@@ -160,6 +161,12 @@ static enum path_outcome take_feedback(struct path *p, const Diffused__V1__Feedb
     return PATH_FEEDBACK;
 }
 
+/* Nobody hears of it on labels: a key without the role shall not be seen there. */
+static enum path_outcome deny(struct inflight_sample *slot, const char *what, const char *role) {
+    (void)refuse(slot, DIFFUSE_DENIED, "%s takes the role %s", what, role);
+    return PATH_DENIED;
+}
+
 enum path_outcome path_read(struct path *p, const struct path_input *in,
                             struct inflight_sample *slot) {
     Diffused__V1__Ingest *ingest = NULL;
@@ -170,13 +177,17 @@ enum path_outcome path_read(struct path *p, const struct path_input *in,
     slot->model = p->model;
     slot->accepted_ns = clock_now();
     enum path_outcome outcome = take_frames(p, in, slot);
-    if (slot->error)
-        return outcome;
     msgmem_reset(&p->mem);
-    diffuse_err e = decode_ingest(in->body, in->body_len, &p->mem, &ingest, &why);
+    diffuse_err e =
+        slot->error ? DIFFUSE_OK : decode_ingest(in->body, in->body_len, &p->mem, &ingest, &why);
     if (e)
-        return refuse(slot, e, "%s", why.text);
-    if (ingest->kind_case == DIFFUSED__V1__INGEST__KIND_FEEDBACK)
+        outcome = refuse(slot, e, "%s", why.text);
+    if (slot->error)
+        return in->roles & KEYRING_PUBLISH ? outcome : deny(slot, "what cannot be read", "publish");
+    bool feedback = ingest->kind_case == DIFFUSED__V1__INGEST__KIND_FEEDBACK;
+    if (!(in->roles & (feedback ? KEYRING_FEEDBACK : KEYRING_PUBLISH)))
+        return deny(slot, feedback ? "feedback" : "a sample", feedback ? "feedback" : "publish");
+    if (feedback)
         return take_feedback(p, ingest->feedback, slot);
     read_sample(p, ingest->sample, slot);
     return PATH_SAMPLE;

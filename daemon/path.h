@@ -59,11 +59,13 @@ struct path_input {
     const void *body;
     size_t body_len;
     unsigned frames;
+    unsigned roles; /* of who sent it: a sum of enum keyring_role */
 };
 
 enum path_outcome {
-    PATH_SAMPLE,     /* a sample for path_take or path_drop; or a refusal (error is set) */
-    PATH_FEEDBACK,   /* feedback: the slot holds stream, seq and a text's tokens, and is not used */
+    PATH_SAMPLE,   /* a sample for path_take or path_drop; or a refusal (error is set) */
+    PATH_FEEDBACK, /* feedback: the slot holds stream, seq and a text's tokens, and is not used */
+    PATH_DENIED,   /* its sender may not: the slot holds stream, seq, error and reason, not used */
     PATH_UNADDRESSED /* refused, and nobody can be told: the slot holds error and reason, not used
                       */
 };

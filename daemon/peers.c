@@ -28,17 +28,15 @@ static void follow(struct peers *p, int number) {
         if (p->peer[i].copy < 0) {
             p->peer[i].copy = fcntl(number, F_DUPFD_CLOEXEC, 3);
             p->peer[i].number = number;
+            whois_say(number, p->peer[i].who);
             return;
         }
     }
 }
 
-static enum peers_ending look(int fd, int *ret_pid) {
+static enum peers_ending look(int fd) {
     struct pollfd item = {.fd = fd, .events = POLLRDHUP};
-    struct ucred who;
-    socklen_t len = sizeof who;
     int unread = 0;
-    *ret_pid = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 ? (int)who.pid : 0;
     if (poll(&item, 1, 0) < 1 || !(item.revents & (POLLRDHUP | POLLHUP | POLLERR)))
         return PEERS_CUT; /* the other end is still there: it was we who ended this */
     if (ioctl(fd, FIONREAD, &unread) == 0 && unread > 0)
@@ -46,10 +44,11 @@ static enum peers_ending look(int fd, int *ret_pid) {
     return PEERS_LEFT;
 }
 
-static enum peers_ending forget(struct peers *p, int number, int *ret_pid) {
+static enum peers_ending forget(struct peers *p, int number, char ret_who[WHOIS_BYTES]) {
     for (size_t i = 0; i < PEERS_MAX; i++) {
         if (p->peer[i].copy >= 0 && p->peer[i].number == number) {
-            enum peers_ending ending = look(p->peer[i].copy, ret_pid);
+            enum peers_ending ending = look(p->peer[i].copy);
+            memcpy(ret_who, p->peer[i].who, WHOIS_BYTES);
             close(p->peer[i].copy);
             p->peer[i].copy = -1;
             return ending;
@@ -70,16 +69,16 @@ static bool read_event(void *monitor, uint16_t *ret_event, int32_t *ret_value) {
     return true;
 }
 
-bool peers_next(struct peers *p, enum peers_ending *ret_ending, int *ret_pid) {
+bool peers_next(struct peers *p, enum peers_ending *ret_ending, char ret_who[WHOIS_BYTES]) {
     uint16_t event;
     int32_t value;
     *ret_ending = PEERS_NONE;
-    *ret_pid = 0;
+    ret_who[0] = '\0';
     if (!read_event(p->monitor, &event, &value))
         return false;
     if (event == ZMQ_EVENT_ACCEPTED)
         follow(p, value);
     else if (event == ZMQ_EVENT_DISCONNECTED)
-        *ret_ending = forget(p, value, ret_pid);
+        *ret_ending = forget(p, value, ret_who);
     return true;
 }

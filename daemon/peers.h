@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/whois.h"
+
 #define PEERS_MAX 64u /* connections that are followed on one socket */
 
 struct peers {
@@ -22,6 +24,7 @@ struct peers {
     struct {
         int number; /* ZeroMQ's descriptor */
         int copy;   /* ours; -1: this place is free */
+        char who[WHOIS_BYTES];
     } peer[PEERS_MAX];
 };
 
@@ -31,7 +34,7 @@ void peers_done(struct peers *p);
 enum peers_ending { PEERS_NONE, PEERS_LEFT, PEERS_CUT, PEERS_LOST };
 
 /* Take one event. False: there are no more. *ret_ending: how a connection ended, if the event was
- * an end; *ret_pid is then the process at its other end (0: not known). */
-bool peers_next(struct peers *p, enum peers_ending *ret_ending, int *ret_pid);
+ * an end; ret_who is then who was at its other end. */
+bool peers_next(struct peers *p, enum peers_ending *ret_ending, char ret_who[WHOIS_BYTES]);
 
 #endif

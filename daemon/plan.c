@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/conftcp.h"
 #include "daemon/ctl.h"
+#include "daemon/curve.h"
 #include "daemon/inflight.h"
 #include "daemon/intake.h"
 #include "daemon/path.h"
@@ -22,7 +24,10 @@
  */
 #define GROWTH_BYTES (5u << 20) /* pages of program and libraries that are first touched later */
 #define PEER_BYTES                                                                                 \
-    (24u * 1024)           /* of ZeroMQ for one connection: session, engine, buffers, pipes        \
+    (24u * 1024) /* of ZeroMQ for one connection: session, engine, buffers, pipes                  \
+                  */
+#define CURVE_BYTES                                                                                \
+    (20u * 1024)           /* that CURVE adds to it: keys, cookies, what it seals and opens        \
                             */
 #define FRAME_BYTES   320u /* of ZeroMQ and malloc around one frame, names included */
 #define STACK_BYTES   (96u * 1024)  /* that a thread touches of its stack and thread-local memory */
@@ -170,6 +175,18 @@ static void add_queues(struct plan *p, const struct conf *c, uint64_t reply_max)
               reply_max + 3 * FRAME_BYTES, CONF_KEYS, "clients");
 }
 
+/* The list of keys is there twice while it is read again. A frame is copied to be opened or sealed,
+ * and small frames that a full queue holds up are kept sealed. */
+static void add_curve(struct plan *p, const struct conf *c) {
+    if (!conftcp_curve(c))
+        return;
+    uint64_t peers = 2 * (c->publishers + c->subscribers) + SOCKETS_CLIENTS_SPARE;
+    add(p, "keys", curve_bytes() + peers * CURVE_BYTES + 3 * plan_frame_max(c), CONF_KEY_publishers,
+        2 * (uint64_t)CURVE_BYTES, c->publishers,
+        "%u keys that may be let in, connections %" PRIu64 " x %u KiB of CURVE", LIMIT_KEYS, peers,
+        CURVE_BYTES / 1024u);
+}
+
 static void settle_sizes(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
     const struct plan_shape *s = facts->serving;
     p->budget = c->memory_budget;
@@ -205,6 +222,7 @@ void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *fa
     add_compute(p, c, facts);
     add_tables(p, c, serving->config->labels, reply_max);
     add_queues(p, c, reply_max);
+    add_curve(p, c);
     if (facts->tuning)
         add(p, "tuning", facts->tuning, CONF_KEYS, 0, 0,
             "candidate, optimiser, rows to learn from (tune_rows, tune_parts), samples kept "

@@ -8,11 +8,36 @@
 
 #define SUBSCRIPTIONS_MAX 4096u /* read in one go, however many come */
 
+/* Whose the connections are, for when a key may read no longer. */
+static void note_key(struct porter *p, struct recv_message *m) {
+    const char *key = p->sockets->curve ? curve_key(&m->frame[0]) : NULL;
+    if (key)
+        doors_name(p->sockets->doors, DOOR_LABELS, zmq_msg_get(&m->frame[0], ZMQ_SRCFD), key);
+}
+
+static bool may_read(const void *curve, const char *key) {
+    return curve_admits(curve, DOOR_LABELS, key);
+}
+
+diffuse_err porter_keys(struct porter *p, struct reason *why) {
+    struct sockets *s = p->sockets;
+    diffuse_err e = s->curve ? curve_reload(s->curve, why) : DIFFUSE_OK;
+    if (!s->curve || e)
+        return e;
+    (void)porter_subscriptions(p);
+    unsigned n = doors_review(s->doors, DOOR_LABELS, may_read, s->curve);
+    if (n > 0)
+        log_line(p->log, LOG_keys_read,
+                 "labels: %u connections ended: their keys may not subscribe", n);
+    return DIFFUSE_OK;
+}
+
 bool porter_subscriptions(struct porter *p) {
     struct recv_message m;
     unsigned n;
     bool empty = false;
     for (n = 0; n < SUBSCRIPTIONS_MAX && !(empty = !recv_next(p->sockets->labels, &m)); n++) {
+        note_key(p, &m);
         recv_close(&m);
     }
     doors_read(p->sockets->doors, DOOR_LABELS, n, empty);
@@ -74,15 +99,15 @@ static void tell_news(struct porter *p) {
         stats_add(p->stats, STATS_connections_ended, news.ended);
         if (news.refused > 0)
             log_input(p->log, LOG_connections_refused, DIFFUSE_OK, NULL, 0, 0,
-                      "%s: %" PRIu64 " connections refused, the last of process %d: as many are "
+                      "%s: %" PRIu64 " connections refused, the last of %s: as many are "
                       "there as %s plans for; raise it to let in more",
-                      names[i].socket, news.refused, news.pid, conf_row(names[i].key)->key);
+                      names[i].socket, news.refused, news.who, conf_row(names[i].key)->key);
         if (news.ended > 0)
             log_input(p->log, LOG_connections_ended, DIFFUSE_OK, NULL, 0, 0,
-                      "%s: %" PRIu64 " connections ended, the last of process %d, for too many "
+                      "%s: %" PRIu64 " connections ended, the last of %s, for too many "
                       "subscriptions, a message above what max_message allows, or a ZeroMQ before "
                       "4.0",
-                      names[i].socket, news.ended, news.pid);
+                      names[i].socket, news.ended, news.who);
     }
 }
 

@@ -25,6 +25,10 @@ bool porter_subscriptions(struct porter *p);
  * logged. */
 bool porter_may_advise(struct porter *p, struct recv_message *m, bool from_push);
 
+/* Read the list of keys again, if there is one, and end the connections of those that may read
+ * labels no longer. Errors: as keyring_read; they are logged, and the keys from before go on. */
+diffuse_err porter_keys(struct porter *p, struct reason *why);
+
 /* Once a second: ZeroMQ gives up what belonged to peers that left only in calls on their socket;
  * and what the doors did is counted and logged. */
 void porter_tick(struct porter *p);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <zmq.h>
 
+#include "daemon/conftcp.h"
 #include "daemon/peers.h"
 #include "daemon/zmtp.h"
 
@@ -12,9 +13,18 @@
 #define HANDSHAKE_MS       5000
 #define SUBSCRIPTION_BYTES 288u /* a topic and its command, or the greeting of a connection */
 #define SUBSCRIPTION_HWM   16   /* of them, read at a time */
+#define HANDSHAKE_BYTES    640u /* of a frame with which CURVE begins */
 #define OTHER_DESCRIPTORS                                                                          \
     64u /* files, ZeroMQ's own, a spare few; beside the publishers followed                        \
          */
+
+struct listener {
+    void *socket;
+    const char *endpoint;
+    struct sockets_bound *bound;
+    const struct permit *permit;
+    uint64_t frame_max;
+};
 
 static diffuse_err set_int(void *socket, int option, int value) {
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0 ? DIFFUSE_OK : DIFFUSE_IO;
@@ -61,42 +71,92 @@ static diffuse_err check_name(const char *endpoint, const struct conf *c,
                       endpoint);
 }
 
+static struct listener listener(struct sockets *s, enum door door, const struct conf *c,
+                                const struct sockets_limits *limits) {
+    const struct permit *permit = &s->permit[door];
+    switch (door) {
+    case DOOR_INGEST:
+        return (struct listener){s->ingest, c->ingest, &s->ingest_at, permit, limits->frame_max};
+    case DOOR_PUSH:
+        return (struct listener){s->push, c->push, &s->push_at, permit, limits->frame_max};
+    case DOOR_LABELS:
+        return (struct listener){s->labels, c->labels, &s->labels_at, permit, SUBSCRIPTION_BYTES};
+    default:
+        return (struct listener){s->control, c->control, &s->control_at, permit,
+                                 limits->request_max};
+    }
+}
+
+/* Messages may be as large with CURVE as they are without. */
+static diffuse_err protect(struct sockets *s, const struct listener *l, enum door door,
+                           struct reason *why) {
+    int64_t bytes = (int64_t)l->frame_max + ZMTP_SEAL_BYTES;
+    if (!s->curve)
+        return DIFFUSE_OK;
+    if (bytes < HANDSHAKE_BYTES)
+        bytes = HANDSHAKE_BYTES;
+    if (zmq_setsockopt(l->socket, ZMQ_MAXMSGSIZE, &bytes, sizeof bytes) != 0)
+        return reason_set(why, DIFFUSE_IO, "a socket option is refused");
+    return curve_protect(s->curve, l->socket, door, why);
+}
+
+static diffuse_err bind_to(const struct listener *l, const char *endpoint, struct reason *why) {
+    if (zmq_bind(l->socket, endpoint) == 0)
+        return DIFFUSE_OK;
+    return reason_set(why, DIFFUSE_IO, "%s: cannot be bound: %s", endpoint,
+                      zmq_strerror(zmq_errno()));
+}
+
 /* The file appears with nothing for others than the owner; then it gets its group, then its mode.
  */
-static diffuse_err bind_socket(struct sockets *s, enum door door, const struct conf *c,
-                               struct log *log, struct reason *why) {
-    const struct {
-        void *socket;
-        const char *endpoint;
-        struct sockets_bound *bound;
-    } all[DOORS] = {[DOOR_INGEST] = {s->ingest, c->ingest, &s->ingest_at},
-                    [DOOR_PUSH] = {s->push, c->push, &s->push_at},
-                    [DOOR_LABELS] = {s->labels, c->labels, &s->labels_at},
-                    [DOOR_CONTROL] = {s->control, c->control, &s->control_at}};
-    const char *endpoint = all[door].endpoint;
-    struct sockets_bound *ret_bound = all[door].bound;
-    const struct permit *permit = &s->permit[door];
+static diffuse_err bind_ipc(const struct listener *l, const struct conf *c, struct log *log,
+                            struct reason *why) {
     bool stale = false;
-    diffuse_err e = check_name(endpoint, c, permit, why);
+    diffuse_err e = check_name(l->endpoint, c, l->permit, why);
     if (!e)
-        e = endpoint_claim(endpoint, &stale, why);
+        e = endpoint_claim(l->endpoint, &stale, why);
     if (e)
         return e;
     if (stale)
         log_line(log, LOG_socket_replaced, "%s: replaced a socket file that nobody listened on",
-                 endpoint_path(endpoint));
+                 endpoint_path(l->endpoint));
     mode_t before = umask((mode_t)(0777 & ~(c->socket_mode & 0700)));
-    int rc = zmq_bind(all[door].socket, endpoint);
-    int code = zmq_errno();
+    e = bind_to(l, l->endpoint, why);
     umask(before);
-    if (rc != 0)
-        return reason_set(why, DIFFUSE_IO, "%s: cannot be bound: %s", endpoint, zmq_strerror(code));
-    snprintf(ret_bound->endpoint, sizeof ret_bound->endpoint, "%s", endpoint);
-    ret_bound->file = endpoint_identify(endpoint);
-    e = endpoint_permit(endpoint, permit, (unsigned)c->socket_mode, why);
+    if (e)
+        return e;
+    snprintf(l->bound->endpoint, sizeof l->bound->endpoint, "%s", l->endpoint);
+    l->bound->file = endpoint_identify(l->endpoint);
+    return endpoint_permit(l->endpoint, l->permit, (unsigned)c->socket_mode, why);
+}
+
+/* An option holds for what is bound or connected after it was set: first what is open. */
+static diffuse_err bind_socket(struct sockets *s, enum door door, const struct conf *c,
+                               const struct sockets_limits *limits, struct log *log,
+                               struct reason *why) {
+    struct listener l = listener(s, door, c, limits);
+    char besides[CONF_TEXT_BYTES];
+    bool ipc = strncmp(l.endpoint, "ipc://", 6) == 0;
+    diffuse_err e = ipc ? bind_ipc(&l, c, log, why) : DIFFUSE_OK;
+    if (!e)
+        e = protect(s, &l, door, why);
+    if (!e && !ipc)
+        e = bind_to(&l, l.endpoint, why);
+    if (!e && conftcp_besides(c, door, besides))
+        e = bind_to(&l, besides, why);
     if (!e)
         doors_bound(s->doors, door);
     return e;
+}
+
+/* Before anything is bound to ingest: who is connected to is called by nobody, and shows no key. */
+static diffuse_err connect_all(struct sockets *s, const struct conf *c, struct reason *why) {
+    for (uint32_t i = 0; i < c->ingest_connect.n; i++) {
+        if (zmq_connect(s->ingest, c->ingest_connect.item[i]) != 0)
+            return reason_set(why, DIFFUSE_IO, "ingest_connect: %s: %s", c->ingest_connect.item[i],
+                              zmq_strerror(zmq_errno()));
+    }
+    return DIFFUSE_OK;
 }
 
 /* A publisher's connections are watched, so that one that had to be cut off does not go unseen. */
@@ -129,6 +189,8 @@ static diffuse_err make_all(struct sockets *s, const struct conf *c,
     if (!e && (set_int(s->labels, ZMQ_XPUB_NODROP, 1) ||
                set_int(s->labels, ZMQ_RCVHWM, SUBSCRIPTION_HWM)))
         e = reason_set(why, DIFFUSE_IO, "labels: a socket option is refused");
+    if (!e && s->curve && set_int(s->labels, ZMQ_XPUB_VERBOSE, 1)) /* whose they are is noted */
+        e = reason_set(why, DIFFUSE_IO, "labels: a socket option is refused");
     if (!e)
         e = watch(s, s->ingest, "inproc://ingest-peers", &s->ingest_peers, why);
     if (!e)
@@ -136,21 +198,19 @@ static diffuse_err make_all(struct sockets *s, const struct conf *c,
     return e;
 }
 
-static diffuse_err bind_all(struct sockets *s, const struct conf *c, struct log *log,
+static diffuse_err bind_all(struct sockets *s, const struct conf *c,
+                            const struct sockets_limits *limits, struct log *log,
                             struct reason *why) {
     /* Labels first: who pushes to us finds subscribers served. */
-    diffuse_err e = bind_socket(s, DOOR_LABELS, c, log, why);
+    diffuse_err e = bind_socket(s, DOOR_LABELS, c, limits, log, why);
     if (!e)
-        e = bind_socket(s, DOOR_CONTROL, c, log, why);
+        e = bind_socket(s, DOOR_CONTROL, c, limits, log, why);
     if (!e)
-        e = bind_socket(s, DOOR_PUSH, c, log, why);
+        e = bind_socket(s, DOOR_PUSH, c, limits, log, why);
     if (!e)
-        e = bind_socket(s, DOOR_INGEST, c, log, why);
-    for (uint32_t i = 0; !e && i < c->ingest_connect.n; i++) {
-        if (zmq_connect(s->ingest, c->ingest_connect.item[i]) != 0)
-            e = reason_set(why, DIFFUSE_IO, "ingest_connect: %s: %s", c->ingest_connect.item[i],
-                           zmq_strerror(zmq_errno()));
-    }
+        e = connect_all(s, c, why);
+    if (!e)
+        e = bind_socket(s, DOOR_INGEST, c, limits, log, why);
     return e;
 }
 
@@ -197,8 +257,17 @@ static bool any_group(const struct sockets *s) {
     return any;
 }
 
+static diffuse_err open_curve(struct sockets *s, const struct conf *c, struct log *log,
+                              struct stats *stats, struct reason *why) {
+    if (!conftcp_curve(c))
+        return DIFFUSE_OK;
+    diffuse_err e = curve_new(c, log, stats, &s->curve, why);
+    return e ? e : curve_listen(s->curve, s->context, why);
+}
+
 diffuse_err sockets_open(struct sockets *s, const struct conf *c,
-                         const struct sockets_limits *limits, struct log *log, struct reason *why) {
+                         const struct sockets_limits *limits, struct log *log, struct stats *stats,
+                         struct reason *why) {
     struct door_limits doors[DOORS];
     sockets_doors(c, limits, doors);
     diffuse_err unfit = find_groups(s, c, doors, why);
@@ -217,8 +286,10 @@ diffuse_err sockets_open(struct sockets *s, const struct conf *c,
     s->context = zmq_ctx_new();
     if (!s->context)
         return reason_set(why, DIFFUSE_IO, "ZeroMQ cannot start: %s", zmq_strerror(zmq_errno()));
-    diffuse_err e = make_all(s, c, limits, why);
-    return e ? e : bind_all(s, c, log, why);
+    diffuse_err e = open_curve(s, c, log, stats, why);
+    if (!e)
+        e = make_all(s, c, limits, why);
+    return e ? e : bind_all(s, c, limits, log, why);
 }
 
 static void hide_socket(struct sockets_bound *bound) {
@@ -254,9 +325,12 @@ void sockets_close(struct sockets *s, int linger_ms) {
     close_socket(&s->push, 0);
     close_socket(&s->control, linger_ms);
     close_socket(&s->labels, linger_ms);
+    curve_deafen(s->curve);
     if (s->context)
         zmq_ctx_term(s->context);
     s->context = NULL;
+    curve_free(s->curve);
+    s->curve = NULL;
     doors_done(s->doors);
     s->doors = NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "daemon/conf.h"
+#include "daemon/curve.h"
 #include "daemon/door.h"
 #include "daemon/endpoint.h"
 #include "daemon/log.h"
@@ -22,6 +23,7 @@ struct sockets_bound {
 
 struct sockets {
     void *context;
+    struct curve *curve; /* owned; NULL: nobody comes with a key */
     struct doors *doors; /* owned */
     void *ingest, *push, *labels, *control;
     void *ingest_peers, *push_peers; /* monitors: connections that come and go */
@@ -40,11 +42,12 @@ void sockets_doors(const struct conf *c, const struct sockets_limits *limits,
                    struct door_limits ret_limits[DOORS]);
 
 /* Make, set up, bind and connect all. Files of sockets that nobody listens on are replaced, with a
- * line in the log. Errors: IO, NOTFOUND; BUDGET, as doors_new; the reason names the endpoint.
+ * line in the log. Errors: IO, NOTFOUND; BUDGET, as doors_new; as curve_new; the reason names what.
+ * log and stats are borrowed.
  * Whatever was opened is for sockets_close, also after a failure. */
 DIFFUSE_MUST_CHECK diffuse_err sockets_open(struct sockets *s, const struct conf *c,
                                             const struct sockets_limits *limits, struct log *log,
-                                            struct reason *why);
+                                            struct stats *stats, struct reason *why);
 
 /* Remove the socket files, so that nobody new finds us; the connections that are there go on.
  * (ZeroMQ's unbind would end those too, and leave the files.) */

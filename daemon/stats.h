@@ -50,6 +50,9 @@
     X(connections_ended, "connections ended for too many subscriptions or too large a message")    \
     X(connections_denied, "connections refused to processes outside of the socket\'s group")       \
     X(feedback_denied, "feedback of processes outside of feedback_group")                          \
+    X(keys_refused, "connections turned away for a CURVE key that is unknown or lacks the role")   \
+    X(roles_denied,                                                                                \
+      "samples, feedback and requests refused because the sender's key lacks the role")            \
     X(labels_dropped, "labels that a full subscriber did not get")                                 \
     X(streams_forgotten, "streams forgotten for newer ones")                                       \
     X(requests, "requests answered on control")                                                    \

@@ -27,7 +27,8 @@
     X(BADDATA, 17, "data set damaged or in another format")                                        \
     X(STOPPING, 18, "the daemon is stopping")                                                      \
     X(EXPIRED, 19, "older than its max_age")                                                       \
-    X(OVERLOADED, 20, "dropped: more came than could be answered")
+    X(OVERLOADED, 20, "dropped: more came than could be answered")                                 \
+    X(DENIED, 21, "the key has no role for this")
 
 #define DIFFUSE_ERR_ITEM(name, number, text) DIFFUSE_##name = number,
 typedef enum diffuse_err {

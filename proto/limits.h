@@ -11,6 +11,7 @@
 #define LIMIT_PUBLISHERS    64u            /* publishers that ingest may connect to */
 #define LIMIT_ENDPOINT      107u           /* bytes of an ipc path: sockaddr_un, less its NUL */
 #define LIMIT_REASON_BYTES  512u           /* one line for a person */
+#define LIMIT_KEYS          1024u          /* CURVE keys that are let in */
 #define LIMIT_PATH_BYTES    511u           /* a file that a request names */
 
 #define LIMIT_LABELS      4096u    /* classes of a model */

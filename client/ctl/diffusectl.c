@@ -33,6 +33,7 @@ static const struct verb {
     {"tune", ctl_tune, "online fine-tuning: on, off, status, reset, save"},
     {"record", ctl_record, "write down what passes, both ways, with times"},
     {"replay", ctl_replay, "send a recording again, and compare the labels"},
+    {"keygen", ctl_keygen, "a key pair for connections over the network"},
 };
 
 static const char doc[] = "Talk to a running diffused.\v";
@@ -51,6 +52,7 @@ static char *help_filter(int key, const char *text, void *input) {
         fprintf(f, "  %-10s %s\n", verbs[i].name, verbs[i].help);
     fprintf(f, "\nWithout --endpoint: $DIFFUSE_ENDPOINT, else $XDG_RUNTIME_DIR/diffused or "
                "/run/diffused.\n"
+               "Without --server-key and --key: $DIFFUSE_SERVER_KEY and $DIFFUSE_KEY.\n"
                "Exit status: 0 done, 1 failed, 2 usage.");
     return fclose(f) == 0 ? all : (char *)(uintptr_t)text;
 }
@@ -69,8 +71,12 @@ static const char *verb_names(void) {
     return text;
 }
 
+enum { OPTION_SERVER_KEY = 256, OPTION_KEY };
+
 static const struct argp_option options[] = {
     {"endpoint", 'e', "DIR|URL", 0, "where the daemon listens: a directory, or tcp://HOST:PORT", 0},
+    {"server-key", OPTION_SERVER_KEY, "FILE", 0, "for tcp: file of the daemon's public key", 0},
+    {"key", OPTION_KEY, "FILE", 0, "for tcp: file of your secret key (see keygen)", 0},
     {"timeout", 't', "MS", 0, "milliseconds to wait for an answer (5000)", 0},
     {0},
 };
@@ -86,6 +92,12 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     switch (key) {
     case 'e':
         in->env.endpoint = arg;
+        return 0;
+    case OPTION_SERVER_KEY:
+        in->env.server_key = arg;
+        return 0;
+    case OPTION_KEY:
+        in->env.key = arg;
         return 0;
     case 't':
         in->env.timeout_ms = (int)verb_number("--timeout", arg, INT_MAX);

@@ -13,6 +13,8 @@ diffuse_client *verb_open(const struct verb_env *env) {
     char why[512] = "";
     struct diffuse_options options = {.size = sizeof options,
                                       .endpoint = env->endpoint,
+                                      .server_key = env->server_key,
+                                      .key = env->key,
                                       .inflight = env->inflight,
                                       .why = why,
                                       .why_size = sizeof why};
@@ -27,7 +29,7 @@ diffuse_client *verb_open(const struct verb_env *env) {
 int verb_fail(const diffuse_client *client, diffuse_err e) {
     if (e == DIFFUSE_UNREACH)
         fprintf(stderr,
-                "diffusectl: no answer at %s: %s. Start diffused, or name its directory with "
+                "diffusectl: no answer at %s: %s. Start diffused, or say where it is with "
                 "--endpoint\n",
                 diffuse_endpoint(client), diffuse_why(client));
     else

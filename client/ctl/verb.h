@@ -12,6 +12,7 @@ enum { VERB_DONE = 0, VERB_FAILED = 1, VERB_USAGE = 2 }; /* exit status */
 
 struct verb_env {
     const char *endpoint;              /* NULL: the library's default */
+    const char *server_key, *key;      /* files; NULL: likewise */
     int timeout_ms;                    /* for an answer */
     const volatile sig_atomic_t *stop; /* set by SIGINT and SIGTERM */
     uint32_t inflight;                 /* 0: the library's default */
@@ -30,6 +31,7 @@ int ctl_tune(struct verb_env *env, int argc, char **argv);
 int ctl_metrics(struct verb_env *env, int argc, char **argv);
 int ctl_top(struct verb_env *env, int argc, char **argv);
 int ctl_record(struct verb_env *env, int argc, char **argv);
+int ctl_keygen(struct verb_env *env, int argc, char **argv);
 int ctl_replay(struct verb_env *env, int argc, char **argv);
 
 /* A client, or NULL after saying why not. */

@@ -4,7 +4,7 @@
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 bad=0
-sources() { find proto model daemon client -name '*.[ch]' | sort; }
+sources() { find proto keys model daemon client -name '*.[ch]' | sort; }
 
 twice=$(sources | xargs -n1 basename | sort | uniq -d)
 [ -z "$twice" ] || { echo "names used twice: $twice"; bad=1; }

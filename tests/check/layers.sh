@@ -8,6 +8,7 @@ bad=0
 may() {
     case $1 in
     proto) echo "diffused.pb-c.h" ;;
+    keys) echo "proto/diffuse_err.h proto/reason.h" ;;
     model/base) echo "proto/diffuse_err.h proto/limits.h proto/reason.h" ;;
     model/text | model/net) echo "$(may model/base) model/base/" ;;
     model/engine) echo "$(may model/net) model/net/" ;;
@@ -16,15 +17,15 @@ may() {
     model/train) echo "$(may model/ckpt) model/ckpt/ model/data/" ;;
     model/tune) echo "$(may model/train) model/train/" ;;
     model/tool) echo "$(may model/train) model/train/" ;;
-    daemon) echo "proto/ diffused.pb-c.h model/base/ model/text/ model/net/ model/engine/ model/ckpt/ model/tune/" ;;
-    client) echo "proto/ diffused.pb-c.h" ;;
+    daemon) echo "proto/ keys/ diffused.pb-c.h model/base/ model/text/ model/net/ model/engine/ model/ckpt/ model/tune/" ;;
+    client) echo "proto/ keys/ diffused.pb-c.h" ;;
     docs/man) echo "proto/ daemon/" ;;
     client/ctl | client/demo) echo "client/diffuse.h client/diffuse_relay.h proto/diffuse_err.h" ;;
     *) echo "" ;;
     esac
 }
 
-for folder in proto model/base model/text model/net model/engine model/ckpt model/data model/train model/tune model/tool daemon client client/ctl client/demo docs/man; do
+for folder in proto keys model/base model/text model/net model/engine model/ckpt model/data model/train model/tune model/tool daemon client client/ctl client/demo docs/man; do
     for file in "$folder"/*.[ch] "$folder"/*.def; do
         [ -e "$file" ] || continue
         while read -r include; do
@@ -44,15 +45,15 @@ done
 only() {
     while IFS=: read -r file _; do
         case " $2 " in *" $file "*) ;; *) echo "$file: <$1> belongs in: $2"; bad=1 ;; esac
-    done < <(grep -rn --include='*.[ch]' "#include <$1" proto model daemon client | cut -d: -f1,2)
+    done < <(grep -rn --include='*.[ch]' "#include <$1" proto keys model daemon client | cut -d: -f1,2)
 }
 only cblas.h "model/base/gemm.c model/base/blas_env.c"
-only sodium.h "model/base/digest.c model/base/keyed.c"
+only sodium.h "model/base/digest.c model/base/keyed.c daemon/sealed.c"
 only seccomp.h "daemon/guard.c"
 only systemd/sd-daemon.h "daemon/notify.c"
 only systemd/sd-journal.h "daemon/log.c"
 only microhttpd.h "daemon/web.c"
-for folder in model proto; do
+for folder in model proto keys; do
     grep -rln --include='*.[ch]' '#include <zmq' "$folder" && { echo "$folder/ must not know sockets"; bad=1; }
 done
 exit $bad

@@ -191,7 +191,7 @@ static void test_later_files_win(void **state) {
     struct tree *t = make_tree();
     write_file(t->dir, "d.conf",
                "model = m\nruntime_dir = /r\nqueue = 2\nstreams = 2\nbatch_max = 2\n"
-               "policy = a:end b:end\ningest_connect = tcp://a:1\n");
+               "policy = a:end b:end\ningest_connect = tcp://127.0.0.1:1\n");
     write_file(t->drop, "10-a.conf", "queue = 10\nstreams = 10\npolicy = c:end\npolicy = d:end\n");
     write_file(t->drop, "20-b.conf", "# nothing yet\nqueue = 20\n");
     write_file(t->drop, "notes.txt", "queue = 77\n");
