@@ -193,6 +193,8 @@ $B/tests/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/fuzz_driver.o $B/libtest.a
 	$(LINK)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(MODEL_LIBS) $(CTL_LIBS)
 
+$B/tests/fuzz_keyring: $B/daemon/keyring.o
+
 # Programs that measure.
 $B/tests/%_sim: $B/tests/bench/%_sim.o $B/libmodel.a $B/libproto.a
 	$(LINK)

@@ -10,4 +10,5 @@ B=${B:-build}
 "$B/tests/fuzz_rehearsal" 20000 1
 "$B/tests/fuzz_journal" 5000 1
 "$B/tests/fuzz_recording" 20000 1
+"$B/tests/fuzz_keyring" 50000 1
 "$B/tests/fuzz_tokenize" 2000 1

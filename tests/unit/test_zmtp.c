@@ -128,6 +128,105 @@ static void test_messages_are_bounded(void **state) {
     assert_int_equal(seen.frames, 0);
 }
 
+/* What stands between the frames of a message does not begin it anew. */
+static void test_commands_are_no_part_of_messages(void **state) {
+    (void)state;
+    static struct wire w;
+    greet(&w, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        put(&w, MORE, "", 0, MAX / 3);
+        put(&w, COMMAND, "\x04PING", 5, 7);
+    }
+    assert_false(read_all(&w, 100).fine);
+
+    greet(&w, 3);
+    for (unsigned i = 0; i < 100; i++) /* and alone they are nothing */
+        put(&w, COMMAND, "\x04PING", 5, 7);
+    struct seen seen = read_all(&w, 100);
+    assert_true(seen.fine);
+    assert_int_equal(seen.frames, 100);
+}
+
+static void greet_curve(struct wire *w) {
+    greet(w, 3);
+    memcpy(w->bytes + 12, "CURVE", 5);
+}
+
+/* As ZeroMQ has it: a byte of flags, then what is in the frame. False: more than may be sent. */
+static bool open_frame(struct zmtp *z, uint8_t flags, const char *begin, size_t begin_len,
+                       size_t len) {
+    uint8_t opened[4096] = {flags};
+    memset(opened + 1, 'x', len);
+    memcpy(opened + 1, begin, begin_len);
+    return zmtp_open(z, opened, len + 1, MAX);
+}
+
+static bool take_all(struct zmtp *z, const struct wire *w, size_t from, size_t n) {
+    const uint8_t *bytes = w->bytes + from;
+    bool fine = true;
+    while (n > 0 && fine)
+        (void)zmtp_take(z, &bytes, &n, MAX, &fine);
+    return fine;
+}
+
+static void test_sealed_messages_are_bounded(void **state) {
+    (void)state;
+    static struct wire w;
+    const uint8_t *topic;
+    size_t len;
+    greet_curve(&w);
+    size_t frame = w.n;
+    put(&w, 0, "\x07MESSAGE", 8, MAX / 2 + ZMTP_SEAL_BYTES);
+    struct zmtp z = {0};
+    assert_true(take_all(&z, &w, 0, frame));
+    assert_true(z.curve);
+    for (unsigned i = 0; i < 1000; i++) { /* whole messages without end */
+        assert_true(take_all(&z, &w, frame, w.n - frame));
+        assert_true(open_frame(&z, 0, "", 0, MAX / 2));
+        assert_int_equal(z.sealed, 0);
+    }
+    assert_true(open_frame(&z, 1, "", 0, MAX / 2)); /* one message, of more and more frames */
+    assert_true(open_frame(&z, 2, "\x04PING", 5, 7));
+    assert_false(open_frame(&z, 1, "", 0, MAX / 2));
+
+    z = (struct zmtp){0}; /* nothing is ever opened: as with another ZeroMQ */
+    assert_true(take_all(&z, &w, 0, frame));
+    unsigned n = 0;
+    while (take_all(&z, &w, frame, w.n - frame))
+        n++;
+    assert_in_range(n, 10, 60);
+
+    z = (struct zmtp){0};
+    assert_true(take_all(&z, &w, 0, frame));
+    assert_true(open_frame(&z, 0, "\x01topic", 6, 6));
+    assert_int_equal(zmtp_wish(&z, &topic, &len), ZMTP_SUBSCRIBE);
+    assert_int_equal(len, 5);
+    assert_true(open_frame(&z, 2, "\x09SUBSCRIBEab", 12, 12));
+    assert_int_equal(zmtp_wish(&z, &topic, &len), ZMTP_SUBSCRIBE);
+    assert_int_equal(len, 2);
+    assert_true(open_frame(&z, 2,
+                           "\x06"
+                           "CANCEL",
+                           7, 7));
+    assert_int_equal(zmtp_wish(&z, &topic, &len), ZMTP_CANCEL);
+    assert_true(open_frame(&z, 0, "", 0, 0));
+    assert_int_equal(zmtp_wish(&z, &topic, &len), ZMTP_OTHER);
+}
+
+/* Only that name, in that place, is CURVE. */
+static void test_mechanisms(void **state) {
+    (void)state;
+    static const char *const others[] = {"NULL", "PLAIN", "CURV", "CURVES", "curve", ""};
+    static struct wire w;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct zmtp z = {0};
+        greet(&w, 3);
+        memcpy(w.bytes + 12, others[i], strlen(others[i]));
+        assert_true(take_all(&z, &w, 0, w.n));
+        assert_false(z.curve);
+    }
+}
+
 static void test_old_protocols_are_refused(void **state) {
     (void)state;
     static struct wire w;
@@ -156,6 +255,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_pieces),
         cmocka_unit_test(test_messages_are_bounded),
+        cmocka_unit_test(test_commands_are_no_part_of_messages),
+        cmocka_unit_test(test_sealed_messages_are_bounded),
+        cmocka_unit_test(test_mechanisms),
         cmocka_unit_test(test_old_protocols_are_refused),
         cmocka_unit_test(test_any_bytes),
     };
