@@ -281,7 +281,9 @@ diffuse_err ctl_handle(struct ctl *c, bool may_change, const void *bytes, size_t
         return ctl_error(c, peek_id(bytes, len), e, &why, ret);
     ret->id = request->id;
     if (!may_change && !is_report(request)) {
-        e = reason_set(&why, DIFFUSE_DENIED, "this key has not the role control");
+        e = reason_set(&why, DIFFUSE_DENIED,
+                       "you may ask, and change nothing: not in control_group, or this key has "
+                       "not the role control");
         return ctl_error(c, request->id, e, &why, ret);
     }
     switch (request->verb_case) {

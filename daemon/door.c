@@ -32,7 +32,7 @@ struct guest {
     uint64_t leaves; /* number of that reading, when ended */
     struct zmtp said;
     struct topics *topics; /* NULL: it is not a subscriber */
-    bool advises;          /* its feedback counts */
+    bool full;             /* it may do everything here */
     unsigned uid;
     int pid;
     const uint8_t *seal; /* where ZeroMQ keeps the key of its CURVE session; NULL: there is none */
@@ -216,7 +216,7 @@ static bool let_in(struct doors *d, struct way *w, int fd) {
                         .inode = s.st_ino,
                         .uid = peer.uid,
                         .pid = peer.pid,
-                        .advises = permit_allows(&w->limits.advise, fd),
+                        .full = permit_allows(&w->limits.full, fd),
                         .topics = g->topics};
     whois_say(fd, g->who);
     if (g->topics)
@@ -447,16 +447,16 @@ bool doors_news(struct doors *d, enum door door, struct door_news *ret_news) {
     return ret_news->refused > 0 || ret_news->ended > 0 || ret_news->denied > 0;
 }
 
-bool doors_may_advise(struct doors *d, enum door door, int fd, unsigned uid, int pid) {
+bool doors_may_all(struct doors *d, enum door door, int fd, unsigned uid, int pid) {
     struct way *w = &d->way[door];
-    if (!w->limits.advise.guarded)
+    if (w->limits.full.n == 0)
         return true;
     pthread_mutex_lock(&d->lock);
     bool may = false;
     for (unsigned i = 0; i < w->limits.max && !may; i++) {
         const struct guest *g =
             &w->guest[i]; /* it may have left, and its place is kept till read */
-        may = g->fd == fd && g->uid == uid && g->pid == pid && g->advises;
+        may = g->fd == fd && g->uid == uid && g->pid == pid && g->full;
     }
     pthread_mutex_unlock(&d->lock);
     return may;

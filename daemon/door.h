@@ -38,13 +38,14 @@
 enum door { DOOR_INGEST, DOOR_PUSH, DOOR_LABELS, DOOR_CONTROL, DOORS };
 
 struct door_limits {
-    unsigned max;         /* connections */
-    uint64_t message;     /* bytes of one, as zmtp.h counts them */
-    uint64_t round;       /* messages after whose reading every older one of these has been read, as
-                             connections are read in turn */
-    bool topics;          /* who comes here subscribes */
-    struct permit enter;  /* who may come in at all, */
-    struct permit advise; /* and whose feedback counts */
+    unsigned max;        /* connections */
+    uint64_t message;    /* bytes of one, as zmtp.h counts them */
+    uint64_t round;      /* messages after whose reading every older one of these has been read, as
+                            connections are read in turn */
+    bool topics;         /* who comes here subscribes */
+    struct permit enter; /* who may come in at all, */
+    struct permit full;  /* and who may do everything there: give feedback (ingest, push), change
+                            something (control) */
 };
 
 struct doors;
@@ -90,9 +91,9 @@ struct door_news {
 };
 bool doors_news(struct doors *d, enum door door, struct door_news *ret_news);
 
-/* May a message's sender give feedback? By the descriptor that it came through, and the process as
- * ZeroMQ saw it then: the descriptor may be somebody else's by now, and then it may not. */
-bool doors_may_advise(struct doors *d, enum door door, int fd, unsigned uid, int pid);
+/* May a message's sender do everything there? By the descriptor that it came through, and the
+ * process as ZeroMQ saw it then: when the descriptor is somebody else's by now, it may not. */
+bool doors_may_all(struct doors *d, enum door door, int fd, unsigned uid, int pid);
 
 /* Connections that are there now, or whose memory is. */
 unsigned doors_present(struct doors *d, enum door door);

@@ -76,11 +76,14 @@ diffuse_err endpoint_permit(const char *endpoint, const struct permit *permit, u
     const char *path = endpoint_path(endpoint);
     if (!path)
         return DIFFUSE_OK;
-    if (permit->guarded && chown(path, (uid_t)-1, permit->group) != 0)
+    if (permit->n > 1)
+        mode |= 0666; /* a file has one group; the door judges */
+    if (permit->n == 1 && permit->group[0] != getegid() &&
+        chown(path, (uid_t)-1, permit->group[0]) != 0)
         return reason_set(why, DIFFUSE_IO,
                           "%s: cannot be given to group %u: %s; who starts the daemon has to "
                           "belong to it (SupplementaryGroups= of the unit)",
-                          path, (unsigned)permit->group, strerror(errno));
+                          path, (unsigned)permit->group[0], strerror(errno));
     if (chmod(path, (mode_t)mode) != 0)
         return reason_set(why, DIFFUSE_IO, "%s: permissions cannot be set: %s", path,
                           strerror(errno));

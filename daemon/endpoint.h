@@ -26,8 +26,9 @@ DIFFUSE_MUST_CHECK diffuse_err endpoint_claim(const char *endpoint, bool *ret_st
  * Errors: IO. */
 DIFFUSE_MUST_CHECK diffuse_err endpoint_make_dir(const char *dir, bool open, struct reason *why);
 
-/* Give the socket file of a bound endpoint to a group, and then its permissions. Bind it with none
- * for others than the owner, and nobody gets in between. Errors: IO. */
+/* Give the socket file of a bound endpoint to its group, and then its permissions; with several
+ * groups, it lets everybody through. Bind it with nothing for others than the owner, and nobody
+ * gets in between. Errors: IO. */
 DIFFUSE_MUST_CHECK diffuse_err endpoint_permit(const char *endpoint, const struct permit *permit,
                                                unsigned mode, struct reason *why);
 

@@ -178,15 +178,27 @@ static bool reread(struct loop *l, struct ctl_answer *answer) {
     return true;
 }
 
-static void note_refusal(struct loop *l, diffuse_err error, const char *sender) {
+struct asker {
+    const char *key; /* its name in the list of keys */
+    bool in_group;   /* or not of this machine */
+    unsigned uid;
+    int pid;
+};
+
+static void note_refusal(struct loop *l, diffuse_err error, const struct asker *who) {
     if (error != DIFFUSE_DENIED) {
         log_input(l->log, LOG_request_refused, error, NULL, 0, 0, "a request refused: %s",
                   diffuse_errname(error));
         return;
     }
     stats_add(l->stats, STATS_roles_denied, 1);
-    log_input(l->log, LOG_role_denied, error, NULL, 0, 0,
-              "a request of %s refused: its key has not the role control", sender);
+    if (who->in_group)
+        log_input(l->log, LOG_role_denied, error, NULL, 0, 0,
+                  "a request of %s refused: its key has not the role control", who->key);
+    else
+        log_input(l->log, LOG_denied, error, NULL, 0, 0,
+                  "a request of uid %u (process %d) denied: not in group %s (control_group)",
+                  who->uid, who->pid, porter_group(l->conf->control_group));
 }
 
 static void answer_request(struct loop *l, struct recv_message *m) {
@@ -200,9 +212,10 @@ static void answer_request(struct loop *l, struct recv_message *m) {
                   "a request of %u frames ignored; expected 1", m->frames - 1);
         return;
     }
-    const char *sender;
-    unsigned roles = curve_roles(l->sockets->curve, &m->frame[m->kept - 1], &sender);
-    if (ctl_handle(l->ctl, roles & KEYRING_CONTROL, request, len, &answer)) {
+    struct asker who = {0};
+    unsigned roles = curve_roles(l->sockets->curve, &m->frame[m->kept - 1], &who.key);
+    who.in_group = porter_may_change(&l->porter, m, &who.uid, &who.pid);
+    if (ctl_handle(l->ctl, who.in_group && (roles & KEYRING_CONTROL), request, len, &answer)) {
         log_line(l->log, LOG_internal, "a reply did not fit its buffer");
         return;
     }
@@ -216,7 +229,7 @@ static void answer_request(struct loop *l, struct recv_message *m) {
         return;
     stats_add(l->stats, answer.error ? STATS_requests_refused : STATS_requests, 1);
     if (answer.error)
-        note_refusal(l, answer.error, sender);
+        note_refusal(l, answer.error, &who);
     if (answer.topic_len > 0)
         send_event(&l->send, answer.topic, answer.topic_len, "sync", "subscriptions are in force");
     caller_reply(&caller, l->sockets->control, answer.bytes, answer.len);

@@ -1,9 +1,10 @@
-/* permit.h - which processes of this machine may use a socket: those of a group.
+/* permit.h - which processes of this machine may use a socket: those of some groups.
  *
- * The socket's file keeps others out already. This asks the kernel once more who is at the other
- * end, where the file lets everybody through (socket_mode = 0666, or an abstract name, which has no
- * file), so that who is turned away is seen; and it tells who may give feedback from who may send
- * samples, which come over the same socket. root and the daemon's own user always may.
+ * The socket's file keeps others out already, when it is one group. This asks the kernel once more
+ * who is at the other end, where the file lets everybody through (several groups, socket_mode =
+ * 0666, or an abstract name, which has no file), so that who is turned away is seen; and it tells
+ * those apart who come over the same socket and may not do the same. root and the daemon's own user
+ * always may.
  */
 #ifndef DAEMON_PERMIT_H
 #define DAEMON_PERMIT_H
@@ -14,17 +15,22 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
+#define PERMIT_GROUPS     5u
 #define PERMIT_GROUPS_MAX 1024u /* of one process; one in more belongs to none of them, for us */
 
 struct permit {
-    bool guarded; /* false: everybody may */
-    gid_t group;
+    unsigned n; /* 0: everybody may */
+    gid_t group[PERMIT_GROUPS];
 };
 
 /* Members of the group of this name may; "": everybody. key is the configuration's, for the reason.
  * Reads the system's tables: at the start only. Errors: NOTFOUND. */
 DIFFUSE_MUST_CHECK diffuse_err permit_group(const char *group, const char *key,
                                             struct permit *ret_permit, struct reason *why);
+
+/* Whom other permits may too: everybody, when it permits everybody. At most PERMIT_GROUPS in all.
+ */
+void permit_add(struct permit *permit, const struct permit *other);
 
 struct permit_peer {
     bool local; /* a process of this machine; else nothing else is known */

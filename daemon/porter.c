@@ -44,6 +44,10 @@ bool porter_subscriptions(struct porter *p) {
     return empty;
 }
 
+const char *porter_group(const char *name) {
+    return name[0] ? name : "of the daemon";
+}
+
 /* A peer on this machine is localhost:UID:GID:PID to ZeroMQ, as it was when the connection was
  * made; others have their address in figures. */
 static bool read_peer(zmq_msg_t *frame, unsigned *ret_uid, int *ret_pid) {
@@ -51,19 +55,31 @@ static bool read_peer(zmq_msg_t *frame, unsigned *ret_uid, int *ret_pid) {
     return address && sscanf(address, "localhost:%u:%*u:%d", ret_uid, ret_pid) == 2;
 }
 
+/* What came over the internet is not this machine's matter. */
+static bool may_all(struct porter *p, enum door door, zmq_msg_t *frame, unsigned *ret_uid,
+                    int *ret_pid) {
+    *ret_uid = 0;
+    *ret_pid = 0;
+    return !read_peer(frame, ret_uid, ret_pid) ||
+           doors_may_all(p->sockets->doors, door, zmq_msg_get(frame, ZMQ_SRCFD), *ret_uid,
+                         *ret_pid);
+}
+
 bool porter_may_advise(struct porter *p, struct recv_message *m, bool from_push) {
     unsigned uid;
     int pid;
-    if (!p->conf->feedback_group[0] || !read_peer(&m->frame[0], &uid, &pid))
-        return true;
-    int fd = zmq_msg_get(&m->frame[0], ZMQ_SRCFD);
-    if (doors_may_advise(p->sockets->doors, from_push ? DOOR_PUSH : DOOR_INGEST, fd, uid, pid))
+    if (!p->conf->feedback_group[0] ||
+        may_all(p, from_push ? DOOR_PUSH : DOOR_INGEST, &m->frame[0], &uid, &pid))
         return true;
     stats_add(p->stats, STATS_feedback_denied, 1);
     log_input(p->log, LOG_denied, DIFFUSE_OK, NULL, 0, 0,
               "feedback of uid %u (process %d) denied: not in group %s (feedback_group)", uid, pid,
               p->conf->feedback_group);
     return false;
+}
+
+bool porter_may_change(struct porter *p, struct recv_message *m, unsigned *ret_uid, int *ret_pid) {
+    return may_all(p, DOOR_CONTROL, &m->frame[m->kept - 1], ret_uid, ret_pid);
 }
 
 static void tell_denied(struct porter *p, const char *socket, const char *group,
@@ -74,7 +90,8 @@ static void tell_denied(struct porter *p, const char *socket, const char *group,
     log_input(p->log, LOG_denied, DIFFUSE_OK, NULL, 0, 0,
               "%s: %" PRIu64 " connections denied, the last of uid %u (process %d): not in group "
               "%s (%s_group)",
-              socket, news->denied, news->denied_uid, news->denied_pid, group, socket);
+              socket, news->denied, news->denied_uid, news->denied_pid, porter_group(group),
+              socket);
 }
 
 static void tell_news(struct porter *p) {

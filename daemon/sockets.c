@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "daemon/conftcp.h"
@@ -62,7 +63,7 @@ static diffuse_err make_socket(void *context, int type, int hwm, uint64_t frame_
 /* Who is local may be told apart only by a file's permissions, or by its group. */
 static diffuse_err check_name(const char *endpoint, const struct conf *c,
                               const struct permit *permit, struct reason *why) {
-    if (strncmp(endpoint, "ipc://", 6) != 0 || endpoint_path(endpoint) || permit->guarded ||
+    if (strncmp(endpoint, "ipc://", 6) != 0 || endpoint_path(endpoint) || permit->n > 0 ||
         (c->socket_mode & 0002))
         return DIFFUSE_OK;
     return reason_set(why, DIFFUSE_INVAL,
@@ -232,6 +233,19 @@ void sockets_doors(const struct conf *c, const struct sockets_limits *limits,
                                            (uint64_t)limits->control_hwm, limits->request_max);
 }
 
+/* Where one group is named, no socket is anybody's: the others are the daemon's own group's. */
+static void fill_groups(struct permit permit[DOORS]) {
+    unsigned named = 0;
+    for (unsigned i = 0; i < DOORS; i++)
+        named += permit[i].n;
+    for (unsigned i = 0; named > 0 && i < DOORS; i++) {
+        if (permit[i].n == 0)
+            permit[i] = (struct permit){.n = 1, .group = {getegid()}};
+    }
+}
+
+/* Whoever may use another socket may ask on control how the daemon is, and for sync, which clients
+ * do before they send; only its own group may change something. */
 static diffuse_err find_groups(struct sockets *s, const struct conf *c,
                                struct door_limits limits[DOORS], struct reason *why) {
     const struct {
@@ -242,18 +256,26 @@ static diffuse_err find_groups(struct sockets *s, const struct conf *c,
                       [DOOR_CONTROL] = {c->control_group, "control_group"}};
     struct permit advise;
     diffuse_err e = permit_group(c->feedback_group, "feedback_group", &advise, why);
-    for (unsigned i = 0; !e && i < DOORS; i++) {
+    for (unsigned i = 0; !e && i < DOORS; i++)
         e = permit_group(names[i].group, names[i].key, &s->permit[i], why);
-        limits[i].enter = s->permit[i];
-        limits[i].advise = advise;
+    if (!(c->socket_mode & 0002))
+        fill_groups(s->permit);
+    limits[DOOR_CONTROL].full = s->permit[DOOR_CONTROL];
+    for (unsigned i = 0; !e && i < DOORS; i++) {
+        if (i != DOOR_CONTROL) {
+            permit_add(&s->permit[DOOR_CONTROL], &s->permit[i]);
+            limits[i].enter = s->permit[i];
+            limits[i].full = advise;
+        }
     }
+    limits[DOOR_CONTROL].enter = s->permit[DOOR_CONTROL];
     return e;
 }
 
 static bool any_group(const struct sockets *s) {
     bool any = false;
     for (unsigned i = 0; i < DOORS; i++)
-        any |= s->permit[i].guarded;
+        any |= s->permit[i].n > 0;
     return any;
 }
 

@@ -28,7 +28,7 @@
     X(STOPPING, 18, "the daemon is stopping")                                                      \
     X(EXPIRED, 19, "older than its max_age")                                                       \
     X(OVERLOADED, 20, "dropped: more came than could be answered")                                 \
-    X(DENIED, 21, "the key has no role for this")
+    X(DENIED, 21, "this is for others: by group, or by the role of a key")
 
 #define DIFFUSE_ERR_ITEM(name, number, text) DIFFUSE_##name = number,
 typedef enum diffuse_err {

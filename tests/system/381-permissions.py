@@ -1,11 +1,13 @@
 #!/usr/bin/python3
-"""Each socket is its group's: who is in none can do nothing, who reads labels cannot send, who sends samples
-cannot give feedback. As root, since it takes processes of other users."""
+"""Each socket is its group's: who is in none can do nothing, who reads labels cannot send, who sends samples cannot
+give feedback, and whoever may use a socket may ask for the status and change nothing. As root, since it takes
+processes of other users."""
 import errno
 import grp
 import os
 import pwd
 import select
+import shutil
 import socket
 import stat
 import subprocess
@@ -20,10 +22,16 @@ SOCKETS = ("ingest", "push", "labels", "control")
 
 
 def probe_reach(endpoint):
-    """errno of a connection to each socket."""
+    """What comes of a connection to each socket: ZeroMQ greets, or errno, or it is closed without a word."""
     for name in SOCKETS:
         s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        print(name, s.connect_ex(os.path.join(endpoint, name)))
+        s.settimeout(r.DEADLINE)
+        code = s.connect_ex(os.path.join(endpoint, name))
+        try:
+            said = b"" if code else s.recv(1)
+        except ConnectionError:
+            said = b""
+        print(name, "greeted" if said else errno.errorcode[code] if code else "closed")
 
 
 def probe_push(endpoint, name, stream, *bodies):
@@ -61,7 +69,7 @@ def as_user(rig, groups, what, *words):
 def reach(rig, *groups):
     out, _ = as_user(rig, groups, "reach").communicate(timeout=r.DEADLINE)
     rows = dict(line.split() for line in out.splitlines())
-    return {name for name in SOCKETS if rows[name] == "0"}, {errno.errorcode.get(int(c)) for c in rows.values()}
+    return {name for name in SOCKETS if rows[name] == "greeted"}, rows
 
 
 def until(rig, what, condition):
@@ -76,13 +84,40 @@ def files_keep_out(rig):
     modes = {name: os.stat(rig.path("run/" + name)) for name in SOCKETS}
     r.equal({name: (stat.S_IMODE(s.st_mode), grp.getgrgid(s.st_gid).gr_name) for name, s in modes.items()},
             {"ingest": (0o660, "games"), "push": (0o660, "games"), "labels": (0o660, "news"),
-             "control": (0o660, "mail")}, "modes and groups")
+             "control": (0o666, "root")}, "modes and groups")
     r.equal(stat.S_IMODE(os.stat(rig.path("run")).st_mode) & 0o777, 0o711, "the folder lets through, and lists nothing")
-    r.equal(reach(rig), (set(), {"EACCES"}), "who is in no group reaches nothing")
-    r.equal(reach(rig, "news")[0], {"labels"}, "who may read labels")
-    r.equal(reach(rig, "games")[0], {"ingest", "push"}, "who may send")
+    r.equal(reach(rig), (set(), {"ingest": "EACCES", "push": "EACCES", "labels": "EACCES", "control": "closed"}),
+            "who is in no group reaches nothing")
+    r.equal(reach(rig, "news")[0], {"labels", "control"}, "who may read labels")
+    r.equal(reach(rig, "games")[0], {"ingest", "push", "control"}, "who may send")
     r.equal(reach(rig, "mail")[0], {"control"}, "who may control")
     r.equal(reach(rig, "uucp")[0], set(), "whose feedback counts may not send for that alone")
+
+
+def ctl(rig, groups, *words, text=None):
+    """diffusectl as nobody in these groups; returns its status and what it said."""
+    ids = [grp.getgrnam(name).gr_gid for name in groups]
+    done = subprocess.run([rig.path("diffusectl"), "--endpoint", rig.path("run"), *words], user="nobody", group=ids[0],
+                          extra_groups=ids, cwd="/", env={}, input=text or "", capture_output=True, text=True,
+                          timeout=r.DEADLINE)
+    return done.returncode, done.stdout + done.stderr
+
+
+def own_tools_work(rig):
+    """With the rights that each needs, and with no others."""
+    status, said = ctl(rig, ["games", "news"], "send", "--push", "--wait", "--stream", "own", text="motor hot\n")
+    r.check(status == 0 and "label" in said, f"a publisher that reads labels: {said}")
+    for groups in (["games"], ["news"], ["mail"]):
+        r.equal(ctl(rig, groups, "status")[0], 0, f"status, asked by {groups}")
+    before = rig.status().model_id
+    for groups in (["games"], ["news"], ["games", "news", "uucp"]):
+        for words in (["reload", rig.path("model.safetensors")], ["rollback"], ["tune", "on"]):
+            status, said = ctl(rig, groups, *words)
+            r.check(status == 1 and "control_group" in said, f"{words} of {groups}: {status} {said}")
+    r.equal(ctl(rig, ["mail"], "tune", "on")[0], 0, "who may control")
+    r.equal(ctl(rig, ["mail"], "tune", "off")[0], 0, "who may control")
+    r.equal(rig.status().model_id, before, "model")
+    r.check("uid 65534" in rig.read_log() and "control_group" in rig.read_log(), "logged")
 
 
 def reader_reads(rig):
@@ -160,8 +195,10 @@ def main():
         with open(__file__, encoding="utf-8") as here, open(rig.path("probe.py"), "w", encoding="utf-8") as there:
             there.write(here.read())
         os.chmod(rig.path("probe.py"), 0o644)
+        shutil.copy(os.path.join(r.BUILD, "diffusectl"), rig.dir)
         rig.start(**keys)
         files_keep_out(rig)
+        own_tools_work(rig)
         reader_reads(rig)
         feedback_is_told_apart(rig)
         r.equal(rig.stop(), 0, "exit status")

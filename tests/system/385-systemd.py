@@ -107,6 +107,8 @@ def put_model(name):
 
 
 def start_with_its_plan():
+    with open("/etc/diffused/diffused.conf", "w", encoding="ascii") as file:
+        file.write(f"model = {MODEL}\n")
     run("systemd-sysusers")
     run("systemd-tmpfiles", "--create", "--prefix=/var/lib")
     equal(run("systemctl", "is-enabled", "diffused", ok=None).strip(), "disabled", "by the preset")
@@ -230,6 +232,11 @@ def instances():
     if os.path.exists(f"/sys/fs/cgroup{show('diffused@b', 'ControlGroup')}/memory.max"):
         check(said("diffused@b", "MemoryMax="), "a fence below the budget is told")
     check(not said("diffused@a", "MemoryMax="), "a fence that is wide enough is not")
+    os.makedirs("/etc/systemd/system/diffused@b.service.d")
+    with open("/etc/systemd/system/diffused@b.service.d/memory.conf", "w", encoding="ascii") as file:
+        file.write(run("diffused", "--config", "/etc/diffused/b.conf", "--memory-max"))
+    run("systemctl", "daemon-reload")
+    equal(int(show("diffused@b", "MemoryMax")), (256 + 32) << 20, "the fence that the daemon asks for")
     run("systemctl", "stop", "diffused@a")
     check("label" in classify("member", "/run/diffused-b"), "the other goes on")
     check("label" in classify("member"), "and the one without a name")
