@@ -97,7 +97,7 @@ shopt -s nullglob
 texts=(README.md CONTRIBUTING.md NEWS docs/recipes/*.md)
 {
     long_names model/tool/*.c client/ctl/*.c daemon/args.c
-    printf '%s\n' help version usage
+    printf '%s\n' help version usage create now # the last two are systemd's
     # of others' tools, and of scripts of this tree
     grep -ohE 'add_argument\("--[a-z-]+' tests/*/*.py | sed 's/.*--//'
 } | sort -u >"$work/options"
