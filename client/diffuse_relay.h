@@ -69,7 +69,7 @@ struct diffuse_relay_options {
     /* Where to listen, as diffuse_options.endpoint; a directory must exist. NULL: nowhere, and then
      * only labels and events are heard. */
     const char *listen;
-    /* max_message of the daemon's configuration; 0: 65536, its default. Who sends a frame of more
+    /* max_message of the daemon's configuration; 0: 16384, its default. Who sends a frame of more
      * than twice of it is disconnected, here as there. */
     uint32_t max_message;
 };

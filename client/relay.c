@@ -23,7 +23,7 @@ enum {
     QUEUE = 8,         /* of ingest and push, as the daemon's */
     LABELS_IN = 65536, /* while a slow subscriber holds us up */
     LABELS_OUT = 512,
-    MAX_MESSAGE = 65536,
+    MAX_MESSAGE = 16384,
     SLOW_MS = 500, /* a subscriber may hold all up for so long */
     RETRY_MS = 2,
     ASK_MS = 50,

@@ -41,7 +41,7 @@ static const struct argp_option options[] = {
      0},
     {"private", 'P', NULL, 0, "the same in a folder of its own, whose name is printed", 0},
     {"max-message", 'm', "BYTES", 0,
-     "the daemon's max_message (65536); who sends twice of it is disconnected", 0},
+     "the daemon's max_message (16384); who sends twice of it is disconnected", 0},
     {"sync", 'S', "SECONDS", 0,
      "longest time before the disk has what passed (5); 0: at the end only", 0},
     {"quiet", 'q', NULL, 0, "no count at the end", 0},

@@ -12,9 +12,9 @@ ROWS = 200
 def flood(rig, name, answered):
     """Largest messages, mixed with small and bad ones."""
     s = rig.connect(zmq.PUSH, "push", linger=0, SNDHWM=4)
-    big = "motor " * 10900
+    big = "motor " * 2700  # almost max_message
     for seq in range(1, ROWS + 1):
-        text = (big, "motor", b"\xff\xff", "x" * 100_000)[seq % 4]
+        text = (big, "motor", b"\xff\xff", "x" * 25_000)[seq % 4]
         s.send_multipart([name, rig.sample(seq, text)])
     answered.wait(r.DEADLINE)
     s.close()

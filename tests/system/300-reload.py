@@ -138,16 +138,16 @@ def budget(rig):
     large, many = rig.path("large.safetensors"), rig.path("many.safetensors")
     rig.make_model(large, "byte", 32, 5, "ngram_rows=250000")
     rig.make_model(many, "byte", 32, 6)
-    with Session(rig, scores="yes", memory_budget="56M") as s:
+    with Session(rig, scores="yes", memory_budget="40M") as s:
         refused(rig, large, "BUDGET", "memory_budget", "row", "'model'")
         s.event("reload-refused", "BUDGET", large)
         refused(rig, many, "BUDGET", "'samples'", "5", "6")
     with Session(rig, reload="no"):
         r.check(not any(row.name == b"second model" for row in rig.status().plan), "no second model is planned")
         refused(rig, many, "UNSUPPORTED", "reload = yes")
-    status, _, err = rig.run(model=large, reload="yes", memory_budget="86M")
+    status, _, err = rig.run(model=large, reload="yes", memory_budget="66M")
     r.check(status == 1 and "'second model'" in err, err)
-    with Session(rig, model=large, memory_budget="86M"):  # reload = auto
+    with Session(rig, model=large, memory_budget="66M"):  # reload = auto
         refused(rig, many, "UNSUPPORTED", "reload = yes")
     r.check("reload is not offered" in rig.read_log(), "and the log says so at the start")
 

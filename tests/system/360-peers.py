@@ -136,7 +136,7 @@ def flood_frames(rig, name, kind, size):
 
 
 with r.Rig(model=("byte", 16, 2, 200)) as rig:
-    rig.start(subscribers=2, publishers=2)
+    rig.start(max_message="64K", subscribers=2, publishers=2)
     serves(rig, 1)
     sanitized = rig.sanitized()
     seq = too_many(rig)

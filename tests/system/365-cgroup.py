@@ -139,7 +139,7 @@ def run(rig, group, title, rows, tuned, **keys):
     labels = rig.subscribe(b"press")
     over, done = threading.Event(), {"reloads": 0, "reloads_busy": 0, "requests": 0}
     names, each = [b"press%d" % i for i in range(publishers)], rows // publishers
-    largest = 1024 * int(str(keys.get("max_message", "64K"))[:-1])
+    largest = 1024 * int(str(keys.get("max_message", "16K"))[:-1])
     senders = []
     threads = [threading.Thread(target=lambda n=n: senders.append(publish(rig, n, each, tuned, largest)))
                for n in names]
