@@ -16,6 +16,7 @@ import zmq
 ROWS = int(os.environ.get("SOAK_ROWS", "6000"))
 OUT = os.environ.get("SOAK_OUT")
 MODEL = os.path.join(r.ROOT, "model/pretrained/ag-news.safetensors")
+INT8 = os.path.join(r.ROOT, "model/pretrained/ag-news-i8.safetensors")
 OTHER = os.path.join(r.ROOT, "model/pretrained/robot-text.safetensors")
 WORDS = ("shares fell in early trade after the company said profit would miss forecasts while the team won its"
          " third match and a probe sent back pictures of the moon as talks on the border resumed").split()
@@ -75,8 +76,10 @@ class Cgroup:
                 time.sleep(0.05)
 
 
-# Least of all with float32 weights: two publishers, two subscribers, messages of 4 KiB, 192 tokens of a text.
-LEAST = {"reload": "no", "memory_budget": "32M", "max_length": 192, "batch_tokens": 192, "batch_max": 8, "queue": 64,
+# Whole numbers in 16 MiB, as the README has it.
+SMALL = {"memory_budget": "16M", "max_message": "4K", "publishers": 4, "subscribers": 2, "label_hwm": 128, "queue": 256}
+# Least of all with float32 arithmetic: two publishers, two subscribers, messages of 4 KiB, 192 tokens of a text.
+LEAST = {"reload": "no", "memory_budget": "24M", "max_length": 192, "batch_tokens": 192, "batch_max": 8, "queue": 64,
          "streams": 64, "publishers": 2, "subscribers": 2, "ingest_hwm": 2, "push_hwm": 2, "max_message": "4K",
          "label_hwm": 32, "tune_queue": 1}
 
@@ -117,9 +120,9 @@ def meddle(rig, over, done, tuned):
     sleeper.close()
 
 
-def run(rig, group, title, rows, tuned, **keys):
+def run(rig, group, title, rows, tuned, most, model=MODEL, **keys):
     command, publishers = type(rig).command, min(3, int(keys.get("publishers", 3)))
-    keys = dict(keys, model=MODEL, state_dir=rig.path("state-" + title))
+    keys = dict(keys, model=model, state_dir=rig.path("state-" + title))
     inside = ["sh", "-c", f'echo $$ >{group.path("cgroup.procs")} && exec "$@"', "sh"]
     rig.command = lambda *options, **more: inside + command(rig, *options, **more)
     status, out, err = rig.run("--plan", **keys)
@@ -135,6 +138,7 @@ def run(rig, group, title, rows, tuned, **keys):
         r.check(time.monotonic() < end, "tuning comes on")
         time.sleep(0.1)
     plan = rig.status().memory_plan
+    r.check(plan <= most << 20, f"a plan of {plan} bytes, at most {most} MiB")
     group.limit(plan)
     labels = rig.subscribe(b"press")
     over, done = threading.Event(), {"reloads": 0, "reloads_busy": 0, "requests": 0}
@@ -195,9 +199,10 @@ with r.Rig() as the_rig:
     the_rig.stop()
     the_group = Cgroup()
     try:
-        results = {"least": run(the_rig, the_group, "least", ROWS, False, **LEAST),
-                   "serving": run(the_rig, the_group, "serving", ROWS, False, reload="no")}
-        results["tuning"] = run(the_rig, the_group, "tuning", ROWS, True, reload="yes", tune="yes",
+        results = {"least": run(the_rig, the_group, "least", ROWS, False, 24, **LEAST),
+                   "int8": run(the_rig, the_group, "int8", ROWS, False, 16, model=INT8, **SMALL),
+                   "serving": run(the_rig, the_group, "serving", ROWS, False, 32)}
+        results["tuning"] = run(the_rig, the_group, "tuning", ROWS, True, 256, reload="yes", tune="yes",
                                 memory_budget="256M", tune_rehearsal=0)
         if OUT:
             with open(OUT, "w", encoding="ascii") as file:

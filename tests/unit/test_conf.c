@@ -236,7 +236,7 @@ static void test_all_mistakes_at_once(void **state) {
         "/d.conf:3: push: 'nowhere' is no endpoint",
         "labels: 'elsewhere' is no endpoint",
         "/d.conf:4: policy 'x:bogus=1'",
-        "batch_tokens is 512, less than max_length 4000",
+        "batch_tokens is 1024, less than max_length 4000",
     };
     for (size_t i = 0; i < t->heard.n && i < sizeof expected / sizeof expected[0]; i++) {
         if (!strstr(t->heard.lines[i], expected[i]))
