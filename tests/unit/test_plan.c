@@ -17,6 +17,7 @@ static void make(struct conf *c, struct model *m) {
     conf_init(c);
     *m = (struct model){.labels = labels};
     net_config_paper(&m->config);
+    c->memory_budget = 64u << 20;
     m->config.vocab = 1000;
     m->config.width = m->config.head_width = 64;
     m->config.mlp_width = 128;
@@ -169,9 +170,9 @@ static void test_second_model_is_the_last_to_go(void **state) {
     struct plan p;
     struct reason why = {""};
     make(&c, &m);
-    make_plan_of(&p, &c, &m, 18u << 20, 8000000, false);
+    make_plan_of(&p, &c, &m, 30u << 20, 8000000, false);
     assert_int_equal(plan_check(&p, &why), DIFFUSE_OK);
-    make_plan(&p, &c, &m, 18u << 20, 8000000);
+    make_plan(&p, &c, &m, 30u << 20, 8000000);
     assert_int_equal(plan_check(&p, &why), DIFFUSE_BUDGET);
     assert_non_null(strstr(why.text, "set reload to no (its row 'second model' takes"));
 }
