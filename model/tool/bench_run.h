@@ -1,5 +1,6 @@
 /* bench_run.h - every measurement of diffuse bench, taken by turns, so that all see the same
- * machine; the best slice of each counts. */
+ * machine; the best slice of each counts, by the processor time that its thread took, so that
+ * others on the machine do not; where several threads work together by the clock. */
 #ifndef MODEL_TOOL_BENCH_RUN_H
 #define MODEL_TOOL_BENCH_RUN_H
 

@@ -6,16 +6,28 @@
 
 #define DEFAULT_LENGTH 512u
 
-static size_t seat_bytes(const struct model *m, const struct bench_size *s) {
-    return net_scratch_bytes(&m->config, s->tokens, s->seqs) +
+static size_t seat_bytes(const struct model *m, const struct engine_kind *kind,
+                         const struct bench_size *s) {
+    const struct net_config *c = &m->config;
+
+    return (kind ? engine_scratch_bytes(c, kind, s->tokens, s->seqs)
+                 : net_scratch_bytes(c, s->tokens, s->seqs)) +
            arena_block(s->tokens * sizeof(uint32_t)) +
            arena_block((s->seqs + 1) * sizeof(uint32_t)) +
-           arena_block(s->seqs * m->config.labels * sizeof(real));
+           arena_block(s->seqs * c->labels * sizeof(real));
+}
+
+static diffuse_err take_scratch(struct bench_way *w, struct bench_seat *seat) {
+    const struct net_config *c = &w->model->config;
+
+    if (!w->engine)
+        return net_scratch_new(&w->arena, c, w->size.tokens, w->size.seqs, &seat->plain);
+    return engine_scratch_new(&w->arena, c, &w->kind, w->size.tokens, w->size.seqs, &seat->scratch);
 }
 
 static diffuse_err take_seat(struct bench_way *w, struct bench_seat *seat, struct rng *r) {
     const struct net_config *c = &w->model->config;
-    diffuse_err e = net_scratch_new(&w->arena, c, w->size.tokens, w->size.seqs, &seat->scratch);
+    diffuse_err e = take_scratch(w, seat);
 
     if (e)
         return e;
@@ -29,13 +41,22 @@ static diffuse_err take_seat(struct bench_way *w, struct bench_seat *seat, struc
     return DIFFUSE_OK;
 }
 
-diffuse_err bench_way_open(struct bench_way *w, const struct model *model, struct bench_size size) {
+diffuse_err bench_way_open(struct bench_way *w, const struct model *model,
+                           const struct engine_kind *kind, struct bench_size size) {
+    const struct net_config *c = &model->config;
     struct rng r;
     diffuse_err e;
 
     *w = (struct bench_way){.model = model, .precision = "f32", .kernel = "openblas", .size = size};
-    if ((e = arena_init(&w->arena, size.threads * seat_bytes(model, &size))))
+    if ((e = arena_init(&w->arena, (kind ? engine_bytes(c, kind) : 0) +
+                                       size.threads * seat_bytes(model, kind, &size))))
         return e;
+    if (kind) {
+        w->kind = *kind;
+        w->precision = engine_precision_name(kind->precision);
+        w->kernel = kind->kernel->name;
+        e = engine_new(&w->arena, c, model->weights, kind, &w->engine);
+    }
     rng_init(&r, 1, 0);
     for (unsigned i = 0; !e && i < size.threads; i++)
         e = take_seat(w, &w->seat[i], &r);
@@ -51,7 +72,10 @@ void bench_way_close(struct bench_way *w) {
 static void run(struct bench_way *w, struct bench_seat *s, uint32_t seqs) {
     const struct net_batch batch = {s->ids, s->start, seqs};
 
-    net_forward(&w->model->config, w->model->weights, s->scratch, &batch, s->logits);
+    if (w->engine)
+        engine_forward(w->engine, s->scratch, &batch, s->logits);
+    else
+        net_forward(&w->model->config, w->model->weights, s->plain, &batch, s->logits);
 }
 
 void bench_way_tokens(struct bench_way *w, unsigned seat, uint32_t tokens, uint32_t seqs) {

@@ -3,17 +3,19 @@
 #define MODEL_TOOL_BENCH_WAY_H
 
 #include "model/ckpt/ckpt.h"
+#include "model/engine/engine.h"
 #include "model/net/net.h"
 #include "model/tool/bench_texts.h"
 #include "proto/limits.h"
 
 /* What one thread works in. */
 struct bench_seat {
-    struct net_scratch *scratch;
-    uint32_t *ids;   /* (max_tokens) */
-    uint32_t *start; /* (max_seqs+1) */
-    real *logits;    /* (max_seqs, labels) */
-    size_t next;     /* text */
+    struct net_scratch *plain;      /* without an engine */
+    struct engine_scratch *scratch; /* with one */
+    uint32_t *ids;                  /* (max_tokens) */
+    uint32_t *start;                /* (max_seqs+1) */
+    real *logits;                   /* (max_seqs, labels) */
+    size_t next;                    /* text */
 };
 
 struct bench_size {
@@ -24,13 +26,16 @@ struct bench_size {
 struct bench_way {
     const struct model *model; /* borrowed */
     const char *precision, *kernel;
+    struct engine_kind kind;
+    struct engine *engine; /* NULL: net_forward, on OpenBLAS */
     struct bench_size size;
     struct arena arena;
     struct bench_seat seat[LIMIT_WORKERS];
 };
 
-/* Errors: NOMEM. */
+/* kind NULL: net_forward. Errors: NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err bench_way_open(struct bench_way *w, const struct model *model,
+                                              const struct engine_kind *kind,
                                               struct bench_size size);
 void bench_way_close(struct bench_way *w);
 

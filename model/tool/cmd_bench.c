@@ -20,16 +20,17 @@ struct args {
     unsigned threads;
     size_t batch;
     double seconds;
-    bool json;
+    bool json, every;
 };
 
-enum { KEY_THREADS = 0x200, KEY_SVG, KEY_SECONDS };
+enum { KEY_THREADS = 0x200, KEY_SVG, KEY_SECONDS, KEY_EVERY };
 
 static const struct argp_option options[] = {
     {"data", 'd', "KIND:PATH", 0, "Texts of this test split (made up from the vocabulary)", 0},
     {"batch", 'b', "N", 0, "Texts in a batch at most (32)", 0},
     {"threads", KEY_THREADS, "N", 0, "Threads where it says threads (one a core)", 0},
     {"seconds", KEY_SECONDS, "S", 0, "For each measurement (0.35)", 0},
+    {"every", KEY_EVERY, 0, 0, "Every kernel that this machine runs, not only the best", 0},
     {"svg", KEY_SVG, "FILE", 0, "Draw a picture as well", 0},
     {"json", 'j', 0, 0, "One JSON object instead of a table", 0},
     {0},
@@ -51,6 +52,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     case 'j':
         a->json = true;
+        return 0;
+    case KEY_EVERY:
+        a->every = true;
         return 0;
     case KEY_SVG:
         a->svg = arg;
@@ -85,17 +89,54 @@ static diffuse_err draw(const char *path, const struct bench_run *r, struct reas
     return DIFFUSE_OK;
 }
 
-static diffuse_err open_ways(const struct args *a, struct bench_run *r) {
-    struct bench_size size = {team_size(r->team), bench_lengths[BENCH_LENGTHS - 1], a->batch};
-    diffuse_err e = bench_way_open(&r->way[0], r->model, size);
+static diffuse_err open_way(const struct args *a, struct bench_run *r,
+                            const struct engine_kind *kind) {
+    const struct bench_size size = {team_size(r->team), bench_lengths[BENCH_LENGTHS - 1], a->batch};
+    diffuse_err e = bench_way_open(&r->way[r->ways], r->model, kind, size);
 
-    r->ways = e ? 0 : 1;
+    r->ways += !e;
     return e;
+}
+
+/* In both precisions. */
+static diffuse_err open_kernel(const struct args *a, struct bench_run *r, const char *kernel,
+                               struct reason *why) {
+    diffuse_err e = DIFFUSE_OK;
+
+    for (int p = ENGINE_F32; !e && p <= (int)ENGINE_I8; p++) {
+        struct engine_kind kind;
+
+        e = engine_kind_make(kernel, (enum engine_precision)p, &kind, why);
+        if (!e)
+            e = open_way(a, r, &kind);
+    }
+    return e;
+}
+
+/* OpenBLAS, and what was asked for: one way, the best kernel, or all. */
+static diffuse_err open_ways(const struct args *a, struct bench_run *r, struct reason *why) {
+    const struct kernel *k;
+    struct engine_kind kind;
+    diffuse_err e = open_way(a, r, NULL);
+
+    if (e)
+        return e;
+    if (a->every) {
+        for (size_t i = 0; !e && (k = kernel_at(i)); i++)
+            if (k->runs())
+                e = open_kernel(a, r, k->name, why);
+        return e;
+    }
+    if (!a->model.precision)
+        return open_kernel(a, r, a->model.kernel ? a->model.kernel : "auto", why);
+    if ((e = model_args_kind(&a->model, r->model, &kind, why)))
+        return e;
+    return open_way(a, r, &kind);
 }
 
 static diffuse_err measure(const struct args *a, struct bench_run *r, struct reason *why) {
     struct say_progress progress;
-    diffuse_err e = open_ways(a, r);
+    diffuse_err e = open_ways(a, r, why);
 
     if (!e) {
         say_progress_start(&progress, "measuring", a->json);
@@ -123,6 +164,20 @@ static diffuse_err read_texts(const struct args *a, const struct model *m,
     return a->data ? bench_texts_read(a->data, texts, why) : bench_texts_make(m->tokenizer, texts);
 }
 
+/* As the daemon has it in memory. */
+static diffuse_err read_model(const struct model_args *a, struct arena *arena,
+                              struct model **ret_model, struct reason *why) {
+    struct ckpt *k = NULL;
+    diffuse_err e = ckpt_open(a->path, &a->hints, &k, why);
+
+    if (!e)
+        e = arena_init(arena, ckpt_model_bytes(k, CKPT_SERVE));
+    if (!e)
+        e = ckpt_load(k, CKPT_SERVE, arena, ret_model, why);
+    ckpt_close(k);
+    return e;
+}
+
 int cmd_bench(int argc, char **argv) {
     const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
@@ -137,7 +192,7 @@ int cmd_bench(int argc, char **argv) {
     diffuse_err e = run ? DIFFUSE_OK : DIFFUSE_NOMEM;
 
     argp_parse(&argp, argc, argv, 0, NULL, &args);
-    if (!e && !(e = ckpt_read(args.model.path, &args.model.hints, &arena, &model, &why)) &&
+    if (!e && !(e = read_model(&args.model, &arena, &model, &why)) &&
         !(e = read_texts(&args, model, &texts, &why)) &&
         !(e = team_new(args.threads, &run->team))) {
         run->model = model;

@@ -206,7 +206,7 @@ def peers_speed(made):
             "| model | texts a second | on all cores | accuracy, % | file | resident |", "|---|---|---|---|---|---|"]
     for precision, way in made["ours"].items():
         out.append(f"| **diffused**, {precision} | {way['texts_s_batch']:,.0f} | {way['texts_s_threads']:,.0f} "
-                   f"| {100 * made['accuracy']:.2f}{'' if precision == 'f32' else ' in f32'} | {made['model_bytes'] / 1e6:.1f} MB "
+                   f"| {100 * made['accuracy'][precision]:.2f} | {made['model_bytes'] / 1e6:.1f} MB "
                    f"| {made['daemon_peak_bytes'] / 1e6:.0f} MB, the whole daemon |")
     for name, found in made["fasttext"].items():
         out.append(f"| fastText, {name} | {found['texts_s']:,.0f} | {found['texts_s_threads']:,.0f} | {100 * found['accuracy']:.2f} "

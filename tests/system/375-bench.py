@@ -40,7 +40,8 @@ with tempfile.TemporaryDirectory() as folder:
     check(found["texts"] == len(TEXTS) and found["threads"] == 2, "texts and threads")
     check(abs(found["tokens_a_text"] - (4 + 3 + 8) / 3) < 4, "tokens of a text")
     check(found["tokenizer_bytes_s"] > 0 and found["memory_bytes_s"] > 0, "limits")
-    check(found["ways"], "a way of running")
+    check([(w["precision"], w["kernel"]) for w in found["ways"]][0] == ("f32", "openblas"), "OpenBLAS beside the engine")
+    check({w["precision"] for w in found["ways"]} == {"f32", "i8"}, "both precisions")
     for way in found["ways"]:
         check(all(way[key] > 0 for key in ("texts_s_one", "texts_s_batch", "texts_s_threads", "tokens_s")), way)
         for length, limit in zip(way["lengths"], found["sgemm"]):
@@ -51,6 +52,12 @@ with tempfile.TemporaryDirectory() as folder:
     drawn = xml.dom.minidom.parse(svg)
     check(len(drawn.getElementsByTagName("rect")) >= 4 * len(found["ways"]), "bars")
 
+    status, out, err = run("-m", model, "--seconds", "0.001", "--every", "--json")
+    every = [(w["precision"], w["kernel"]) for w in json.loads(out)["ways"]]
+    check(("f32", "portable") in every and ("i8", "portable") in every and len(set(every)) == len(every), every)
+    status, out, err = run("-m", model, "--seconds", "0.001", "--json", "--kernel", "portable", "--precision", "i8")
+    check([w["kernel"] for w in json.loads(out)["ways"]] == ["openblas", "portable"], "the one that is asked for")
+
     status, out, err = run("-m", model, "--seconds", "0.002")
     check(status == 0 and "tokenizer" in out and "sgemm alone" in out, "a table, of texts made up")
 
@@ -58,6 +65,7 @@ with tempfile.TemporaryDirectory() as folder:
                        (["-m", os.path.join(folder, "none")], "none"),
                        (["-m", model, "--svg", os.path.join(folder, "no/a.svg"), "--seconds", "0.002"], "no/a.svg"),
                        (["-m", model, "--seconds", "0"], "--seconds"),
+                       (["-m", model, "--kernel", "abacus"], "abacus"),
                        (["-m", model, "--threads", "0"], "threads")):
         status, out, err = run(*args)
         check(status != 0 and part in err and len(err.strip().split("\n")) <= 2, f"{args}: {err}")
