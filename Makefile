@@ -248,7 +248,8 @@ CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh))
 # Not once more under a sanitizer: PyTorch, memory that the sanitizer itself takes, and what its allocator replaces.
 SANITIZED    := $(filter-out system/030% system/150% system/365% system/367% system/370% system/380% system/385%,$(SYSTEM_NAMES))
 # Whole training runs that are killed and go on take minutes there; their threads are in 195, 197 and the unit tests.
-TSANITIZED   := $(filter-out system/200%,$(SANITIZED))
+# 114: ThreadSanitizer ends a program that loads a library late while it is told to pass over another one (OpenBLAS).
+TSANITIZED   := $(filter-out system/114% system/200%,$(SANITIZED))
 HELPERS      := $(patsubst tests/lib/%.c,$B/tests/%,$(wildcard tests/lib/make_*.c tests/lib/probe_*.c))
 SHIMS        := $(patsubst tests/lib/%.c,$B/tests/%.so,$(wildcard tests/lib/*_shim.c))
 FUZZ         := $(patsubst tests/fuzz/%.c,$B/tests/%,$(filter-out %/fuzz_driver.c,$(wildcard tests/fuzz/fuzz_*.c)))
