@@ -5,9 +5,11 @@
 #pragma GCC target("avx2,fma")
 #include <immintrin.h>
 
-#define KERNEL_BYTES 32
-#define KERNEL_ROWS  6
-#define KERNEL_VECS  2
+#define KERNEL_BYTES     32
+#define KERNEL_ROWS      6
+#define KERNEL_VECS      2
+#define KERNEL_MAX(a, b) ((vec)_mm256_max_ps((a), (b)))
+#define KERNEL_MIN(a, b) ((vec)_mm256_min_ps((a), (b)))
 #include "model/engine/kernel_real.h"
 
 static void run_product(const struct kernel_product *p) {

@@ -5,9 +5,11 @@
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")
 #include <immintrin.h>
 
-#define KERNEL_BYTES 64
-#define KERNEL_ROWS  6
-#define KERNEL_VECS  4
+#define KERNEL_BYTES     64
+#define KERNEL_ROWS      6
+#define KERNEL_VECS      4
+#define KERNEL_MAX(a, b) ((vec)_mm512_max_ps((a), (b)))
+#define KERNEL_MIN(a, b) ((vec)_mm512_min_ps((a), (b)))
 #include "model/engine/kernel_real.h"
 
 void kernel_avx512_product(const struct kernel_product *p) {

@@ -107,7 +107,7 @@ KERNEL_INLINE float largest(size_t n, const float *x) {
     for (size_t i = 0; i < n; i += KERNEL_LANES) {
         vec v = (vec)((ivec)load(x + i) & 0x7fffffff);
 
-        most = either((ivec)(v > most), v, most);
+        most = KERNEL_MAX(v, most);
     }
     memcpy(lane, &most, sizeof most);
     top = lane[0];

@@ -4,6 +4,7 @@
  *   KERNEL_BYTES  of a register
  *   KERNEL_ROWS   rows of C that are summed at once: with KERNEL_VECS, sums for most registers
  *   KERNEL_VECS   registers side by side: the columns of a panel
+ *   KERNEL_MAX(a, b), KERNEL_MIN(a, b)  by lane, b where one is not a number; may be left out
  *
  * Everything is static; the compiler's vectors do the work, so that this is the only copy.
  */
@@ -37,9 +38,14 @@ KERNEL_INLINE vec all(real x) {
     return x - (vec){0};
 }
 
+#ifndef KERNEL_MAX
 KERNEL_INLINE vec either(ivec which, vec a, vec b) {
     return (vec)((which & (ivec)a) | (~which & (ivec)b));
 }
+
+#define KERNEL_MAX(a, b) either((ivec)((a) > (b)), (a), (b))
+#define KERNEL_MIN(a, b) either((ivec)((a) < (b)), (a), (b))
+#endif
 
 /* --- product -----------------------------------------------------------------------------------
  */
@@ -140,8 +146,8 @@ KERNEL_INLINE void gelu(size_t n, real *x) {
 KERNEL_INLINE vec gelu_of(vec x) {
     vec z = x * 0.70710678f, q, a, b;
 
-    z = either((ivec)(z > all(4)), all(4), z);
-    z = either((ivec)(z < all(-4)), all(-4), z);
+    z = KERNEL_MIN(all(4), z);
+    z = KERNEL_MAX(all(-4), z);
     q = z * z;
     a = q * -2.72614225801306e-10f + 2.77068142495902e-08f;
     a = a * q - 2.10102402082508e-06f;
