@@ -328,6 +328,8 @@ struct diffuse_status {
     const char *model_previous; /* id of the model that rollback returns to, or "" */
     const char *tuning;         /* "off", "on", "paused: ..." */
     uint64_t memory_peak;       /* most that memory_resident ever was */
+    const char *kernel;         /* inner loops that compute: "portable", "avx2", ... */
+    const char *precision;      /* of the matrices: "f32", "i8" */
 };
 
 /* Errors: NOMEM, UNREACH, BADMSG, UNSUPPORTED. */

@@ -66,6 +66,8 @@ static diffuse_err fill(void *head, struct msgmem *m, const Diffused__V1__Reply 
     s->model_parent = block_text(m, in->model_parent);
     s->model_previous = block_text(m, in->model_previous);
     s->tuning = block_text(m, in->tuning);
+    s->kernel = block_text(m, in->kernel);
+    s->precision = block_text(m, in->precision);
     fill_labels(s, m, in);
     fill_plan(s, m, in);
     fill_counters(s, m, in);

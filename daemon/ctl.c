@@ -132,6 +132,8 @@ static diffuse_err fill_status(struct ctl *c, Diffused__V1__Status *status,
     status->model_parent = text_bytes(serving->model->parent);
     status->model_previous = text_bytes(previous_id(c));
     status->model_path = text_bytes(serving->path);
+    status->kernel = text_bytes(engine_kind(serving->engine)->kernel->name);
+    status->precision = text_bytes(engine_precision_name(engine_kind(serving->engine)->precision));
     status->tuning = text_bytes(*f->tuning ? "on" : "off");
     status->uptime_ns = clock_now() - f->started_ns;
     status->memory_resident = plan_resident();

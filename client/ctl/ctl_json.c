@@ -126,12 +126,13 @@ int ctl_json_status(const struct diffuse_status *s) {
                   number(s->latency_p99_ns), "max_ns", number(s->latency_max_ns));
 
     return print(json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "version",
-        string(s->version), "model_id", string(s->model_id), "model_path", string(s->model_path),
-        "model_parent", string(s->model_parent), "model_previous", string(s->model_previous),
-        "tuning", string(s->tuning), "labels", labels(s), "uptime_ns", number(s->uptime_ns),
-        "workers", (json_int_t)s->workers, "queued", (json_int_t)s->queued, "memory", memory,
-        "latency", latency, "counters", counters(s)));
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "version",
+        string(s->version), "kernel", string(s->kernel), "precision", string(s->precision),
+        "model_id", string(s->model_id), "model_path", string(s->model_path), "model_parent",
+        string(s->model_parent), "model_previous", string(s->model_previous), "tuning",
+        string(s->tuning), "labels", labels(s), "uptime_ns", number(s->uptime_ns), "workers",
+        (json_int_t)s->workers, "queued", (json_int_t)s->queued, "memory", memory, "latency",
+        latency, "counters", counters(s)));
 }
 
 int ctl_json_model(const struct diffuse_model *m) {

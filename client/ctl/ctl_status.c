@@ -40,7 +40,7 @@ static void print_latency(const struct diffuse_status *s) {
 static void print(const struct diffuse_status *s) {
     printf("diffused %s, up %.0f s, %u workers, %u queued\n", s->version,
            (double)s->uptime_ns / 1e9, (unsigned)s->workers, (unsigned)s->queued);
-    printf("model %s (%s)\n", s->model_id, s->model_path);
+    printf("model %s (%s), kernel %s, %s\n", s->model_id, s->model_path, s->kernel, s->precision);
     printf("labels");
     for (size_t i = 0; i < s->n_labels; i++)
         printf("%s %s", i ? "," : "", s->labels[i]);
