@@ -134,7 +134,7 @@ static bool read_request(void *socket, struct zap_request *q) {
     int more = 1;
     size_t size = sizeof more;
     for (q->n = 0; more; q->n++) {
-        struct zap_frame spare, *f = q->n < ZAP_FRAMES ? &q->frame[q->n] : &spare;
+        struct zap_frame spare = {.len = 0}, *f = q->n < ZAP_FRAMES ? &q->frame[q->n] : &spare;
         int n = zmq_recv(socket, f->bytes, ZAP_BYTES, ZMQ_DONTWAIT);
         if (n < 0)
             return false;
