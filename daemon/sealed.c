@@ -13,6 +13,9 @@ int sealed_agree(unsigned char *seal, const unsigned char *theirs, const unsigne
 int sealed_open(unsigned char *opened, const unsigned char *sealed, unsigned long long n,
                 const unsigned char *nonce, const unsigned char *seal)
     INSTEAD_OF("crypto_box_open_afternm");
+int sealed_open_easy(unsigned char *opened, const unsigned char *sealed, unsigned long long n,
+                     const unsigned char *nonce, const unsigned char *seal)
+    INSTEAD_OF("crypto_box_open_easy_afternm");
 
 /* ZeroMQ does this while it handles what it has just received. */
 int sealed_agree(unsigned char *seal, const unsigned char *theirs, const unsigned char *ours) {
@@ -27,6 +30,15 @@ int sealed_open(unsigned char *opened, const unsigned char *sealed, unsigned lon
         return rc;
     return door_opened(seal, opened + crypto_box_ZEROBYTES, (size_t)n - crypto_box_ZEROBYTES) ? 0
                                                                                               : -1;
+}
+
+/* The same without room for the seal before what is opened. */
+int sealed_open_easy(unsigned char *opened, const unsigned char *sealed, unsigned long long n,
+                     const unsigned char *nonce, const unsigned char *seal) {
+    int rc = crypto_secretbox_open_easy(opened, sealed, n, nonce, seal);
+    if (rc != 0 || n < crypto_secretbox_MACBYTES)
+        return rc;
+    return door_opened(seal, opened, (size_t)n - crypto_secretbox_MACBYTES) ? 0 : -1;
 }
 
 static bool is_found(const char *name, const void *function, size_t size) {

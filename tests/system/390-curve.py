@@ -107,6 +107,12 @@ def roles(rig, net):
         writer.send_multipart([b"net/a", rig.sample(seq, "over the network")])
         r.equal(rig.label(local)[1].seq, seq, "who publishes is answered")
     r.equal(rig.label(labels)[0], b"net/a", "who subscribes hears it")
+    for big in range(100):  # what is sealed is opened, and counts no longer
+        writer.send_multipart([b"net/big", rig.sample(big + 1, "x" * 60000)])
+        r.equal(rig.label(local)[1].seq, big + 1, "large messages go on and on")
+    r.equal(rig.counters()["connections_ended"], 0, "connections that were ended")
+    while labels.poll(50):
+        labels.recv_multipart()
     publisher = net.connect(zmq.PUB, "ingest", "writer")
     while not local.poll(50):
         publisher.send_multipart([b"net/pub", rig.sample(1, "published")])
