@@ -7,6 +7,8 @@
 #include "model/base/narrow.h"
 #include "model/base/vec.h"
 
+#define LINE 64u /* bytes of the cache */
+
 #if defined(__x86_64__) && !defined(DIFFUSE_DOUBLE)
 #include <immintrin.h>
 #define HAS_F16C 1
@@ -126,6 +128,16 @@ size_t table_scale_bytes(const struct table *t) {
 
 size_t table_bytes(const struct table *t) {
     return t->rows * table_row_bytes(t->type, t->cols);
+}
+
+void table_fetch_row(const struct table *t, uint32_t row) {
+    size_t bytes = table_row_bytes(t->type, t->cols);
+    const char *from = (const char *)t->at + row * bytes;
+
+    for (size_t at = 0; at < bytes; at += LINE)
+        __builtin_prefetch(from + at);
+    if (t->scale)
+        __builtin_prefetch(t->scale + row);
 }
 
 void table_copy_row(const struct table *t, uint32_t row, real *y) {

@@ -41,6 +41,9 @@ size_t table_bytes(const struct table *t);
 void table_copy_row(const struct table *t, uint32_t row, real *y);
 void table_add_row(const struct table *t, uint32_t row, real *y);
 
+/* Ask the memory for a row that is soon to be read. */
+void table_fetch_row(const struct table *t, uint32_t row);
+
 /* y(rows, cols) = the whole table. */
 void table_widen(const struct table *t, real *y);
 
