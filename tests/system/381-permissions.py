@@ -192,7 +192,7 @@ def main():
     keys = {"socket_group": "games", "labels_group": "news", "control_group": "mail", "feedback_group": "uucp"}
     with r.Rig() as rig:
         os.chmod(rig.dir, 0o711)
-        keys["state_dir"] = rig.path("state")
+        keys.update(state_dir=rig.path("state"), memory_budget="1G")  # a sanitizer takes its own
         with open(__file__, encoding="utf-8") as here, open(rig.path("probe.py"), "w", encoding="utf-8") as there:
             there.write(here.read())
         os.chmod(rig.path("probe.py"), 0o644)
