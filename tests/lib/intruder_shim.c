@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SEEN    __attribute__((visibility("default")))
@@ -65,6 +66,16 @@ static int try_listen(void) {
     return code;
 }
 
+static int try_fork(void) {
+    long child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    int code = code_of(child);
+    if (child == 0)
+        _exit(0);
+    if (child > 0)
+        (void)waitpid((pid_t)child, NULL, 0);
+    return code;
+}
+
 static int try_thread(void) {
     pthread_t thread;
     int code = pthread_create(&thread, NULL, nothing, NULL);
@@ -80,7 +91,7 @@ static int try_word(const char *word) {
     if (strcmp(word, "exec") == 0)
         return code_of(execv(argv[0], argv));
     if (strcmp(word, "fork") == 0)
-        return code_of(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+        return try_fork();
     if (strcmp(word, "thread") == 0)
         return try_thread();
     if (strcmp(word, "inet") == 0)
