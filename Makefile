@@ -22,8 +22,9 @@ endif
 # What each task needs, as Debian packages. Nothing is installed but by a target that says so below.
 DEBS_BUILD := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libzmq3-dev libsystemd-dev \
               libopenblas-dev libjansson-dev libutf8proc-dev libsodium-dev libcsv-dev zlib1g-dev libinih-dev libmicrohttpd-dev libseccomp-dev
-DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq python3-prometheus-client mandoc bash-completion zsh systemd-container
+DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq python3-prometheus-client mandoc bash-completion zsh g++ jq systemd-container
 DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
+DEBS_RECIPES := $(DEBS_CHECK) curl mosquitto mosquitto-clients influxdb python3-rostopic python3-roslaunch rosout
 DEBS_DEB   := $(DEBS_BUILD) build-essential debhelper lintian
 DEBS_CHECK_DEB := $(DEBS_DEB) debootstrap systemd-container
 DEBS_TORCH := $(DEBS_CHECK) python3-torch
@@ -60,11 +61,12 @@ PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffus
 all: $(PROGRAMS)
 
 # --- packages --------------------------------------------------------------------------------------
-.PHONY: deps deps-check deps-lint deps-deb deps-check-deb deps-torch deps-peers deps-bench deps-arm64
+.PHONY: deps deps-check deps-lint deps-recipes deps-deb deps-check-deb deps-torch deps-peers deps-bench deps-arm64
 ## deps: install what the build needs (Debian packages; as root or through sudo)
 deps: ; $(call install,$(DEBS_BUILD))
 deps-check: ; $(call install,$(DEBS_CHECK))
 deps-lint: ; $(call install,$(DEBS_LINT))
+deps-recipes: ; $(call install,$(DEBS_RECIPES))
 deps-deb: ; $(call install,$(DEBS_DEB))
 deps-check-deb: ; $(call install,$(DEBS_CHECK_DEB))
 deps-torch: ; $(call install,$(DEBS_TORCH))
@@ -251,7 +253,7 @@ UNIT_NAMES   := $(patsubst tests/%.c,%,$(wildcard tests/unit/test_*.c tests/f64/
 SYSTEM_NAMES := $(patsubst tests/%,%,$(wildcard tests/system/[0-9][0-9][0-9]*))
 CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh))
 # Not once more under a sanitizer: PyTorch, memory that the sanitizer itself takes, and what its allocator replaces.
-SANITIZED    := $(filter-out system/030% system/150% system/365% system/367% system/370% system/380% system/385%,$(SYSTEM_NAMES))
+SANITIZED    := $(filter-out system/030% system/150% system/365% system/367% system/370% system/380% system/385% system/40%,$(SYSTEM_NAMES))
 # Whole training runs that are killed and go on take minutes there; their threads are in 195, 197 and the unit tests.
 # 114: ThreadSanitizer ends a program that loads a library late while it is told to pass over another one (OpenBLAS).
 TSANITIZED   := $(filter-out system/114% system/200%,$(SANITIZED))
@@ -294,6 +296,12 @@ check-tsan: deps-check
 check-torch: deps-torch
 	$(call BUILD_TESTS,,$B)
 	@tests/run -j $(JOBS) $(addprefix $B:,$(filter system/030%,$(SYSTEM_NAMES)))
+
+.PHONY: check-recipes
+## check-recipes: install the tools of docs/recipes (a broker, a data base, ROS), and run the recipes with all of them
+check-recipes: deps-recipes
+	$(call BUILD_TESTS,,$B)
+	@tests/run $(addprefix $B:,$(filter system/40%,$(SYSTEM_NAMES)))
 
 ## unit: build and run the unit tests alone
 unit: $(UNIT) $(F64)
@@ -499,9 +507,8 @@ install: all man
 	for s in 1 3 5 7 8; do install -m 644 $B/man/man$$s/* $(DESTDIR)$(MANDIR)/man$$s; done
 	install -m 644 $B/completion/bash/* $(DESTDIR)$(BASHCOMPDIR)
 	install -m 644 $B/completion/zsh/* $(DESTDIR)$(ZSHCOMPDIR)
-	sed 's|^model = .*|model = $(DATADIR)/robot-text.safetensors|' daemon/diffused.conf >$(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
-	[ -e $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf ] || \
-	    install -m 644 $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf
+	install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
+	[ -e $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf ] || install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused
 
 ## uninstall: remove what install put there; the configuration stays
 uninstall:

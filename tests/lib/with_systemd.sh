@@ -1,10 +1,11 @@
 #!/bin/bash
 # with_systemd.sh LAYER PROGRAM [ARGUMENT...] - run a program under a systemd of its own.
 #
-# A container is booted whose root is this machine's, with the folder LAYER laid over it (what a package would
-# install, say; WITH_SYSTEMD_ROOT names another root), and above both a layer in memory that takes what is written and goes when it ends: the machine stays
-# as it is. PROGRAM, a path inside, runs as a service of it, as root, when the system is up; its output and its
-# exit status are this script's. Takes root and systemd-nspawn: where that is not given, a line "skipped: why" and 9.
+# A container is booted whose root is this machine's (WITH_SYSTEMD_ROOT: that folder), with the folder LAYER laid over
+# it (what a package would install, say), and above both a layer in memory that takes what is written and goes when it
+# ends: the machine stays as it is. PROGRAM, a path inside, runs as a service of it, as root, when the system is up; its
+# output and its exit status are this script's. Takes root and systemd-nspawn: where that is not given, a line
+# "skipped: why" and 9.
 set -u
 layer=$(realpath "$1")
 shift
