@@ -47,7 +47,7 @@ for program in diffused diffuse diffusectl; do
     [[ $(complete -p $program) == *"-F _$program $program" ]] || { echo "$program has no completion"; bad=1; }
 done
 expect "rollback " diffusectl rol
-expect "send status " diffusectl --timeout 100 -e "$work" "s"
+expect "send " diffusectl --timeout 100 -e "$work" "se"
 expect "--seq= " diffusectl feedback --se
 expect "off on " diffusectl tune o
 expect "$work/run " diffusectl --endpoint "$work/"

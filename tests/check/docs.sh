@@ -102,9 +102,12 @@ texts=(README.md CONTRIBUTING.md NEWS docs/recipes/*.md)
     grep -ohE 'add_argument\("--[a-z-]+' tests/*/*.py | sed 's/.*--//'
 } | sort -u >"$work/options"
 for text in "${texts[@]}"; do
+    # recipes also use other programs, and name what they need
+    case $text in docs/recipes/*) tr '|' '\n' <"$text" | grep -E 'diffuse(d|ctl)? ' >"$work/ours" ;; *) cp "$text" "$work/ours" ;; esac
+    grep -oE 'needs=[^ ]+' "$text" | sed 's/needs=//; s/,/\n/g' | sort -u >"$work/needs"
     while read -r option; do
         grep -qxe "${option#--}" "$work/options" || say "$text: no program has the option $option"
-    done < <(grep -oE "(^|[^a-zA-Z0-9-])--[a-z][a-z0-9-]*" "$text" | grep -oE -- '--.*' | sort -u)
+    done < <(grep -oE "(^|[^a-zA-Z0-9-])--[a-z][a-z0-9-]*" "$work/ours" | grep -oE -- '--.*' | sort -u)
     while read -r program verb; do
         grep -qx "$verb" "$work/$program.verbs" || say "$text: $program has no verb $verb"
     done < <(grep -oE '(`|\$ |\| |build/)(diffuse|diffusectl)( --(endpoint|timeout) [^ ]+)? [a-z][a-z-]+' "$text" |
@@ -117,7 +120,7 @@ for text in "${texts[@]}"; do
     done < <(grep -oE '\]\([a-zA-Z][^):]*\)' "$text" | sed 's/^](//; s/)$//; s/#.*//' | sort -u)
     # a key, a counter, a field, a function: whatever has an underscore stands somewhere in the sources
     while read -r word; do
-        grep -rqwF --include='*.[ch]' --include='*.def' --include='*.proto' --include='*.py' --include='*.in' -e "$word" \
+        grep -qxF "$word" "$work/needs" || grep -rqwF --include='*.[ch]' --include='*.def' --include='*.proto' --include='*.py' --include='*.in' -e "$word" \
             proto daemon client model systemd tests || say "$text: nothing is called $word"
     done < <(grep -oE '`[a-z][a-z0-9]*(_[a-z0-9]+)+`' "$text" | tr -d '`' | sort -u)
     while read -r kind; do
@@ -125,7 +128,7 @@ for text in "${texts[@]}"; do
     done < <(grep -oE '\$sys/[a-z][a-z-]*' "$text" | sed 's,.*/,,' | grep -vx sync | sort -u)
     while read -r key; do
         grep -qx "$key" "$work/keys" || grep -qx "$key" "$work/policy" || say "$text: the configuration has no key $key"
-    done < <(grep -oE '(--set |`)[a-z][a-z_]* ?= ?[a-z0-9]' "$text" | sed -E 's/(--set |`)//; s/ ?=.*//' | grep -vx key | sort -u)
+    done < <(grep -oE '(--set |`)[a-z][a-z_]* ?= ?[a-z0-9]' "$text" | sed -E 's/(--set |`)//; s/ ?=.*//' | grep -vxE 'key|run|file|needs' | sort -u)
 done
 
 # --- the pages as such ---
