@@ -507,8 +507,9 @@ install: all man
 	for s in 1 3 5 7 8; do install -m 644 $B/man/man$$s/* $(DESTDIR)$(MANDIR)/man$$s; done
 	install -m 644 $B/completion/bash/* $(DESTDIR)$(BASHCOMPDIR)
 	install -m 644 $B/completion/zsh/* $(DESTDIR)$(ZSHCOMPDIR)
-	install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
-	[ -e $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf ] || install -m 644 daemon/diffused.conf $(DESTDIR)$(SYSCONFDIR)/diffused
+	sed 's|^model = .*|model = $(DATADIR)/robot-text.safetensors|' daemon/diffused.conf >$(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
+	[ -e $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf ] || \
+	    install -m 644 $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf
 
 ## uninstall: remove what install put there; the configuration stays
 uninstall:

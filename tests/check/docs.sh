@@ -103,7 +103,7 @@ texts=(README.md CONTRIBUTING.md NEWS docs/recipes/*.md)
 } | sort -u >"$work/options"
 for text in "${texts[@]}"; do
     # recipes also use other programs, and name what they need
-    case $text in docs/recipes/*) tr '|' '\n' <"$text" | grep -E 'diffuse(d|ctl)? ' >"$work/ours" ;; *) cp "$text" "$work/ours" ;; esac
+    case $text in docs/recipes/*) tr '|' '\n' <"$text" | grep -E '(^|`| )diffuse(d|ctl)? ' >"$work/ours" ;; *) cp "$text" "$work/ours" ;; esac
     grep -oE 'needs=[^ ]+' "$text" | sed 's/needs=//; s/,/\n/g' | sort -u >"$work/needs"
     while read -r option; do
         grep -qxe "${option#--}" "$work/options" || say "$text: no program has the option $option"

@@ -37,7 +37,6 @@ def outside():
 def inside():
     subprocess.run(["systemd-sysusers"], check=True)
     subprocess.run(["systemd-tmpfiles", "--create", "--prefix=/var/lib"], check=True)
-    shutil.copy("/usr/share/diffused/robot-text.safetensors", "/var/lib/diffused/model.safetensors")
     subprocess.run(["systemctl", "start", "diffused"], check=True)
     with open(f"{HERE}/journald.md", encoding="utf-8") as file:
         blocks = re.findall(r"^```sh[^\n]*\n(.*?)^```$", file.read(), re.M | re.S)
