@@ -90,6 +90,9 @@ done <"$work/calls"
 grep -ohE 'getenv\("DIFFUSE[A-Z_]*"' client/*.c client/ctl/*.c daemon/*.c model/*/*.c | tr -d '"' | sed 's/.*(//' >"$work/a"
 grep -hoE '\bDIFFUSE_ENDPOINT|\.It Ev DIFFUSE[A-Z_]*' "$man"/man[138]/* | grep -oE 'DIFFUSE[A-Z_]*$' >"$work/b"
 same "variable" "$work/a" "$work/b"
+sed -n 's/.*role_names\[\] = {\(.*\)};/\1/p' daemon/keyring.c | tr -d '" ' | tr ',' '\n' >"$work/a"
+sed -n '/^\.Sh WHO/,/^\.Sh S/s/^\.It Cm //p' "$man/man8/diffused.8" >"$work/b"
+same "role" "$work/a" "$work/b"
 
 # --- what texts name, exists ---
 sed -n '/^message Policy/,/^}/s/^ *[a-z0-9]* \([a-z_]*\) = .*/\1/p' proto/diffused.proto >"$work/policy" # words of the key policy
