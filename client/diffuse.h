@@ -329,7 +329,7 @@ struct diffuse_status {
     const char *tuning;         /* "off", "on", "paused: ..." */
     uint64_t memory_peak;       /* most that memory_resident ever was */
     const char *kernel;         /* inner loops that compute: "portable", "avx2", ... */
-    const char *precision;      /* of the matrices: "f32", "i8" */
+    const char *precision;      /* of the matrices: "f32", "bf16", "i8" */
 };
 
 /* Errors: NOMEM, UNREACH, BADMSG, UNSUPPORTED. */

@@ -33,6 +33,8 @@ size_t slot_bytes(const struct conf *c, const struct plan_shape *shape) {
 static enum engine_precision precision(const struct ckpt *k, const struct conf *c) {
     if (c->precision == CONF_PRECISION_AUTO)
         return ckpt_stores_i8(k) ? ENGINE_I8 : ENGINE_F32;
+    if (c->precision == CONF_PRECISION_BF16)
+        return ENGINE_BF16;
     return c->precision == CONF_PRECISION_I8 ? ENGINE_I8 : ENGINE_F32;
 }
 

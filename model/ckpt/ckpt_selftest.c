@@ -220,7 +220,10 @@ static diffuse_err take_logits(const json_t *logits, const struct net_config *c,
 
 static diffuse_err compare(const struct set *s, uint32_t labels, const double *want,
                            enum engine_precision precision, struct reason *why) {
-    double share = precision == ENGINE_I8 ? CKPT_SELFTEST_TOLERANCE_I8 : CKPT_SELFTEST_TOLERANCE;
+    static const double shares[] = {[ENGINE_F32] = CKPT_SELFTEST_TOLERANCE,
+                                    [ENGINE_BF16] = CKPT_SELFTEST_TOLERANCE_BF16,
+                                    [ENGINE_I8] = CKPT_SELFTEST_TOLERANCE_I8};
+    double share = shares[precision];
 
     for (uint32_t b = 0; b < s->n; b++) {
         const real *got = s->logits + (size_t)b * labels;

@@ -25,6 +25,9 @@
  * enlarge that. A weight that is wrong by a part in a hundred moves more. */
 #define CKPT_SELFTEST_TOLERANCE 1e-3
 
+/* This in BF16, which keeps 8 bits of a mantissa. */
+#define CKPT_SELFTEST_TOLERANCE_BF16 0.05
+
 /* And this in int8, where each token is rounded to one part in 254 of its largest number. */
 #define CKPT_SELFTEST_TOLERANCE_I8 0.1
 

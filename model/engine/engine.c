@@ -6,7 +6,7 @@
 #include "model/base/vec.h"
 #include "model/engine/engine_part.h"
 
-static const char *const precisions[] = {"f32", "i8"};
+static const char *const precisions[] = {"f32", "bf16", "i8"};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -43,15 +43,14 @@ static real *lay_vector(struct layout *l, size_t n, const real *x) {
 static void lay_step(struct layout *l, const struct net_config *c, const struct weights_step *w,
                      const struct engine_kind *kind, struct engine_step *s) {
     size_t C = c->width, M = c->mlp_width;
-    bool i8 = kind->precision == ENGINE_I8;
 
-    matrix_lay(l, kind->kernel, i8,
+    matrix_lay(l, kind->kernel, kind->precision,
                &(struct matrix_source){
                    {w->proj_left, w->proj_right, w->proj_self}, C, KERNEL_PARTS, C, C, NULL},
                &s->mix);
-    matrix_lay(l, kind->kernel, i8,
+    matrix_lay(l, kind->kernel, kind->precision,
                &(struct matrix_source){{w->mlp_in}, C, 1, M, C, w->mlp_in_bias}, &s->in);
-    matrix_lay(l, kind->kernel, i8,
+    matrix_lay(l, kind->kernel, kind->precision,
                &(struct matrix_source){{w->mlp_out}, M, 1, C, M, w->mlp_out_bias}, &s->out);
     s->gain = lay_vector(l, C, w->norm_gain);
     s->bias = lay_vector(l, C, w->norm_bias);
@@ -70,8 +69,8 @@ static void lay(struct layout *l, const struct net_config *c, const struct net_w
         e->final_gain = lay_vector(l, C, w->final_gain);
         e->final_bias = lay_vector(l, C, w->final_bias);
     }
-    matrix_lay(l, kind->kernel, false, &in, &e->head_in);
-    matrix_lay(l, kind->kernel, false, &out, &e->head_out);
+    matrix_lay(l, kind->kernel, ENGINE_F32, &in, &e->head_in);
+    matrix_lay(l, kind->kernel, ENGINE_F32, &out, &e->head_out);
 }
 
 size_t engine_bytes(const struct net_config *c, const struct engine_kind *kind) {

@@ -6,9 +6,11 @@
  * mix, LayerNorm) is done to a tile before it leaves. Batches are ragged, without padding.
  * net_forward is the same on OpenBLAS, and what this is tested against.
  *
- * In int8 the matrices of the steps have whole numbers up to 127 with a scale for each row; so
- * have, as they come, the tokens that they are multiplied with. Everything else, the head and the
- * brackets among it, is float. What a token gives does not depend on what it is batched with.
+ * In BF16 the matrices of the steps, and the tokens as they meet them, are rounded to 8 bits of
+ * mantissa; sums are float. In int8 the matrices of the steps have whole numbers up to 127 with a
+ * scale for each row; so have, as they come, the tokens that they are multiplied with. Everything
+ * else, the head and the brackets among it, is float. What a token gives does not depend on what it
+ * is batched with.
  *
  * Threads: an engine is constant, a scratch belongs to one thread at a time. The configuration and
  * the weights are borrowed: tables, and the matrices of brackets, are not packed.
@@ -29,7 +31,7 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-enum engine_precision { ENGINE_F32, ENGINE_I8 };
+enum engine_precision { ENGINE_F32, ENGINE_BF16, ENGINE_I8 };
 
 /* How to compute: of engines and all that is made for them. */
 struct engine_kind {
@@ -41,7 +43,7 @@ struct engine_kind {
 DIFFUSE_MUST_CHECK diffuse_err engine_kind_make(const char *kernel, enum engine_precision precision,
                                                 struct engine_kind *ret_kind, struct reason *why);
 
-/* "f32", "i8". The parser: NOTFOUND for any other. */
+/* "f32", "bf16", "i8". The parser: NOTFOUND for any other. */
 const char *engine_precision_name(enum engine_precision p);
 DIFFUSE_MUST_CHECK diffuse_err engine_precision_parse(const char *name,
                                                       enum engine_precision *ret_precision);

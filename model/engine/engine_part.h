@@ -28,13 +28,13 @@ struct engine {
 /* What a tile is worked on in. */
 struct engine_tile {
     real *seen;        /* (3 ENGINE_TILE + 1, C) what neighbours see; the last is the zero vector */
-    void *seen_i8;     /* the same, quantised */
+    void *seen_narrow; /* the same, quantised */
     float *seen_scale; /* (3 ENGINE_TILE + 1) */
     uint32_t *source;  /* (3, ENGINE_TILE) rows of seen, by relation and token */
     const void **at;   /* (3, ENGINE_TILE) where the rows of a product lie */
     float *at_scale;   /* (3, ENGINE_TILE) */
     real *s, *g;       /* (ENGINE_TILE, C) (ENGINE_TILE, M) */
-    void *s_i8, *g_i8;
+    void *s_narrow, *g_narrow;
 };
 
 /* Room for a tile; its zero vector is there once the layout takes. */

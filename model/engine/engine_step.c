@@ -1,6 +1,7 @@
 /* engine_step.c - one step on one tile; and what comes before and after the steps. */
 #include <string.h>
 
+#include "model/base/narrow.h"
 #include "model/base/vec.h"
 #include "model/engine/engine_part.h"
 #include "model/net/embed.h"
@@ -10,11 +11,14 @@ enum { LEFT, RIGHT, SELF, RELATIONS };
 #define SEEN_ROWS (RELATIONS * ENGINE_TILE)
 #define SEEN_ZERO SEEN_ROWS /* the row that is zero */
 
-#ifdef DIFFUSE_DOUBLE
-#define I8_BYTES(kernel) ((void)(kernel), (size_t)0)
-#else
-#define I8_BYTES(kernel) ((kernel)->i8_bytes)
+/* Bytes of a number that goes into a product. */
+static size_t bytes_of(const struct engine_kind *kind) {
+#ifndef DIFFUSE_DOUBLE
+    if (kind->precision == ENGINE_I8)
+        return kind->kernel->i8_bytes;
 #endif
+    return kind->precision == ENGINE_BF16 ? sizeof(uint16_t) : sizeof(real);
+}
 
 static size_t most(size_t a, size_t b) {
     return a > b ? a : b;
@@ -23,12 +27,16 @@ static size_t most(size_t a, size_t b) {
 /* --- the tile ----------------------------------------------------------------------------------
  */
 
-static void quantize(const struct kernel *k, size_t rows, size_t n, const real *x, void *q,
+/* x(rows,n) to the numbers of a precision below float. */
+static void quantize(const struct engine_kind *kind, size_t rows, size_t n, const real *x, void *q,
                      float *scale) {
 #ifdef DIFFUSE_DOUBLE
-    (void)k, (void)rows, (void)n, (void)x, (void)q, (void)scale;
+    (void)kind, (void)rows, (void)n, (void)x, (void)q, (void)scale;
 #else
-    k->quantize(rows, n, x, q, scale);
+    if (kind->precision == ENGINE_I8)
+        kind->kernel->quantize(rows, n, x, q, scale);
+    else
+        narrow_bf16(rows * n, x, q);
 #endif
 }
 
@@ -36,7 +44,7 @@ void engine_tile_lay(struct layout *l, const struct net_config *c, const struct 
                      struct engine_tile *tile) {
     size_t C = kernel_padded(c->width), M = kernel_padded(c->mlp_width), R = ENGINE_TILE;
     size_t H = kernel_padded(c->head_width), L = kernel_padded(c->labels);
-    size_t bytes = I8_BYTES(kind->kernel);
+    size_t bytes = bytes_of(kind);
 
     tile->at = layout_room(l, RELATIONS * R, sizeof *tile->at);
     tile->source = layout_room(l, RELATIONS * R, sizeof *tile->source);
@@ -45,16 +53,16 @@ void engine_tile_lay(struct layout *l, const struct net_config *c, const struct 
     if (!c->steps)
         return;
     tile->seen = layout_room(l, (SEEN_ROWS + 1) * C, sizeof(real));
-    if (kind->precision != ENGINE_I8)
+    if (kind->precision == ENGINE_F32)
         return;
     tile->at_scale = layout_room(l, RELATIONS * R, sizeof *tile->at_scale);
-    tile->seen_i8 = layout_room(l, (SEEN_ROWS + 1) * C, bytes);
+    tile->seen_narrow = layout_room(l, (SEEN_ROWS + 1) * C, bytes);
     tile->seen_scale = layout_room(l, SEEN_ROWS + 1, sizeof *tile->seen_scale);
-    tile->s_i8 = layout_room(l, R * C, bytes);
-    tile->g_i8 = layout_room(l, R * M, bytes);
+    tile->s_narrow = layout_room(l, R * C, bytes);
+    tile->g_narrow = layout_room(l, R * M, bytes);
     if (l->arena && !l->failed)
-        quantize(kind->kernel, 1, C, tile->seen + SEEN_ZERO * C,
-                 (char *)tile->seen_i8 + SEEN_ZERO * C * bytes, tile->seen_scale + SEEN_ZERO);
+        quantize(kind, 1, C, tile->seen + SEEN_ZERO * C,
+                 (char *)tile->seen_narrow + SEEN_ZERO * C * bytes, tile->seen_scale + SEEN_ZERO);
 }
 
 /* Nothing is left beyond the width, whatever lay there. */
@@ -121,16 +129,16 @@ static void take_run(struct gather *g, const struct engine_run *run, int64_t o) 
 
 /* From rows of seen to where they lie. */
 static void place(const struct engine *e, struct engine_tile *tile, size_t rows) {
-    bool i8 = e->kind.precision == ENGINE_I8;
-    const char *base = i8 ? tile->seen_i8 : (void *)tile->seen;
-    size_t stride = e->C * (i8 ? I8_BYTES(e->kind.kernel) : sizeof(real));
+    bool narrow = e->kind.precision != ENGINE_F32;
+    const char *base = narrow ? tile->seen_narrow : (void *)tile->seen;
+    size_t stride = e->C * bytes_of(&e->kind);
 
     for (size_t r = 0; r < RELATIONS; r++)
         for (size_t k = r * ENGINE_TILE; k < r * ENGINE_TILE + rows; k++) {
             size_t seen = tile->source[k];
 
             tile->at[k] = base + seen * stride;
-            if (i8)
+            if (narrow)
                 tile->at_scale[k] = tile->seen_scale[seen];
         }
 }
@@ -145,8 +153,8 @@ static size_t see(const struct engine *e, const struct engine_step *s, uint32_t 
         take_run(g, &runs[i], e->config->offsets[t]);
     if (e->config->norm != NET_NORM_POST)
         k->norm(g->used, e->config->width, s->gain, s->bias, tile->seen);
-    if (e->kind.precision == ENGINE_I8)
-        quantize(k, g->used, e->C, tile->seen, tile->seen_i8, tile->seen_scale);
+    if (e->kind.precision != ENGINE_F32)
+        quantize(&e->kind, g->used, e->C, tile->seen, tile->seen_narrow, tile->seen_scale);
     place(e, tile, g->row);
     return g->row;
 }
@@ -162,10 +170,10 @@ static void multiply(const struct engine *e, const struct matrix *m, struct engi
     const char *base = (const char *)x;
     size_t stride = width * sizeof *x;
 
-    if (m->i8) {
-        quantize(k, rows, width, x, q, tile->at_scale);
+    if (m->precision != ENGINE_F32) {
+        quantize(&e->kind, rows, width, x, q, tile->at_scale);
         base = q;
-        stride = width * I8_BYTES(k);
+        stride = width * bytes_of(&e->kind);
     }
     for (size_t r = 0; r < rows; r++)
         tile->at[r] = base + r * stride;
@@ -200,9 +208,9 @@ void engine_step_tile(const struct engine *e, uint32_t t, struct engine_tile *ti
 
     matrix_product(&s->mix, e->kind.kernel, rows,
                    &(struct matrix_rows){tile->at, tile->at_scale, ENGINE_TILE}, tile->s);
-    multiply(e, &s->in, tile, rows, tile->s, tile->s_i8, tile->g);
+    multiply(e, &s->in, tile, rows, tile->s, tile->s_narrow, tile->g);
     e->kind.kernel->gelu(rows * e->M, tile->g);
-    multiply(e, &s->out, tile, rows, tile->g, tile->g_i8, y);
+    multiply(e, &s->out, tile, rows, tile->g, tile->g_narrow, y);
     mix(e, s, runs, n, &g, y);
 }
 

@@ -52,6 +52,17 @@ struct kernel_product_i8 {
     float *c;
 };
 
+/* The first again, A and B being in BF16, in pairs: B_p has a pair where above it has a number. */
+struct kernel_product_bf16 {
+    size_t rows, parts, groups;
+    size_t n;
+    const void *const *a;
+    size_t a_stride;
+    const void *b;
+    const float *bias;
+    float *c;
+};
+
 struct kernel {
     const char *name;
     bool (*runs)(void); /* on this machine? */
@@ -62,6 +73,8 @@ struct kernel {
     /* LayerNorm of x(rows,padded width), in place; gain and bias are padded, too. */
     void (*norm)(size_t rows, size_t width, const real *gain, const real *bias, real *x);
 #ifndef DIFFUSE_DOUBLE
+    size_t bf16_panel; /* columns */
+    void (*product_bf16)(const struct kernel_product_bf16 *p);
     size_t i8_bytes; /* of a quantised number */
     int i8_offset;   /* that is added to one of A */
     size_t i8_panel; /* columns */

@@ -27,6 +27,11 @@ static void run_norm(size_t rows, size_t width, const real *gain, const real *bi
 #define KERNEL_DOT(sum, a, b)                                                                      \
     ((ivec)_mm256_add_epi32((__m256i)(sum), _mm256_madd_epi16((__m256i)(a), (__m256i)(b))))
 #include "model/engine/kernel_i8.h"
+#include "model/engine/kernel_pairs.h"
+
+static void run_product_bf16(const struct kernel_product_bf16 *p) {
+    product_pairs(p);
+}
 
 static void run_product_i8(const struct kernel_product_i8 *p) {
     product_i8(p);
@@ -61,6 +66,8 @@ const struct kernel kernel_avx2 = {
     .product = run_product,
     .gelu = run_gelu,
     .norm = run_norm,
+    .bf16_panel = KERNEL_PANEL,
+    .product_bf16 = run_product_bf16,
     .i8_bytes = 2,
     .i8_panel = KERNEL_PANEL,
     .product_i8 = run_product_i8,

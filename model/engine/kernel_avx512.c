@@ -27,6 +27,11 @@ void kernel_avx512_norm(size_t rows, size_t width, const real *gain, const real 
 #define KERNEL_DOT(sum, a, b)                                                                      \
     ((ivec)_mm512_add_epi32((__m512i)(sum), _mm512_madd_epi16((__m512i)(a), (__m512i)(b))))
 #include "model/engine/kernel_i8.h"
+#include "model/engine/kernel_pairs.h"
+
+void kernel_avx512_product_bf16(const struct kernel_product_bf16 *p) {
+    product_pairs(p);
+}
 
 static void run_product_i8(const struct kernel_product_i8 *p) {
     product_i8(p);
@@ -58,6 +63,8 @@ const struct kernel kernel_avx512 = {
     .product = kernel_avx512_product,
     .gelu = kernel_avx512_gelu,
     .norm = kernel_avx512_norm,
+    .bf16_panel = KERNEL_PANEL,
+    .product_bf16 = kernel_avx512_product_bf16,
     .i8_bytes = 2,
     .i8_panel = KERNEL_PANEL,
     .product_i8 = run_product_i8,

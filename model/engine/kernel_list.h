@@ -15,6 +15,8 @@ extern const struct kernel kernel_portable;
 extern const struct kernel kernel_avx2, kernel_avx512, kernel_vnni;
 
 void kernel_avx512_product(const struct kernel_product *p);
+void kernel_avx512_product_bf16(const struct kernel_product_bf16 *p);
+void kernel_bf16_product(const struct kernel_product_bf16 *p); /* takes avx512bf16 */
 void kernel_avx512_gelu(size_t n, real *x);
 void kernel_avx512_norm(size_t rows, size_t width, const real *gain, const real *bias, real *x);
 #endif

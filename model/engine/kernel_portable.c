@@ -27,6 +27,12 @@ static bool runs(void) {
 
 #ifndef DIFFUSE_DOUBLE
 
+#include "model/engine/kernel_pairs.h"
+
+static void run_product_bf16(const struct kernel_product_bf16 *p) {
+    product_pairs(p);
+}
+
 /* Two numbers of 16 bits a group. */
 static void run_product_i8(const struct kernel_product_i8 *p) {
     const int16_t *b = p->b;
@@ -78,6 +84,8 @@ const struct kernel kernel_portable = {
     .gelu = run_gelu,
     .norm = run_norm,
 #ifndef DIFFUSE_DOUBLE
+    .bf16_panel = KERNEL_PANEL,
+    .product_bf16 = run_product_bf16,
     .i8_bytes = 2,
     .i8_panel = KERNEL_PAD,
     .product_i8 = run_product_i8,

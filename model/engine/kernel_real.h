@@ -187,7 +187,7 @@ KERNEL_INLINE real total(vec v) {
 
 /* Nothing, in the lanes from width on, where i is the first lane's place. */
 KERNEL_INLINE vec within(vec v, size_t i, size_t width) {
-    ivec place;
+    ivec place = {0};
 
     if (i + KERNEL_LANES <= width)
         return v;

@@ -18,6 +18,13 @@
 
 #define OFFSET 128 /* the instruction wants one side without a sign */
 
+static void run_product_bf16(const struct kernel_product_bf16 *p) {
+    if (__builtin_cpu_supports("avx512bf16"))
+        kernel_bf16_product(p);
+    else
+        kernel_avx512_product_bf16(p);
+}
+
 static void run_product_i8(const struct kernel_product_i8 *p) {
     product_i8(p);
 }
@@ -50,6 +57,8 @@ const struct kernel kernel_vnni = {
     .product = kernel_avx512_product,
     .gelu = kernel_avx512_gelu,
     .norm = kernel_avx512_norm,
+    .bf16_panel = KERNEL_PANEL,
+    .product_bf16 = run_product_bf16,
     .i8_bytes = 1,
     .i8_offset = OFFSET,
     .i8_panel = KERNEL_PANEL,

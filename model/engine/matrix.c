@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "model/base/narrow.h"
+
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
@@ -26,7 +28,34 @@ static void lay_i8(struct layout *l, const struct kernel *kernel, const struct m
     (void)l, (void)kernel, (void)s, (void)m;
 }
 
+static void lay_bf16(struct layout *l, const struct kernel *kernel, const struct matrix_source *s,
+                     struct matrix *m) {
+    (void)l, (void)kernel, (void)s, (void)m;
+}
+
 #else
+
+/* --- BF16 --------------------------------------------------------------------------------------
+ */
+
+static size_t pairs(size_t k) {
+    return (k + 1) / 2;
+}
+
+static void lay_bf16(struct layout *l, const struct kernel *kernel, const struct matrix_source *s,
+                     struct matrix *m) {
+    uint16_t *to = layout_room(l, s->parts * pairs(s->k) * m->n, 2 * sizeof *to);
+
+    m->b = to;
+    if (!l->arena || l->failed)
+        return;
+    for (size_t from = 0; from < m->n; from += kernel->bf16_panel)
+        for (size_t part = 0; part < s->parts; part++)
+            for (size_t g = 0; g < pairs(s->k); g++)
+                for (size_t j = from; j < least(from + kernel->bf16_panel, m->n); j++)
+                    for (size_t k = 2 * g; k < 2 * g + 2; k++)
+                        *to++ = narrow_to_bf16(entry(s, part, j, k));
+}
 
 /* --- int8 --------------------------------------------------------------------------------------
  */
@@ -96,13 +125,17 @@ static void lay_i8(struct layout *l, const struct kernel *kernel, const struct m
 /* --- both --------------------------------------------------------------------------------------
  */
 
-void matrix_lay(struct layout *l, const struct kernel *kernel, bool i8,
+void matrix_lay(struct layout *l, const struct kernel *kernel, enum engine_precision precision,
                 const struct matrix_source *source, struct matrix *m) {
-    *m = (struct matrix){
-        .parts = source->parts, .k = source->k, .n = kernel_padded(source->n), .i8 = i8};
+    *m = (struct matrix){.parts = source->parts,
+                         .k = source->k,
+                         .n = kernel_padded(source->n),
+                         .precision = precision};
     m->bias = layout_room(l, m->n, sizeof *m->bias);
-    if (i8) {
+    if (precision == ENGINE_I8) {
         lay_i8(l, kernel, source, m);
+    } else if (precision == ENGINE_BF16) {
+        lay_bf16(l, kernel, source, m);
     } else {
         real *b = layout_room(l, m->parts * m->k * m->n, sizeof *b);
 
@@ -119,7 +152,19 @@ void matrix_lay(struct layout *l, const struct kernel *kernel, bool i8,
 void matrix_product(const struct matrix *m, const struct kernel *kernel, size_t rows,
                     const struct matrix_rows *a, real *c) {
 #ifndef DIFFUSE_DOUBLE
-    if (m->i8) {
+    if (m->precision == ENGINE_BF16) {
+        kernel->product_bf16(&(struct kernel_product_bf16){.rows = rows,
+                                                           .parts = m->parts,
+                                                           .groups = pairs(m->k),
+                                                           .n = m->n,
+                                                           .a = a->at,
+                                                           .a_stride = a->stride,
+                                                           .b = m->b,
+                                                           .bias = m->bias,
+                                                           .c = c});
+        return;
+    }
+    if (m->precision == ENGINE_I8) {
         kernel->product_i8(&(struct kernel_product_i8){.rows = rows,
                                                        .parts = m->parts,
                                                        .groups = groups(kernel, m->k),

@@ -8,7 +8,7 @@
 /* C = bias + the sum over the parts of A_p B_p^T. */
 struct matrix {
     size_t parts, k, n; /* n padded */
-    bool i8;
+    enum engine_precision precision;
     const void *b;
     real *bias;
     float *scale;   /* (parts,n) int8 only */
@@ -22,7 +22,7 @@ struct matrix_source {
     const real *bias; /* (n), or NULL: zeros */
 };
 
-/* The rows that a product reads. In int8 they are quantised, each with its scale. */
+/* The rows that a product reads, in its precision; in int8 each has a scale. */
 struct matrix_rows {
     const void **at; /* (parts, stride): row r of part p is at[p * stride + r] */
     const float *scale;
@@ -30,7 +30,7 @@ struct matrix_rows {
 };
 
 /* Room for it, and, unless the layout only counts, the matrix in it. */
-void matrix_lay(struct layout *l, const struct kernel *kernel, bool i8,
+void matrix_lay(struct layout *l, const struct kernel *kernel, enum engine_precision precision,
                 const struct matrix_source *source, struct matrix *m);
 
 /* c(rows,n). */

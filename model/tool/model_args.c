@@ -22,7 +22,7 @@ static const struct argp_option options[] = {
     {"model", 'm', "FILE", 0, "Checkpoint to use (required)", 0},
     {"kernel", KEY_KERNEL, "NAME", 0,
      "Inner loops: portable, avx2, avx512, vnni (auto: the best here)", 0},
-    {"precision", KEY_PRECISION, "f32|i8", 0,
+    {"precision", KEY_PRECISION, "f32|bf16|i8", 0,
      "Numbers to multiply in (auto: i8 when the checkpoint stores its matrices so)", 0},
     {0, 0, 0, 0, "For a checkpoint without a header of ours, such as a bare PyTorch export:", 10},
     {"num-iters", KEY_STEPS, "T", 0, "Diffusion steps (4)", 10},
@@ -47,7 +47,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     case KEY_PRECISION:
         if (strcmp(arg, "auto") != 0 && engine_precision_parse(arg, &precision))
-            argp_error(state, "--precision is \"%s\", expected auto, f32 or i8", arg);
+            argp_error(state, "--precision is \"%s\", expected auto, f32, bf16 or i8", arg);
         a->precision = arg;
         return 0;
     case KEY_STEPS:

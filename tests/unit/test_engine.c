@@ -166,6 +166,16 @@ static void test_i8_is_near_net(void **state) {
             compare(&(struct engine_kind){k, ENGINE_I8}, 0.15);
 }
 
+/* And here to 8 bits of mantissa. */
+static void test_bf16_is_near_net(void **state) {
+    const struct kernel *k;
+
+    (void)state;
+    for (size_t i = 0; (k = kernel_at(i)); i++)
+        if (k->runs())
+            compare(&(struct engine_kind){k, ENGINE_BF16}, 0.05);
+}
+
 /* --- int8: the same whole numbers everywhere ---------------------------------------------------
  */
 
@@ -194,9 +204,9 @@ static void whole_numbers(const struct kernel *kernel, size_t rows, float *sums,
     for (size_t p = 0; p < KERNEL_PARTS; p++)
         for (size_t i = 0; i < N * K; i++)
             w[p][i] = (real)rng_normal(&rng);
-    matrix_lay(&count, kernel, true, &source, &m);
+    matrix_lay(&count, kernel, ENGINE_I8, &source, &m);
     assert_int_equal(arena_init(&arena, count.bytes), DIFFUSE_OK);
-    matrix_lay(&take, kernel, true, &source, &m);
+    matrix_lay(&take, kernel, ENGINE_I8, &source, &m);
     assert_int_equal(arena.used, arena.cap);
     kernel->quantize(KERNEL_PARTS * ROWS, 96, x, q, scales);
     for (size_t i = 0; i < KERNEL_PARTS * ROWS; i++) {
@@ -249,7 +259,7 @@ static void test_i8_keeps_whole_numbers(void **state) {
         for (int i = 0; i < 8; i++)
             w[8 * j + i] = (real)(i == 5 ? -127 : 17 * i - 60 + j) * (real)(0.0137 * (j + 1));
     assert_int_equal(arena_init(&arena, 4096), DIFFUSE_OK);
-    matrix_lay(&take, k, true, &source, &m);
+    matrix_lay(&take, k, ENGINE_I8, &source, &m);
     packed = m.b;
     for (int j = 0; j < 4; j++)
         for (int i = 0; i < 8; i++)
@@ -264,7 +274,7 @@ static void test_i8_keeps_whole_numbers(void **state) {
 static void test_batches_do_not_mix(void **state) {
     (void)state;
     for (unsigned i = 0; i < VARIANTS; i += 7)
-        for (int precision = 0; precision < 2; precision++) {
+        for (int precision = 0; precision <= ENGINE_I8; precision++) {
             struct engine_kind kind = {kernel_at(0), (enum engine_precision)precision};
             struct net_config c = variant(i);
             real together[SEQS * LABELS], alone[LABELS];
@@ -293,7 +303,7 @@ static void test_batches_do_not_mix(void **state) {
 static void test_not_finite_stays_apart(void **state) {
     (void)state;
     for (unsigned i = 0; i < VARIANTS; i++) {
-        struct engine_kind kind = {kernel_at(0), (enum engine_precision)(i / 2 % 2)};
+        struct engine_kind kind = {kernel_at(0), (enum engine_precision)(i / 2 % 3)};
         struct net_config c = variant(i);
         const uint32_t ids[] = {1, 2, 3, 4, 0, 5, 6, 1, 2, 3}, start[] = {0, 3, 7, 10};
         real before[3 * LABELS], after[3 * LABELS];
@@ -355,6 +365,7 @@ static void test_kernels_by_name(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_float_equals_net),
+        cmocka_unit_test(test_bf16_is_near_net),
         cmocka_unit_test(test_i8_is_near_net),
         cmocka_unit_test(test_i8_same_integers),
         cmocka_unit_test(test_i8_keeps_whole_numbers),
