@@ -19,9 +19,9 @@
 #include "model/engine/engine.h"
 #include "model/net/net.h"
 
-#define TOKENS 4096u /* of a batch, about */
+#define TOKENS 1024u /* of a batch, about */
 #define SEQS   128u
-#define SLICES 40
+#define SLICES 12
 #define ROWS   512u /* of sgemm: where it is about fastest */
 #define WAYS   24
 
