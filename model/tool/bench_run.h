@@ -9,7 +9,7 @@
 #include "model/train/team.h"
 
 #define BENCH_LENGTHS 4
-#define BENCH_WAYS    16
+#define BENCH_WAYS    32
 #define BENCH_ROUNDS  7u
 
 extern const uint32_t bench_lengths[BENCH_LENGTHS]; /* tokens */

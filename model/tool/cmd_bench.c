@@ -92,13 +92,16 @@ static diffuse_err draw(const char *path, const struct bench_run *r, struct reas
 static diffuse_err open_way(const struct args *a, struct bench_run *r,
                             const struct engine_kind *kind) {
     const struct bench_size size = {team_size(r->team), bench_lengths[BENCH_LENGTHS - 1], a->batch};
-    diffuse_err e = bench_way_open(&r->way[r->ways], r->model, kind, size);
+    diffuse_err e;
 
+    if (r->ways == BENCH_WAYS)
+        return DIFFUSE_TOOBIG;
+    e = bench_way_open(&r->way[r->ways], r->model, kind, size);
     r->ways += !e;
     return e;
 }
 
-/* In both precisions. */
+/* In every precision. */
 static diffuse_err open_kernel(const struct args *a, struct bench_run *r, const char *kernel,
                                struct reason *why) {
     diffuse_err e = DIFFUSE_OK;
