@@ -1,6 +1,9 @@
 #include "daemon/cpu.h"
 
 #include <stdio.h>
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 #include "daemon/slot.h"
 #include "model/engine/engine.h"
@@ -20,6 +23,8 @@ static void print_instructions(void) {
     SHOW("avx512vnni");
     SHOW("avx512bf16");
 #undef SHOW
+#elif defined(__aarch64__)
+    printf("neon %s", getauxval(AT_HWCAP) & HWCAP_ASIMDDP ? "dotprod " : "");
 #endif
     putchar('\n');
 }

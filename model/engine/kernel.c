@@ -13,6 +13,10 @@ static const struct kernel *const all[] = {
     &kernel_avx512,
     &kernel_vnni,
 #endif
+#if KERNEL_ARM
+    &kernel_neon,
+    &kernel_dotprod,
+#endif
 };
 
 #define COUNT (sizeof all / sizeof *all)

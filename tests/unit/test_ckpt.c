@@ -93,7 +93,7 @@ static void assert_rows_near(const struct weights_tensor *t, const real *a, cons
         double most = 0, step;
 
         for (size_t i = 0; i < t->cols; i++)
-            most = fmax(most, fabs((double)a[i]));
+            most = fabs((double)a[i]) > most ? fabs((double)a[i]) : most;
         step = most / 127;
         for (size_t i = 0; i < t->cols; i++) {
             double q = (double)b[i] / step;

@@ -108,8 +108,10 @@ static double apart(const real *a, const real *b, size_t n) {
     double largest = 1, most = 0;
 
     for (size_t i = 0; i < n; i++) {
-        largest = fmax(largest, fabs((double)b[i]));
-        most = fmax(most, fabs((double)a[i] - (double)b[i]));
+        double size = fabs((double)b[i]), d = fabs((double)a[i] - (double)b[i]);
+
+        largest = size > largest ? size : largest;
+        most = d > most ? d : most;
     }
     return most / largest;
 }
