@@ -70,11 +70,15 @@ static void print_accepts(const char *type, uint64_t min, uint64_t max, const ch
     }
 }
 
+static const char *or_nothing(const char *text) {
+    return text ? text : "";
+}
+
 static void print_keys(void) {
 #define CONF(key, type, preset, min, max, choices, when, help)                                     \
     printf("key\t%s\t%s\t%s\t", #key, #type, preset);                                              \
     print_accepts(#type, min, max, choices);                                                       \
-    printf("\t%s\t%s\t%s\n", (choices) ? (const char *)(choices) : "", #when, help);
+    printf("\t%s\t%s\t%s\n", or_nothing(choices), #when, help);
 #include "daemon/conf.def"
 #undef CONF
 }

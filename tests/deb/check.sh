@@ -7,7 +7,7 @@ debs=$(realpath "${B:-build}/deb")
 work=$(mktemp -d /var/tmp/diffused-check.XXXXXX)
 trap 'rm -rf --one-file-system "$work"' EXIT
 
-tests/lib/debian_tree.sh "$work/tree" || exit
+tests/lib/debian_tree.sh "$debs/debian-12.tar" "$work/tree" || exit
 mkdir -p "$work/layer/packages/old" "$work/layer/packages/new"
 for name in diffused diffusectl diffuse-tools libdiffuse0 libdiffuse-dev; do
     if ! { cp "$debs/${name}"_*-1_*.deb "$work/layer/packages/old/" && cp "$debs/${name}"_*-2_*.deb "$work/layer/packages/new/"; }; then

@@ -1,10 +1,9 @@
 #!/bin/bash
-# debian_tree.sh FOLDER - a Debian 12 with systemd and nothing else of note in FOLDER, which may take packages from where
-# this machine does. Made by debootstrap once, and kept as an archive in /var/tmp. Takes root and a network; where they are
-# not given, a line "skipped: why" and 9.
+# debian_tree.sh ARCHIVE FOLDER - a Debian 12 with systemd and nothing else of note in FOLDER, which may take packages from
+# where this machine does. Made by debootstrap once, and kept as ARCHIVE. Takes root and a network; where they are not
+# given, a line "skipped: why" and 9.
 set -u
-tree=$1
-archive=/var/tmp/diffused-debian-12.tar
+archive=$1 tree=$2
 skip() { echo "skipped: $1"; exit 9; }
 [ "$(id -u)" = 0 ] || skip "a Debian tree takes root"
 command -v debootstrap >/dev/null || skip "debootstrap is missing"
