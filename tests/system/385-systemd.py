@@ -125,7 +125,7 @@ def start_with_its_plan():
     equal([rows[k] for k in ("ActiveState", "SubState", "Type", "User")], ["active", "running", "notify", "diffused"], "state")
     equal(rows["WatchdogUSec"], "30s", "watchdog")
     check(rows["StatusText"].startswith("model ") and "plan " in rows["StatusText"], f"status: {rows['StatusText']}")
-    equal(int(rows["MemoryMax"]), 64 << 20, "fence")
+    equal(int(rows["MemoryMax"]), 96 << 20, "fence")
 
 
 def clients_by_group():
