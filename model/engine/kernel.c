@@ -9,13 +9,10 @@
 static const struct kernel *const all[] = {
     &kernel_portable,
 #if KERNEL_X86
-    &kernel_avx2,
-    &kernel_avx512,
-    &kernel_vnni,
+    &kernel_avx2,     &kernel_avx512,  &kernel_vnni,
 #endif
 #if KERNEL_ARM
-    &kernel_neon,
-    &kernel_dotprod,
+    &kernel_neon,     &kernel_dotprod,
 #endif
 };
 

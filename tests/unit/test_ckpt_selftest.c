@@ -51,11 +51,11 @@ static diffuse_err tested(const uint8_t *bytes, size_t n, size_t entry, double d
         fail_msg("%s", why->text);
     m->weights->block[entry] += (real)delta;
     assert_int_equal(engine_kind_make("auto", ENGINE_F32, &kind, why), DIFFUSE_OK);
-    assert_int_equal(arena_init(&room, engine_bytes(&m->config, &kind) +
-                                           engine_scratch_bytes(&m->config, &kind,
-                                                                CKPT_SELFTEST_TOKENS,
-                                                                CKPT_SELFTEST_SEQS)),
-                     DIFFUSE_OK);
+    assert_int_equal(
+        arena_init(&room, engine_bytes(&m->config, &kind) +
+                              engine_scratch_bytes(&m->config, &kind, CKPT_SELFTEST_TOKENS,
+                                                   CKPT_SELFTEST_SEQS)),
+        DIFFUSE_OK);
     assert_int_equal(engine_new(&room, &m->config, m->weights, &kind, &engine), DIFFUSE_OK);
     assert_int_equal(engine_scratch_new(&room, &m->config, &kind, CKPT_SELFTEST_TOKENS,
                                         CKPT_SELFTEST_SEQS, &scratch),
