@@ -365,8 +365,8 @@ diffuse_err ckpt_load(struct ckpt *k, enum ckpt_form form, struct arena *arena,
     return DIFFUSE_OK;
 }
 
-diffuse_err ckpt_read(const char *path, const struct ckpt_hints *hints, struct arena *ret_arena,
-                      struct model **ret_model, struct reason *why) {
+diffuse_err ckpt_read(const char *path, const struct ckpt_hints *hints, enum ckpt_form form,
+                      struct arena *ret_arena, struct model **ret_model, struct reason *why) {
     const struct reason none = {""};
     struct arena arena = {0};
     struct ckpt *k = NULL;
@@ -374,9 +374,9 @@ diffuse_err ckpt_read(const char *path, const struct ckpt_hints *hints, struct a
 
     if (e)
         return e;
-    if ((e = arena_init(&arena, ckpt_model_bytes(k, CKPT_FULL))))
+    if ((e = arena_init(&arena, ckpt_model_bytes(k, form))))
         e = ckpt_file_fail(path, e, &none, why);
-    else if ((e = ckpt_load(k, CKPT_FULL, &arena, ret_model, why)))
+    else if ((e = ckpt_load(k, form, &arena, ret_model, why)))
         arena_done(&arena);
     else
         *ret_arena = arena;

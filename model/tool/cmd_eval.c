@@ -197,7 +197,7 @@ int cmd_eval(int argc, char **argv) {
     int status;
 
     argp_parse(&argp, argc, argv, 0, NULL, &args);
-    if ((e = ckpt_read(args.model.path, &args.model.hints, &arena, &model, &why)) ||
+    if ((e = ckpt_read(args.model.path, &args.model.hints, CKPT_SERVE, &arena, &model, &why)) ||
         (e = read_rows(&args, model, &rows, &why)) || (e = team_new(args.threads, &team)) ||
         (e = run(&args, model, &rows, team, &why)))
         status = say_error(e, &why);

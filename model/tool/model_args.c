@@ -121,7 +121,7 @@ diffuse_err model_one_open(struct model_one *o, const struct model_args *args, s
     diffuse_err e;
 
     *o = (struct model_one){0};
-    e = ckpt_read(args->path, &args->hints, &o->arena, &o->model, why);
+    e = ckpt_read(args->path, &args->hints, CKPT_SERVE, &o->arena, &o->model, why);
     if (e)
         return e;
     e = model_args_kind(args, o->model, &o->kind, why);

@@ -287,7 +287,7 @@ static diffuse_err teach(struct train_run *r, const struct model *m) {
 static diffuse_err teach_from(struct train_run *r, const char *path) {
     struct arena arena = {0};
     struct model *m;
-    diffuse_err e = ckpt_read(path, NULL, &arena, &m, &r->why);
+    diffuse_err e = ckpt_read(path, NULL, CKPT_FULL, &arena, &m, &r->why);
 
     if (!e && !(e = check_teacher(r, m, path))) {
         train_record_line(&r->record, "teacher %s, id %.12s", path, m->id);

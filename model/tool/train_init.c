@@ -61,7 +61,7 @@ diffuse_err train_init_open(struct train_init *i, struct train_options *o, struc
 
     if (!o->init)
         return DIFFUSE_OK;
-    if ((e = ckpt_read(o->init, NULL, &i->arena, &i->model, why)))
+    if ((e = ckpt_read(o->init, NULL, CKPT_FULL, &i->arena, &i->model, why)))
         return e;
     if (!i->model->tokenizer)
         return reason_set(why, DIFFUSE_UNSUPPORTED,

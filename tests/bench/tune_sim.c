@@ -166,7 +166,7 @@ static void survey(struct sim *s, const char *spec, enum dataset_split split) {
 static void open_all(struct sim *s) {
     struct reason why = {""};
 
-    must(ckpt_read(s->a.model, NULL, &s->arena, &s->frozen, &why), &why);
+    must(ckpt_read(s->a.model, NULL, CKPT_FULL, &s->arena, &s->frozen, &why), &why);
     must(team_new(1, &s->team), NULL);
     survey(s, s->a.stream, DATASET_TRAIN);
     survey(s, s->a.test, DATASET_TEST);

@@ -151,7 +151,7 @@ static struct model *read_or_fail(const char *path, const struct ckpt_hints *hin
     struct reason why = {""};
     struct model *m = NULL;
 
-    if (ckpt_read(path, hints, arena, &m, &why))
+    if (ckpt_read(path, hints, CKPT_FULL, arena, &m, &why))
         fail_msg("%s", why.text);
     return m;
 }

@@ -62,7 +62,7 @@ static void assert_loads_as(const struct net_config *c, const char *metadata,
     struct model *m;
 
     assert_non_null(list);
-    if (ckpt_read(path, hints, &arena, &m, &why))
+    if (ckpt_read(path, hints, CKPT_FULL, &arena, &m, &why))
         fail_msg("%s", why.text);
     assert_int_equal(m->config.vocab, want->vocab);
     assert_int_equal(m->config.width, want->width);
@@ -135,7 +135,7 @@ static void id_without_selftest(const char *path, char ret_id[DIGEST_HEX_BYTES])
     struct arena arena;
     struct model *m;
 
-    assert_int_equal(ckpt_read(signed_path, NULL, &arena, &m, &why), DIFFUSE_OK);
+    assert_int_equal(ckpt_read(signed_path, NULL, CKPT_FULL, &arena, &m, &why), DIFFUSE_OK);
     memcpy(ret_id, m->id, DIGEST_HEX_BYTES);
     arena_done(&arena);
     free(bytes);
@@ -157,14 +157,14 @@ static void test_id(void **state) {
     (void)state;
     ckpt_sample_config(&c);
     fd = bare_file(&c, NULL, &s, path);
-    assert_int_equal(ckpt_read(path, &hints, &arena, &m, &why), DIFFUSE_OK);
+    assert_int_equal(ckpt_read(path, &hints, CKPT_FULL, &arena, &m, &why), DIFFUSE_OK);
     memcpy(first, m->id, sizeof first);
     assert_int_equal(ckpt_write("/tmp/test_ckpt_bare.out", m, CKPT_F32, &why), DIFFUSE_OK);
     id_without_selftest("/tmp/test_ckpt_bare.out", written);
     assert_int_equal(unlink("/tmp/test_ckpt_bare.out"), 0);
     assert_string_equal(written, first);
     arena_done(&arena);
-    assert_int_equal(ckpt_read(path, NULL, &arena, &m, &why), DIFFUSE_OK);
+    assert_int_equal(ckpt_read(path, NULL, CKPT_FULL, &arena, &m, &why), DIFFUSE_OK);
     assert_string_not_equal(m->id, first);
     arena_done(&arena);
     ckpt_sample_done(&s);
@@ -188,7 +188,7 @@ static void test_vocab_and_labels(void **state) {
     fd = bare_file(&c, NULL, &s, path);
     vocab_fd = ckpt_sample_file(vocab, sizeof vocab - 1, vocab_path);
     labels_fd = ckpt_sample_file(labels, sizeof labels - 1, labels_path);
-    if (ckpt_read(path, &hints, &arena, &m, &why))
+    if (ckpt_read(path, &hints, CKPT_FULL, &arena, &m, &why))
         fail_msg("%s", why.text);
     assert_string_equal(m->labels[0], "left");
     assert_string_equal(m->labels[1], "straight on");
@@ -210,7 +210,7 @@ static void assert_refused(const struct net_config *c, const char *metadata,
     struct arena arena = {0};
     struct model *m = NULL;
 
-    assert_int_equal(ckpt_read(path, hints, &arena, &m, &why), want);
+    assert_int_equal(ckpt_read(path, hints, CKPT_FULL, &arena, &m, &why), want);
     if (!strstr(why.text, text))
         fail_msg("\"%s\" is not in: %s", text, why.text);
     assert_null(m);

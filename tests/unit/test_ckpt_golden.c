@@ -22,7 +22,7 @@ static int set_up(void **state) {
     struct reason why = {""};
 
     (void)state;
-    if (!ckpt_read(GOLDEN, NULL, &arena, &model, &why))
+    if (!ckpt_read(GOLDEN, NULL, CKPT_FULL, &arena, &model, &why))
         return 0;
     fprintf(stderr, "%s\n", why.text);
     return -1;

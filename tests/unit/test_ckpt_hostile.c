@@ -53,7 +53,7 @@ static diffuse_err load(const uint8_t *bytes, size_t n, char ret_id[DIGEST_HEX_B
     int fd = ckpt_sample_file(bytes, n, path);
     struct arena arena = {0};
     struct model *m = NULL;
-    diffuse_err e = ckpt_read(path, NULL, &arena, &m, why);
+    diffuse_err e = ckpt_read(path, NULL, CKPT_FULL, &arena, &m, why);
 
     if (!e)
         memcpy(ret_id, m->id, DIGEST_HEX_BYTES);

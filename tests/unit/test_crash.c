@@ -310,7 +310,7 @@ static struct lineage check_lineage(const struct known *now, const struct known 
     if (!l.last)
         return l;
     lineage_path(&l, l.last, path);
-    if (ckpt_read(path, NULL, &arena, &m, &why))
+    if (ckpt_read(path, NULL, CKPT_FULL, &arena, &m, &why))
         fail_msg("killed %s call %lu: %s", how, at, why.text);
     assert_true(m->weights->head_out_bias[0] == (real)l.last);
     arena_done(&arena);

@@ -121,7 +121,7 @@ static void assert_serves(const struct lineage *l, uint64_t number) {
         assert_string_equal(path, "");
         return;
     }
-    if (ckpt_read(path, NULL, &arena, &m, &why))
+    if (ckpt_read(path, NULL, CKPT_FULL, &arena, &m, &why))
         fail_msg("%s", why.text);
     assert_true(m->weights->head_out_bias[0] == (real)number);
     arena_done(&arena);

@@ -162,7 +162,7 @@ static diffuse_err load(const uint8_t *bytes, size_t n, struct arena *arena, str
                         struct reason *why) {
     char path[CKPT_SAMPLE_PATH];
     int fd = ckpt_sample_file(bytes, n, path);
-    diffuse_err e = ckpt_read(path, NULL, arena, ret, why);
+    diffuse_err e = ckpt_read(path, NULL, CKPT_FULL, arena, ret, why);
 
     (void)close(fd);
     return e;
