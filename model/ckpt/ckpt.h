@@ -68,7 +68,8 @@ DIFFUSE_MUST_CHECK diffuse_err ckpt_load(struct ckpt *ckpt, enum ckpt_form form,
                                          struct arena *arena, struct model **ret_model,
                                          struct reason *why);
 
-/* Open, reserve an arena of the right size, load in that form, close. The model lives in *ret_arena. */
+/* Open, reserve an arena of the right size, load in that form, close. The model lives in
+ * *ret_arena. */
 DIFFUSE_MUST_CHECK diffuse_err ckpt_read(const char *path, const struct ckpt_hints *hints,
                                          enum ckpt_form form, struct arena *ret_arena,
                                          struct model **ret_model, struct reason *why);
