@@ -50,8 +50,11 @@ diffuse_err sealed_check(struct reason *why) {
     int (*agree)(unsigned char *, const unsigned char *, const unsigned char *) = sealed_agree;
     int (*open)(unsigned char *, const unsigned char *, unsigned long long, const unsigned char *,
                 const unsigned char *) = sealed_open;
+    int (*open_easy)(unsigned char *, const unsigned char *, unsigned long long,
+                     const unsigned char *, const unsigned char *) = sealed_open_easy;
     if (is_found("crypto_box_beforenm", &agree, sizeof agree) &&
-        is_found("crypto_box_open_afternm", &open, sizeof open))
+        is_found("crypto_box_open_afternm", &open, sizeof open) &&
+        is_found("crypto_box_open_easy_afternm", &open_easy, sizeof open_easy))
         return DIFFUSE_OK;
     return reason_set(
         why, DIFFUSE_UNSUPPORTED,

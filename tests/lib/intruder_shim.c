@@ -3,10 +3,11 @@
  *
  *   LD_PRELOAD=build/tests/intruder_shim.so INTRUDER_DIR=... program
  *
- *   INTRUDER_DIR/try    when this file appears, its words are tried, one after the other, and what
- *                       came of each is written to INTRUDER_DIR/tried as a line "WORD ERRNO": 0
- *                       when it was done. Words: exec, fork, thread, inet, packet, listen, wx,
- *                       limits, and file, unix, memory, which are harmless; see below
+ *   INTRUDER_DIR/try    when this file appears, it is removed and its words are tried, one after
+ *                       the other; then INTRUDER_DIR/tried appears, whole, with what came of each
+ *                       as a line "WORD ERRNO": 0 when it was done. Words: exec, fork, thread,
+ *                       inet, packet, listen, wx, limits, and file, unix, memory, which are
+ *                       harmless; see below
  *   INTRUDER_DIR/stick  while this file is there, threads named "worker" stop where they report a
  *                       batch (eventfd_write) and do not go on
  */
@@ -119,32 +120,30 @@ static int try_word(const char *word) {
 }
 
 static void try_all(void) {
-    char path[4096], words[512] = "", line[128];
+    char path[4096], done[4096], words[512] = "", line[128];
     int in = open(at("try", path), O_RDONLY | O_CLOEXEC);
-    int out = open(at("tried", path), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    int out = open(at("trying", path), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
     ssize_t n = read(in, words, sizeof words - 1);
     char *rest = words;
     if (n < 0 || out < 0)
         return;
     close(in);
+    (void)unlink(at("try", path)); /* the next process finds nothing to try */
     for (char *word; (word = strsep(&rest, " \n"));) {
         if (!*word)
             continue;
         n = snprintf(line, sizeof line, "%s %d\n", word, try_word(word));
         (void)!write(out, line, (size_t)n);
     }
-    (void)!write(out, "end\n", 4);
     close(out);
+    (void)rename(at("trying", path), at("tried", done));
 }
 
 static void *run(void *user) {
-    char path[4096];
     (void)user;
     for (;; usleep(LOOK_US)) {
-        if (!there("try"))
-            continue;
-        try_all();
-        (void)unlink(at("try", path));
+        if (there("try"))
+            try_all();
     }
     return NULL;
 }

@@ -107,8 +107,8 @@ def roles(rig, net):
         writer.send_multipart([b"net/a", rig.sample(seq, "over the network")])
         r.equal(rig.label(local)[1].seq, seq, "who publishes is answered")
     r.equal(rig.label(labels)[0], b"net/a", "who subscribes hears it")
-    for big in range(100):  # what is sealed is opened, and counts no longer
-        writer.send_multipart([b"net/big", rig.sample(big + 1, "x" * 60000)])
+    for big in range(400):  # what is sealed is opened, and counts no longer
+        writer.send_multipart([b"net/big", rig.sample(big + 1, "x" * 16000)])
         r.equal(rig.label(local)[1].seq, big + 1, "large messages go on and on")
     r.equal(rig.counters()["connections_ended"], 0, "connections that were ended")
     while labels.poll(50):
@@ -273,7 +273,7 @@ def floods(rig, net):
     s = net.connect(zmq.PUSH, "push", "writer")
     r.check(s.poll(r.DEADLINE * 1000, zmq.POLLOUT), "let in")
     r.check("push: 1 connections ended" not in rig.read_log(), "nobody was ended at push so far")
-    s.send_multipart([b"\0" * 60000] * 40)
+    s.send_multipart([b"\0" * 30000] * 80)
     until("so is a message of frames without end", lambda: re.search(r"push: \d+ connections ended", rig.read_log()))
     s.close()
     plan, peak = rig.status().memory_plan, rig.resident()[1]

@@ -55,6 +55,11 @@ def load_messages(folder):
     return diffused_pb2
 
 
+def terminated(_number, _frame):
+    """As any failure does, this ends the daemon and removes the folder."""
+    raise AssertionError("the test was told to end")
+
+
 class Rig:
     """A temporary folder, a model, and at most one daemon at a time. Use as a context."""
 
@@ -76,9 +81,11 @@ class Rig:
         threading.Thread(target=self.read_notify, daemon=True).start()
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, terminated)
         return self
 
     def __exit__(self, kind, value, trace):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end is under way
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
