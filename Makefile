@@ -329,7 +329,8 @@ $(ARM_DONE): | deps-arm64
 arm64: deps-arm64 $(ARM_DONE)
 	+@$(SUBMAKE) --silent B=$(ARM) AR=aarch64-linux-gnu-ar CC="aarch64-linux-gnu-gcc --sysroot=$(ARM_ROOT)" \
 	    CPPFLAGS="-isystem $(ARM_ROOT)/usr/include/aarch64-linux-gnu/openblas-pthread -isystem $(ARM_ROOT)/usr/include/aarch64-linux-gnu" \
-	    LDFLAGS="-L$(ARM_ROOT)/$(ARM_BLAS) $(foreach d,$(ARM_BLAS) usr/lib/aarch64-linux-gnu,-Wl$(comma)-rpath-link$(comma)$(ARM_ROOT)/$d)" tests
+	    LDFLAGS="-L$(ARM_ROOT)/$(ARM_BLAS) $(foreach d,$(ARM_BLAS) usr/lib/aarch64-linux-gnu,-Wl$(comma)-rpath-link$(comma)$(ARM_ROOT)/$d)" \
+	    $(patsubst $B/%,$(ARM)/%,$(PROGRAMS) $(TESTS))
 
 ## check-arm64: run the unit tests for aarch64 under qemu, the kernels' once more without dot products (as root; half an hour)
 check-arm64: arm64
