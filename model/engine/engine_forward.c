@@ -135,12 +135,15 @@ static void pool(const struct chunk *k, const struct engine_run *run, const real
         if (kind == NET_POOL_MAX || kind == NET_POOL_MEAN_MAX)
             vec_copy(C, x, top);
     }
-    for (size_t i = 0; i < run->n; i++, x += C) {
-        if (kind != NET_POOL_MAX && counts(k, first(k, run->text) + (size_t)run->from + i))
-            vec_add(C, x, p);
-        if (kind == NET_POOL_MAX || kind == NET_POOL_MEAN_MAX)
-            raise(C, x, top);
+    if (kind == NET_POOL_MEAN_MAX) {
+        k->e->kind.kernel->pool(run->n, C, x, p, top);
+        return;
     }
+    for (size_t i = 0; i < run->n; i++, x += C)
+        if (kind == NET_POOL_MAX)
+            raise(C, x, top);
+        else if (counts(k, first(k, run->text) + (size_t)run->from + i))
+            vec_add(C, x, p);
 }
 
 /* From sums to means. */

@@ -7,7 +7,8 @@
 #include "model/engine/matrix.h"
 
 /* Tokens of a tile: with them and all that is between the matrices of a step, half of an L2.
- * Measured on Zen 4; from 24 to 96 the rate is within 3 % at both shapes of docs/results/engine. */
+ * Measured on Zen 4, at both shapes of docs/results/engine, in float and int8: from 32 to 96 the
+ * rates are within 2 %; 24 costs up to 4 %. */
 #define ENGINE_TILE 48u
 
 struct engine_step {
@@ -31,6 +32,7 @@ struct engine_tile {
     void *seen_narrow; /* the same, quantised */
     float *seen_scale; /* (3 ENGINE_TILE + 1) */
     uint32_t *source;  /* (3, ENGINE_TILE) rows of seen, by relation and token */
+    const real **from; /* (3 ENGINE_TILE) the columns that are seen, where they came from */
     const void **at;   /* (3, ENGINE_TILE) where the rows of a product lie */
     float *at_scale;   /* (3, ENGINE_TILE) */
     real *s, *g;       /* (ENGINE_TILE, C) (ENGINE_TILE, M) */

@@ -52,6 +52,7 @@ void engine_tile_lay(struct layout *l, const struct net_config *c, const struct 
     tile->g = layout_room(l, R * most(M, H), sizeof(real));
     if (!c->steps)
         return;
+    tile->from = layout_room(l, SEEN_ROWS, sizeof *tile->from);
     tile->seen = layout_room(l, (SEEN_ROWS + 1) * C, sizeof(real));
     if (kind->precision == ENGINE_F32)
         return;
@@ -87,6 +88,11 @@ struct gather {
     size_t row;  /* of the tile */
 };
 
+/* Does the LayerNorm read columns where they lie? Else they are copied first. */
+static bool as_they_lie(const struct engine *e) {
+    return e->config->norm != NET_NORM_POST && e->config->width == e->C;
+}
+
 /* Takes a column in; the row of seen where it lies. */
 static size_t take(struct gather *g, size_t text, int64_t column) {
     size_t C = g->e->C;
@@ -94,7 +100,9 @@ static size_t take(struct gather *g, size_t text, int64_t column) {
 
     if (!x)
         return SEEN_ZERO;
-    row_copy(g->e, x, g->tile->seen + g->used * C);
+    g->tile->from[g->used] = x;
+    if (!as_they_lie(g->e))
+        row_copy(g->e, x, g->tile->seen + g->used * C);
     return g->used++;
 }
 
@@ -143,6 +151,27 @@ static void place(const struct engine *e, struct engine_tile *tile, size_t rows)
         }
 }
 
+/* From columns to whole numbers in one pass, where there is one. */
+static bool norm_quantized(const struct engine *e, const struct engine_step *s,
+                           const struct gather *g) {
+#ifndef DIFFUSE_DOUBLE
+    if (e->kind.precision == ENGINE_I8 && as_they_lie(e)) {
+        e->kind.kernel->norm_quantize(&(struct kernel_norm_quantize){.rows = g->used,
+                                                                     .width = e->config->width,
+                                                                     .gain = s->gain,
+                                                                     .bias = s->bias,
+                                                                     .x = g->tile->from,
+                                                                     .room = g->tile->seen,
+                                                                     .q = g->tile->seen_narrow,
+                                                                     .scale = g->tile->seen_scale});
+        return true;
+    }
+#else
+    (void)e, (void)s, (void)g;
+#endif
+    return false;
+}
+
 /* Rows of the first product; returns how many. */
 static size_t see(const struct engine *e, const struct engine_step *s, uint32_t t,
                   const struct engine_run *runs, size_t n, struct gather *g) {
@@ -151,10 +180,13 @@ static size_t see(const struct engine *e, const struct engine_step *s, uint32_t 
 
     for (size_t i = 0; i < n; i++)
         take_run(g, &runs[i], e->config->offsets[t]);
-    if (e->config->norm != NET_NORM_POST)
-        k->norm(g->used, e->config->width, s->gain, s->bias, tile->seen);
-    if (e->kind.precision != ENGINE_F32)
-        quantize(&e->kind, g->used, e->C, tile->seen, tile->seen_narrow, tile->seen_scale);
+    if (!norm_quantized(e, s, g)) {
+        if (e->config->norm != NET_NORM_POST)
+            k->norm(g->used, e->config->width, s->gain, s->bias, as_they_lie(e) ? tile->from : NULL,
+                    tile->seen);
+        if (e->kind.precision != ENGINE_F32)
+            quantize(&e->kind, g->used, e->C, tile->seen, tile->seen_narrow, tile->seen_scale);
+    }
     place(e, tile, g->row);
     return g->row;
 }
@@ -162,41 +194,65 @@ static size_t see(const struct engine *e, const struct engine_step *s, uint32_t 
 /* --- the step ----------------------------------------------------------------------------------
  */
 
-/* c = x(rows, width) times the matrix; q is where x is quantised to. */
+/* c = rows of width numbers times the matrix, and what `add` points to. */
 static void multiply(const struct engine *e, const struct matrix *m, struct engine_tile *tile,
-                     size_t rows, const real *x, void *q, real *c) {
-    const struct kernel *k = e->kind.kernel;
-    size_t width = kernel_padded(m->k);
-    const char *base = (const char *)x;
-    size_t stride = width * sizeof *x;
+                     size_t rows, const void *x, const real *const *add, real *c) {
+    size_t bytes = m->precision == ENGINE_F32 ? sizeof(real) : bytes_of(&e->kind);
+    size_t stride = kernel_padded(m->k) * bytes;
 
-    if (m->precision != ENGINE_F32) {
-        quantize(&e->kind, rows, width, x, q, tile->at_scale);
-        base = q;
-        stride = width * bytes_of(&e->kind);
-    }
     for (size_t r = 0; r < rows; r++)
-        tile->at[r] = base + r * stride;
-    matrix_product(m, k, rows, &(struct matrix_rows){tile->at, tile->at_scale, ENGINE_TILE}, c);
+        tile->at[r] = (const char *)x + r * stride;
+    matrix_product(m, e->kind.kernel, rows,
+                   &(struct matrix_rows){tile->at, tile->at_scale, ENGINE_TILE, add}, c);
 }
 
-/* y = what the state and its update make together. */
-static void mix(const struct engine *e, const struct engine_step *s, const struct engine_run *runs,
-                size_t n, const struct gather *g, real *y) {
+/* tile->s as the second product wants it. */
+static const void *ready_s(const struct engine *e, struct engine_tile *tile, size_t rows) {
+    if (e->kind.precision == ENGINE_F32)
+        return tile->s;
+    quantize(&e->kind, rows, e->C, tile->s, tile->s_narrow, tile->at_scale);
+    return tile->s_narrow;
+}
+
+/* gelu of tile->g as the third product wants it. */
+static const void *ready_g(const struct engine *e, struct engine_tile *tile, size_t rows) {
+    const struct kernel *k = e->kind.kernel;
+
+#ifndef DIFFUSE_DOUBLE
+    if (e->kind.precision == ENGINE_I8) {
+        k->gelu_quantize(rows, e->M, tile->g, tile->g_narrow, tile->at_scale);
+        return tile->g_narrow;
+    }
+#endif
+    k->gelu(rows * e->M, tile->g);
+    if (e->kind.precision == ENGINE_F32)
+        return tile->g;
+    quantize(&e->kind, rows, e->M, tile->g, tile->g_narrow, tile->at_scale);
+    return tile->g_narrow;
+}
+
+/* The columns that the tokens of the tile were, in a row. */
+static const real *const *before(struct engine_tile *tile, size_t rows) {
+    const real **x =
+        (const real **)tile->at + ENGINE_TILE; /* beside what a product of one part reads */
+
+    for (size_t r = 0; r < rows; r++)
+        x[r] = tile->from[tile->source[SELF * ENGINE_TILE + r]];
+    return x;
+}
+
+/* y = what the state x and its update, which lies in y, make together. */
+static void mix(const struct engine *e, const struct engine_step *s, size_t rows,
+                const real *const *x, real *y) {
     const struct net_config *c = e->config;
-    real *to = y;
 
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < runs[i].n; k++, to += e->C) {
-            const real *x = g->column(g->user, runs[i].text, runs[i].from + (int64_t)k);
-
-            if (c->norm == NET_NORM_POST)
-                vec_mix(c->width, (real)c->alpha, x, 1 - (real)c->alpha, to);
-            else
-                vec_add(c->width, x, to);
-        }
+    for (size_t r = 0; r < rows; r++)
+        if (c->norm == NET_NORM_POST)
+            vec_mix(c->width, (real)c->alpha, x[r], 1 - (real)c->alpha, y + r * e->C);
+        else
+            vec_add(c->width, x[r], y + r * e->C);
     if (c->norm == NET_NORM_POST)
-        e->kind.kernel->norm(g->row, c->width, s->gain, s->bias, y);
+        e->kind.kernel->norm(rows, c->width, s->gain, s->bias, NULL, y);
 }
 
 void engine_step_tile(const struct engine *e, uint32_t t, struct engine_tile *tile,
@@ -205,13 +261,15 @@ void engine_step_tile(const struct engine *e, uint32_t t, struct engine_tile *ti
     const struct engine_step *s = &e->step[e->config->per_step ? t : 0];
     struct gather g = {.e = e, .tile = tile, .column = column, .user = user};
     size_t rows = see(e, s, t, runs, n, &g);
+    const real *const *x;
 
     matrix_product(&s->mix, e->kind.kernel, rows,
-                   &(struct matrix_rows){tile->at, tile->at_scale, ENGINE_TILE}, tile->s);
-    multiply(e, &s->in, tile, rows, tile->s, tile->s_narrow, tile->g);
-    e->kind.kernel->gelu(rows * e->M, tile->g);
-    multiply(e, &s->out, tile, rows, tile->g, tile->g_narrow, y);
-    mix(e, s, runs, n, &g, y);
+                   &(struct matrix_rows){tile->at, tile->at_scale, ENGINE_TILE, NULL}, tile->s);
+    x = before(tile, rows);
+    multiply(e, &s->in, tile, rows, ready_s(e, tile, rows), NULL, tile->g);
+    multiply(e, &s->out, tile, rows, ready_g(e, tile, rows), as_they_lie(e) ? x : NULL, y);
+    if (!as_they_lie(e))
+        mix(e, s, rows, x, y);
 }
 
 /* --- before and after --------------------------------------------------------------------------
@@ -230,7 +288,7 @@ void engine_embed(const struct engine *e, const uint32_t *ids, size_t before, si
 
 void engine_finish(const struct engine *e, size_t rows, real *x) {
     if (e->config->norm == NET_NORM_PRE)
-        e->kind.kernel->norm(rows, e->config->width, e->final_gain, e->final_bias, x);
+        e->kind.kernel->norm(rows, e->config->width, e->final_gain, e->final_bias, NULL, x);
 }
 
 size_t engine_pool_parts(const struct net_config *c) {
@@ -247,8 +305,8 @@ void engine_label(const struct engine *e, struct engine_tile *tile, size_t n, co
         for (size_t part = 0; part < parts; part++)
             for (size_t r = 0; r < rows; r++)
                 tile->at[part * ENGINE_TILE + r] = p + ((from + r) * parts + part) * e->C;
-        matrix_product(&e->head_in, k, rows, &(struct matrix_rows){tile->at, NULL, ENGINE_TILE},
-                       tile->g);
+        matrix_product(&e->head_in, k, rows,
+                       &(struct matrix_rows){tile->at, NULL, ENGINE_TILE, NULL}, tile->g);
         k->gelu(rows * e->H, tile->g);
         multiply(e, &e->head_out, tile, rows, tile->g, NULL, tile->s);
         for (size_t r = 0; r < rows; r++)

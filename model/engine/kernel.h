@@ -33,7 +33,8 @@ struct kernel_product {
     size_t n;             /* padded */
     const real *const *a; /* row r of part p: a[p * a_stride + r] */
     size_t a_stride;
-    const real *b, *bias; /* bias(n) */
+    const real *b, *bias;   /* bias(n) */
+    const real *const *add; /* (rows) of n numbers that go onto those of C; NULL: nothing */
     real *c;
 };
 
@@ -49,6 +50,7 @@ struct kernel_product_i8 {
     const void *b;
     const int32_t *start;        /* (parts,n) */
     const float *b_scale, *bias; /* (parts,n) (n) */
+    const float *const *add;
     float *c;
 };
 
@@ -60,7 +62,19 @@ struct kernel_product_bf16 {
     size_t a_stride;
     const void *b;
     const float *bias;
+    const float *const *add;
     float *c;
+};
+
+/* LayerNorm of rows that lie anywhere, each padded width numbers, and what `quantize` does to it.
+ */
+struct kernel_norm_quantize {
+    size_t rows, width;
+    const float *gain, *bias;
+    const float *const *x;
+    float *room; /* (min(rows, 8), padded width) to work in */
+    void *q;
+    float *scale;
 };
 
 struct kernel {
@@ -68,10 +82,14 @@ struct kernel {
     bool (*runs)(void); /* on this machine? */
     size_t panel;       /* columns */
     void (*product)(const struct kernel_product *p);
-    /* x(n) = gelu(x), n padded. The erf form, error below 1e-6. */
+    /* x(n) = gelu(x), n padded. The erf form, error below 1.5e-6 (1e-6 in AVX-512). */
     void (*gelu)(size_t n, real *x);
-    /* LayerNorm of x(rows,padded width), in place; gain and bias are padded, too. */
-    void (*norm)(size_t rows, size_t width, const real *gain, const real *bias, real *x);
+    /* y(rows,padded width) = LayerNorm of x, whose rows lie anywhere; x NULL: of y, in place. Rows
+     * of x, gain and bias are padded, too. */
+    void (*norm)(size_t rows, size_t width, const real *gain, const real *bias,
+                 const real *const *x, real *y);
+    /* sum(n) += the rows of x(rows,n), and top(n) at least what they have; n padded. */
+    void (*pool)(size_t rows, size_t n, const real *x, real *sum, real *top);
 #ifndef DIFFUSE_DOUBLE
     size_t bf16_panel; /* columns */
     void (*product_bf16)(const struct kernel_product_bf16 *p);
@@ -81,6 +99,8 @@ struct kernel {
     void (*product_i8)(const struct kernel_product_i8 *p);
     /* x(rows,n), n padded, to whole numbers -127 to 127 times a scale for each row. */
     void (*quantize)(size_t rows, size_t n, const float *x, void *q, float *scale);
+    void (*gelu_quantize)(size_t rows, size_t n, float *x, void *q, float *scale); /* gelu first */
+    void (*norm_quantize)(const struct kernel_norm_quantize *p);
 #endif
 };
 

@@ -20,8 +20,13 @@ static void run_gelu(size_t n, real *x) {
     gelu(n, x);
 }
 
-static void run_norm(size_t rows, size_t width, const real *gain, const real *bias, real *x) {
-    norm(rows, width, gain, bias, x);
+static void run_norm(size_t rows, size_t width, const real *gain, const real *bias,
+                     const real *const *x, real *y) {
+    norm(rows, width, gain, bias, x, y);
+}
+
+static void run_pool(size_t rows, size_t n, const real *x, real *sum, real *top) {
+    pool(rows, n, x, sum, top);
 }
 
 #define KERNEL_DOT(sum, a, b)                                                                      \
@@ -37,22 +42,32 @@ static void run_product_i8(const struct kernel_product_i8 *p) {
     product_i8(p);
 }
 
-static void run_quantize(size_t rows, size_t n, const float *x, void *q, float *scale) {
+KERNEL_INLINE void whole(size_t n, const float *x, float by, void *q) {
+    __m256 times = _mm256_set1_ps(by);
     int16_t *to = q;
 
-    for (size_t r = 0; r < rows; r++) {
-        float most = largest(n, x);
-        __m256 by = _mm256_set1_ps(most > 0 ? 127 / most : 0);
+    for (size_t i = 0; i < n; i += KERNEL_PAD) {
+        __m256i low = _mm256_cvtps_epi32(_mm256_loadu_ps(x + i) * times);
+        __m256i high = _mm256_cvtps_epi32(_mm256_loadu_ps(x + i + 8) * times);
+        __m256i both = _mm256_packs_epi32(low, high); /* by halves of 128 bits */
 
-        scale[r] = most / 127;
-        for (size_t i = 0; i < n; i += KERNEL_PAD, x += KERNEL_PAD, to += KERNEL_PAD) {
-            __m256i low = _mm256_cvtps_epi32(_mm256_loadu_ps(x) * by);
-            __m256i high = _mm256_cvtps_epi32(_mm256_loadu_ps(x + 8) * by);
-            __m256i both = _mm256_packs_epi32(low, high); /* by halves of 128 bits */
-
-            _mm256_storeu_si256((__m256i *)to, _mm256_permute4x64_epi64(both, 0xd8));
-        }
+        _mm256_storeu_si256((__m256i *)(to + i), _mm256_permute4x64_epi64(both, 0xd8));
     }
+}
+
+#define KERNEL_WHOLE whole
+#include "model/engine/kernel_quantize.h"
+
+static void run_quantize(size_t rows, size_t n, const float *x, void *q, float *scale) {
+    quantize(rows, n, x, q, 2, scale);
+}
+
+static void run_gelu_quantize(size_t rows, size_t n, float *x, void *q, float *scale) {
+    gelu_quantize(rows, n, x, q, 2, scale);
+}
+
+static void run_norm_quantize(const struct kernel_norm_quantize *p) {
+    norm_quantize(p, 2);
 }
 
 static bool runs(void) {
@@ -66,11 +81,14 @@ const struct kernel kernel_avx2 = {
     .product = run_product,
     .gelu = run_gelu,
     .norm = run_norm,
+    .pool = run_pool,
     .bf16_panel = KERNEL_PANEL,
     .product_bf16 = run_product_bf16,
     .i8_bytes = 2,
     .i8_panel = KERNEL_PANEL,
     .product_i8 = run_product_i8,
     .quantize = run_quantize,
+    .gelu_quantize = run_gelu_quantize,
+    .norm_quantize = run_norm_quantize,
 };
 #endif

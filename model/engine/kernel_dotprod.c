@@ -30,9 +30,12 @@ const struct kernel kernel_dotprod = {
     .product = kernel_neon_product,
     .gelu = kernel_neon_gelu,
     .norm = kernel_neon_norm,
+    .pool = kernel_neon_pool,
     .i8_bytes = 1,
     .i8_panel = KERNEL_PANEL,
     .product_i8 = run_product_i8,
     .quantize = kernel_neon_quantize,
+    .gelu_quantize = kernel_neon_gelu_quantize,
+    .norm_quantize = kernel_neon_norm_quantize,
 };
 #endif

@@ -1,9 +1,15 @@
 /* kernel_i8.h - the product on 8 bits. Included after kernel_real.h, with its macros, by a kernel's
  * file, which defines
  *
+ *   KERNEL_HOLD(a)  keeps a in a register, where the compiler would load it again for each row and
+ *                   loads are what there is least of; may be left out
  *   KERNEL_DOT(sum, a, b)  sum + the products of the numbers in a group of a and one of b, by lane
  */
 #include "model/engine/kernel.h"
+
+#ifndef KERNEL_HOLD
+#define KERNEL_HOLD(a)
+#endif
 
 typedef int32_t ivec_at
     __attribute__((vector_size(KERNEL_BYTES), aligned(sizeof(int32_t)), may_alias));
@@ -20,61 +26,117 @@ KERNEL_INLINE ivec group(const void *row, size_t g) {
     return x - (ivec){0};
 }
 
-/* c = start, or what it was, + scales times the sums. */
-KERNEL_INLINE void add_scaled(const struct kernel_product_i8 *p, size_t part, size_t row,
-                              size_t column, const float *start, size_t stride, const size_t rows,
-                              const size_t vecs, ivec sum[KERNEL_ROWS][KERNEL_VECS]) {
-    const float *b_scale = p->b_scale + part * p->n + column;
-    const float *a_scale = p->a_scale + part * p->a_stride + row;
-    float *c = p->c + row * p->n + column;
+/* Rows of a block: sums of a part and of all parts lie in registers side by side. */
+KERNEL_INLINE size_t rows_i8(bool parts) {
+    return !parts ? KERNEL_ROWS : KERNEL_BYTES == 32 ? 3 : 2;
+}
+
+/* The product of one part; moves b on. */
+KERNEL_INLINE void sum_i8(const struct kernel_product_i8 *p, size_t part, size_t row, size_t column,
+                          const int32_t **b, const size_t rows, const size_t vecs,
+                          ivec sum[KERNEL_ROWS][KERNEL_VECS]) {
+    const void *const *at = p->a + part * p->a_stride + row;
+    const int32_t *start = p->start + part * p->n + column, *from = *b;
+    const void *a[KERNEL_ROWS];
+
+    for (size_t r = 0; r < rows; r++) {
+        a[r] = at[r];
+        for (size_t v = 0; v < vecs; v++)
+            sum[r][v] = load_int(start + v * KERNEL_LANES);
+    }
+    for (size_t g = 0; g < p->groups; g++, from += vecs * KERNEL_LANES) {
+        ivec y[KERNEL_VECS];
+
+        for (size_t v = 0; v < vecs; v++) {
+            y[v] = load_int(from + v * KERNEL_LANES);
+            KERNEL_HOLD(y[v]);
+        }
+        for (size_t r = 0; r < rows; r++) {
+            ivec x = group(a[r], g);
+
+            for (size_t v = 0; v < vecs; v++)
+                sum[r][v] = KERNEL_DOT(sum[r][v], x, y[v]);
+        }
+    }
+    *b = from;
+}
+
+/* What the sums of a part come to. */
+KERNEL_INLINE vec scaled_i8(const struct kernel_product_i8 *p, size_t part, size_t row,
+                            size_t column, ivec sum) {
+    vec scale = load(p->b_scale + part * p->n + column) * p->a_scale[part * p->a_stride + row];
+
+    return __builtin_convertvector(sum, vec) * scale;
+}
+
+/* Sums of all parts in registers, beside those of the part at hand. */
+KERNEL_INLINE void block_parts_i8(const struct kernel_product_i8 *p, size_t row, size_t column,
+                                  const size_t rows, const size_t vecs) {
+    const int32_t *b = (const int32_t *)p->b + column * p->parts * p->groups;
+    ivec sum[KERNEL_ROWS][KERNEL_VECS];
+    vec c[KERNEL_ROWS][KERNEL_VECS];
 
     for (size_t r = 0; r < rows; r++)
-        for (size_t v = 0; v < vecs; v++) {
-            size_t j = v * KERNEL_LANES;
-            vec scale = load(b_scale + j) * a_scale[r];
+        for (size_t v = 0; v < vecs; v++)
+            c[r][v] = begin(p->bias, p->add, row + r, column + v * KERNEL_LANES);
+    for (size_t part = 0; part < p->parts; part++) {
+        sum_i8(p, part, row, column, &b, rows, vecs, sum);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t v = 0; v < vecs; v++)
+                c[r][v] += scaled_i8(p, part, row + r, column + v * KERNEL_LANES, sum[r][v]);
+    }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < vecs; v++)
+            save(c[r][v], p->c + (row + r) * p->n + column + v * KERNEL_LANES);
+}
 
-            save(__builtin_convertvector(sum[r][v], vec) * scale + load(start + r * stride + j),
-                 c + r * p->n + j);
-        }
+/* One part: all registers are for its sums, and what they begin at is read in the end. */
+KERNEL_INLINE void block_part_i8(const struct kernel_product_i8 *p, size_t row, size_t column,
+                                 const size_t rows, const size_t vecs) {
+    const int32_t *b = (const int32_t *)p->b + column * p->groups;
+    ivec sum[KERNEL_ROWS][KERNEL_VECS];
+    vec c[KERNEL_ROWS][KERNEL_VECS];
+
+    sum_i8(p, 0, row, column, &b, rows, vecs, sum);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < vecs; v++)
+            c[r][v] = load(p->bias + column + v * KERNEL_LANES) +
+                      scaled_i8(p, 0, row + r, column + v * KERNEL_LANES, sum[r][v]);
+    if (p->add)
+        for (size_t r = 0; r < rows; r++)
+            for (size_t v = 0; v < vecs; v++)
+                c[r][v] += load(p->add[row + r] + column + v * KERNEL_LANES);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < vecs; v++)
+            save(c[r][v], p->c + (row + r) * p->n + column + v * KERNEL_LANES);
 }
 
 KERNEL_INLINE void block_i8(const struct kernel_product_i8 *p, size_t row, size_t column,
-                            const size_t rows, const size_t vecs) {
-    const int32_t *b = (const int32_t *)p->b + column * p->parts * p->groups;
-    float *c = p->c + row * p->n + column;
-    ivec sum[KERNEL_ROWS][KERNEL_VECS];
+                            const bool many, const size_t rows, const size_t vecs) {
+    if (many)
+        block_parts_i8(p, row, column, rows, vecs);
+    else
+        block_part_i8(p, row, column, rows, vecs);
+}
 
-    for (size_t part = 0; part < p->parts; part++) {
-        const void *const *at = p->a + part * p->a_stride + row;
-        const int32_t *start = p->start + part * p->n + column;
-        const void *a[KERNEL_ROWS];
+KERNEL_INLINE void rows_of_panel_i8(const struct kernel_product_i8 *p, size_t column,
+                                    const bool many, const size_t vecs) {
+    const size_t most = rows_i8(many);
+    size_t row = 0;
 
-        for (size_t r = 0; r < rows; r++) {
-            a[r] = at[r];
-            for (size_t v = 0; v < vecs; v++)
-                sum[r][v] = load_int(start + v * KERNEL_LANES);
-        }
-        for (size_t g = 0; g < p->groups; g++, b += vecs * KERNEL_LANES)
-            for (size_t r = 0; r < rows; r++) {
-                ivec x = group(a[r], g);
-
-                for (size_t v = 0; v < vecs; v++)
-                    sum[r][v] = KERNEL_DOT(sum[r][v], x, load_int(b + v * KERNEL_LANES));
-            }
-        add_scaled(p, part, row, column, part ? c : p->bias + column, part ? p->n : 0, rows, vecs,
-                   sum);
-    }
+    for (; row + most <= p->rows; row += most)
+        block_i8(p, row, column, many, most, vecs);
+    for (; row + 2 <= p->rows; row += 2)
+        block_i8(p, row, column, many, 2, vecs);
+    if (row < p->rows)
+        block_i8(p, row, column, many, 1, vecs);
 }
 
 KERNEL_INLINE void panel_i8(const struct kernel_product_i8 *p, size_t column, const size_t vecs) {
-    size_t row = 0;
-
-    for (; row + KERNEL_ROWS <= p->rows; row += KERNEL_ROWS)
-        block_i8(p, row, column, KERNEL_ROWS, vecs);
-    for (; row + 2 <= p->rows; row += 2)
-        block_i8(p, row, column, 2, vecs);
-    if (row < p->rows)
-        block_i8(p, row, column, 1, vecs);
+    if (p->parts > 1)
+        rows_of_panel_i8(p, column, true, vecs);
+    else
+        rows_of_panel_i8(p, column, false, vecs);
 }
 
 KERNEL_INLINE void product_i8(const struct kernel_product_i8 *p) {
@@ -97,21 +159,4 @@ KERNEL_INLINE void product_i8(const struct kernel_product_i8 *p) {
         break;
     }
 #endif
-}
-
-/* The largest |x| of a row; no number is not finite where that matters. */
-KERNEL_INLINE float largest(size_t n, const float *x) {
-    vec most = all(0);
-    float lane[KERNEL_LANES], top;
-
-    for (size_t i = 0; i < n; i += KERNEL_LANES) {
-        vec v = (vec)((ivec)load(x + i) & 0x7fffffff);
-
-        most = KERNEL_MAX(v, most);
-    }
-    memcpy(lane, &most, sizeof most);
-    top = lane[0];
-    for (size_t i = 1; i < KERNEL_LANES; i++)
-        top = lane[i] > top ? lane[i] : top;
-    return top;
 }

@@ -4,9 +4,11 @@
 #if KERNEL_ARM
 #include <arm_neon.h>
 
-#define KERNEL_BYTES 16
-#define KERNEL_ROWS  6
-#define KERNEL_VECS  4
+#define KERNEL_BYTES  16
+#define KERNEL_ROWS   6
+#define KERNEL_VECS   4
+#define KERNEL_SUM(a) vaddvq_f32(a)
+#define KERNEL_TOP(a) vmaxvq_f32(a)
 #include "model/engine/kernel_real.h"
 
 void kernel_neon_product(const struct kernel_product *p) {
@@ -17,8 +19,13 @@ void kernel_neon_gelu(size_t n, real *x) {
     gelu(n, x);
 }
 
-void kernel_neon_norm(size_t rows, size_t width, const real *gain, const real *bias, real *x) {
-    norm(rows, width, gain, bias, x);
+void kernel_neon_norm(size_t rows, size_t width, const real *gain, const real *bias,
+                      const real *const *x, real *y) {
+    norm(rows, width, gain, bias, x, y);
+}
+
+void kernel_neon_pool(size_t rows, size_t n, const real *x, real *sum, real *top) {
+    pool(rows, n, x, sum, top);
 }
 
 /* Products of 16 bits, added up in pairs, and these in pairs once more. */
@@ -35,23 +42,34 @@ static void run_product_i8(const struct kernel_product_i8 *p) {
     product_i8(p);
 }
 
-KERNEL_INLINE int16x8_t whole(const float *x, float by) {
+KERNEL_INLINE int16x8_t eight(const float *x, float by) {
     int32x4_t low = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x), by));
     int32x4_t high = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + 4), by));
 
     return vcombine_s16(vqmovn_s32(low), vqmovn_s32(high));
 }
 
-void kernel_neon_quantize(size_t rows, size_t n, const float *x, void *q, float *scale) {
+KERNEL_INLINE void whole(size_t n, const float *x, float by, void *q) {
     int8_t *to = q;
 
-    for (size_t r = 0; r < rows; r++) {
-        float most = largest(n, x), by = most > 0 ? 127 / most : 0;
+    for (size_t i = 0; i < n; i += KERNEL_PAD)
+        vst1q_s8(to + i,
+                 vcombine_s8(vqmovn_s16(eight(x + i, by)), vqmovn_s16(eight(x + i + 8, by))));
+}
 
-        scale[r] = most / 127;
-        for (size_t i = 0; i < n; i += KERNEL_PAD, x += KERNEL_PAD, to += KERNEL_PAD)
-            vst1q_s8(to, vcombine_s8(vqmovn_s16(whole(x, by)), vqmovn_s16(whole(x + 8, by))));
-    }
+#define KERNEL_WHOLE whole
+#include "model/engine/kernel_quantize.h"
+
+void kernel_neon_quantize(size_t rows, size_t n, const float *x, void *q, float *scale) {
+    quantize(rows, n, x, q, 1, scale);
+}
+
+void kernel_neon_gelu_quantize(size_t rows, size_t n, float *x, void *q, float *scale) {
+    gelu_quantize(rows, n, x, q, 1, scale);
+}
+
+void kernel_neon_norm_quantize(const struct kernel_norm_quantize *p) {
+    norm_quantize(p, 1);
 }
 
 static bool runs(void) {
@@ -65,9 +83,12 @@ const struct kernel kernel_neon = {
     .product = kernel_neon_product,
     .gelu = kernel_neon_gelu,
     .norm = kernel_neon_norm,
+    .pool = kernel_neon_pool,
     .i8_bytes = 1,
     .i8_panel = KERNEL_PANEL,
     .product_i8 = run_product_i8,
     .quantize = kernel_neon_quantize,
+    .gelu_quantize = kernel_neon_gelu_quantize,
+    .norm_quantize = kernel_neon_norm_quantize,
 };
 #endif

@@ -25,7 +25,7 @@ KERNEL_INLINE void block_pairs(const struct kernel_product_bf16 *p, size_t row, 
 
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vecs; v++)
-            sum[r][v] = load(p->bias + column + v * KERNEL_LANES);
+            sum[r][v] = begin(p->bias, p->add, row + r, column + v * KERNEL_LANES);
     for (size_t part = 0; part < p->parts; part++) {
         const void *const *at = p->a + part * p->a_stride + row;
         const char *a[KERNEL_ROWS];

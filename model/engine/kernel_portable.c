@@ -17,8 +17,13 @@ static void run_gelu(size_t n, real *x) {
     gelu(n, x);
 }
 
-static void run_norm(size_t rows, size_t width, const real *gain, const real *bias, real *x) {
-    norm(rows, width, gain, bias, x);
+static void run_norm(size_t rows, size_t width, const real *gain, const real *bias,
+                     const real *const *x, real *y) {
+    norm(rows, width, gain, bias, x, y);
+}
+
+static void run_pool(size_t rows, size_t n, const real *x, real *sum, real *top) {
+    pool(rows, n, x, sum, top);
 }
 
 static bool runs(void) {
@@ -43,6 +48,7 @@ static void run_product_i8(const struct kernel_product_i8 *p) {
                 const int16_t *a = p->a[part * p->a_stride + r];
                 float scale = p->a_scale[part * p->a_stride + r], *c = p->c + r * p->n + column;
                 const float *b_scale = p->b_scale + part * p->n + column;
+                const float *add = p->add && part == 0 ? p->add[r] + column : NULL;
                 int32_t sum[KERNEL_PAD];
 
                 memcpy(sum, p->start + part * p->n + column, sizeof sum);
@@ -52,26 +58,33 @@ static void run_product_i8(const struct kernel_product_i8 *p) {
                                   a[2 * k + 1] * b[2 * (k * KERNEL_PAD + j) + 1];
                 for (size_t j = 0; j < KERNEL_PAD; j++)
                     c[j] = (float)sum[j] * (scale * b_scale[j]) +
-                           (part == 0 ? p->bias[column + j] : c[j]);
+                           (part > 0 ? c[j] : p->bias[column + j]) + (add ? add[j] : 0);
             }
 }
 
-static void run_quantize(size_t rows, size_t n, const float *x, void *q, float *scale) {
+KERNEL_INLINE void whole(size_t n, const float *x, float by, void *q) {
     int16_t *to = q;
 
-    for (size_t r = 0; r < rows; r++, x += n, to += n) {
-        float most = 0, by;
+    for (size_t i = 0; i < n; i++) {
+        float near = rintf(x[i] * by);
 
-        for (size_t i = 0; i < n; i++)
-            most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
-        by = most > 0 ? 127 / most : 0;
-        scale[r] = most / 127;
-        for (size_t i = 0; i < n; i++) {
-            float whole = rintf(x[i] * by);
-
-            to[i] = (int16_t)(fabsf(whole) <= 127 ? whole : 0); /* else it is not finite */
-        }
+        to[i] = (int16_t)(fabsf(near) <= 127 ? near : 0); /* else it is not finite */
     }
+}
+
+#define KERNEL_WHOLE whole
+#include "model/engine/kernel_quantize.h"
+
+static void run_quantize(size_t rows, size_t n, const float *x, void *q, float *scale) {
+    quantize(rows, n, x, q, 2, scale);
+}
+
+static void run_gelu_quantize(size_t rows, size_t n, float *x, void *q, float *scale) {
+    gelu_quantize(rows, n, x, q, 2, scale);
+}
+
+static void run_norm_quantize(const struct kernel_norm_quantize *p) {
+    norm_quantize(p, 2);
 }
 
 #endif
@@ -83,6 +96,7 @@ const struct kernel kernel_portable = {
     .product = run_product,
     .gelu = run_gelu,
     .norm = run_norm,
+    .pool = run_pool,
 #ifndef DIFFUSE_DOUBLE
     .bf16_panel = KERNEL_PANEL,
     .product_bf16 = run_product_bf16,
@@ -90,5 +104,7 @@ const struct kernel kernel_portable = {
     .i8_panel = KERNEL_PAD,
     .product_i8 = run_product_i8,
     .quantize = run_quantize,
+    .gelu_quantize = run_gelu_quantize,
+    .norm_quantize = run_norm_quantize,
 #endif
 };

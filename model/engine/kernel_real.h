@@ -5,6 +5,7 @@
  *   KERNEL_ROWS   rows of C that are summed at once: with KERNEL_VECS, sums for most registers
  *   KERNEL_VECS   registers side by side: the columns of a panel
  *   KERNEL_MAX(a, b), KERNEL_MIN(a, b)  by lane, b where one is not a number; may be left out
+ *   KERNEL_SUM(a), KERNEL_TOP(a)  the sum of the lanes, the largest of them; may be left out
  *
  * Everything is static; the compiler's vectors do the work, so that this is the only copy.
  */
@@ -38,6 +39,15 @@ KERNEL_INLINE vec all(real x) {
     return x - (vec){0};
 }
 
+/* |x|. */
+KERNEL_INLINE vec size_of(vec x) {
+#ifdef DIFFUSE_DOUBLE
+    return (vec)((ivec)x & INT64_MAX);
+#else
+    return (vec)((ivec)x & INT32_MAX);
+#endif
+}
+
 #ifndef KERNEL_MAX
 KERNEL_INLINE vec either(ivec which, vec a, vec b) {
     return (vec)((which & (ivec)a) | (~which & (ivec)b));
@@ -50,6 +60,13 @@ KERNEL_INLINE vec either(ivec which, vec a, vec b) {
 /* --- product -----------------------------------------------------------------------------------
  */
 
+/* Where sums begin. */
+KERNEL_INLINE vec begin(const real *bias, const real *const *add, size_t row, size_t column) {
+    vec v = load(bias + column);
+
+    return add ? v + load(add[row] + column) : v;
+}
+
 /* rows x vecs registers of sums: both are constants where this is called. */
 KERNEL_INLINE void block(const struct kernel_product *p, size_t row, size_t column,
                          const size_t rows, const size_t vecs) {
@@ -58,7 +75,7 @@ KERNEL_INLINE void block(const struct kernel_product *p, size_t row, size_t colu
 
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < vecs; v++)
-            sum[r][v] = load(p->bias + column + v * KERNEL_LANES);
+            sum[r][v] = begin(p->bias, p->add, row + r, column + v * KERNEL_LANES);
     for (size_t part = 0; part < p->parts; part++) {
         const real *const *at = p->a + part * p->a_stride + row;
         const real *a[KERNEL_ROWS];
@@ -129,52 +146,22 @@ KERNEL_INLINE void product(const struct kernel_product *p) {
 #endif
 }
 
-/* --- gelu --------------------------------------------------------------------------------------
- */
-
-#ifdef DIFFUSE_DOUBLE
-
-KERNEL_INLINE void gelu(size_t n, real *x) {
-    for (size_t i = 0; i < n; i++)
-        x[i] *= 0.5 * (1 + erf(x[i] * M_SQRT1_2));
-}
-
-#else
-
-/* x (1 + erf(x / sqrt 2)) / 2. erf is an odd rational function of 13th over 8th degree, fitted to
- * [-4, 4], beyond which it is 1 to the last bit but two. */
-KERNEL_INLINE vec gelu_of(vec x) {
-    vec z = x * 0.70710678f, q, a, b;
-
-    z = KERNEL_MIN(all(4), z);
-    z = KERNEL_MAX(all(-4), z);
-    q = z * z;
-    a = q * -2.72614225801306e-10f + 2.77068142495902e-08f;
-    a = a * q - 2.10102402082508e-06f;
-    a = a * q - 5.69250639462346e-05f;
-    a = a * q - 7.34990630326855e-04f;
-    a = a * q - 2.95459980854025e-03f;
-    a = a * q - 1.60960333262415e-02f;
-    b = q * -1.45660718464996e-05f - 2.13374055278905e-04f;
-    b = b * q - 1.68282697438203e-03f;
-    b = b * q - 7.37332916720468e-03f;
-    b = b * q - 1.42647390514189e-02f;
-    return x * (z * a / b * 0.5f + 0.5f);
-}
-
-KERNEL_INLINE void gelu(size_t n, real *x) {
-    for (size_t i = 0; i < n; i += KERNEL_PAD)
-        for (size_t j = i; j < i + KERNEL_PAD; j += KERNEL_LANES)
-            save(gelu_of(load(x + j)), x + j);
-}
-
-#endif
+#include "model/engine/kernel_gelu.h"
 
 /* --- norm --------------------------------------------------------------------------------------
  */
 
 #define KERNEL_EPSILON ((real)1e-5)
 
+KERNEL_INLINE real root(real x) {
+#ifdef DIFFUSE_DOUBLE
+    return sqrt(x);
+#else
+    return sqrtf(x);
+#endif
+}
+
+#ifndef KERNEL_SUM
 KERNEL_INLINE real total(vec v) {
     real sum[KERNEL_LANES];
 
@@ -184,6 +171,9 @@ KERNEL_INLINE real total(vec v) {
             sum[i] += sum[i + half];
     return sum[0];
 }
+
+#define KERNEL_SUM(v) total(v)
+#endif
 
 /* Nothing, in the lanes from width on, where i is the first lane's place. */
 KERNEL_INLINE vec within(vec v, size_t i, size_t width) {
@@ -196,23 +186,80 @@ KERNEL_INLINE vec within(vec v, size_t i, size_t width) {
     return (vec)((ivec)v & (place < (kernel_int)width));
 }
 
-KERNEL_INLINE void norm(size_t rows, size_t width, const real *gain, const real *bias, real *x) {
-    size_t n = kernel_padded(width);
+/* Rows that are worked on side by side, phase by phase: no row waits for its own sum. */
+#define KERNEL_ABREAST 8u
 
-    for (size_t r = 0; r < rows; r++, x += n) {
-        vec sum = all(0), squares = all(0), mean, scale;
+/* y(rows,padded width) of KERNEL_ABREAST rows at most; `most` (rows) the largest |y| by lane, NULL
+ * where nobody asks. */
+KERNEL_INLINE void norm_some(size_t rows, size_t width, const real *gain, const real *bias,
+                             const real *const *x, real *y, vec *most) {
+    size_t n = kernel_padded(width);
+    real share = 1 / (real)width, mean[KERNEL_ABREAST], by[KERNEL_ABREAST];
+
+    for (size_t r = 0; r < rows; r++) {
+        vec sum = all(0);
 
         for (size_t i = 0; i < n; i += KERNEL_LANES)
-            sum += load(x + i);
-        mean = all(total(sum) / (real)width);
+            sum += load(x[r] + i);
+        mean[r] = KERNEL_SUM(sum) * share;
+    }
+    for (size_t r = 0; r < rows; r++) {
+        vec squares = all(0);
+
         for (size_t i = 0; i < n; i += KERNEL_LANES) {
-            vec d = within(load(x + i) - mean, i, width);
+            vec d = within(load(x[r] + i) - all(mean[r]), i, width);
 
             squares += d * d;
-            save(d, x + i);
         }
-        scale = all(1 / (real)sqrt((double)(total(squares) / (real)width + KERNEL_EPSILON)));
-        for (size_t i = 0; i < n; i += KERNEL_LANES)
-            save(load(gain + i) * (load(x + i) * scale) + load(bias + i), x + i);
+        by[r] = 1 / root(KERNEL_SUM(squares) * share + KERNEL_EPSILON);
+    }
+    for (size_t r = 0; r < rows; r++) {
+        vec scale = all(by[r]), top = all(0);
+
+        for (size_t i = 0; i < n; i += KERNEL_LANES) {
+            vec v = load(gain + i) * ((load(x[r] + i) - all(mean[r])) * scale) + load(bias + i);
+
+            top = KERNEL_MAX(size_of(v), top);
+            save(v, y + r * n + i);
+        }
+        if (most)
+            most[r] = top;
+    }
+}
+
+KERNEL_INLINE size_t abreast(size_t rows) {
+    return rows < KERNEL_ABREAST ? rows : KERNEL_ABREAST;
+}
+
+KERNEL_INLINE void norm(size_t rows, size_t width, const real *gain, const real *bias,
+                        const real *const *x, real *y) {
+    size_t n = kernel_padded(width);
+
+    for (size_t from = 0; from < rows; from += KERNEL_ABREAST) {
+        size_t some = abreast(rows - from);
+        const real *at[KERNEL_ABREAST];
+
+        for (size_t r = 0; r < some; r++)
+            at[r] = x ? x[from + r] : y + (from + r) * n;
+        norm_some(some, width, gain, bias, at, y + from * n, NULL);
+    }
+}
+
+/* --- pool --------------------------------------------------------------------------------------
+ */
+
+/* sum(n) += the rows of x, and top(n) at least what they have. */
+KERNEL_INLINE void pool(size_t rows, size_t n, const real *x, real *sum, real *top) {
+    for (size_t j = 0; j < n; j += KERNEL_LANES) {
+        vec s = load(sum + j), t = load(top + j);
+
+        for (size_t r = 0; r < rows; r++) {
+            vec v = load(x + r * n + j);
+
+            s += v;
+            t = KERNEL_MAX(v, t);
+        }
+        save(s, sum + j);
+        save(t, top + j);
     }
 }

@@ -161,6 +161,7 @@ void matrix_product(const struct matrix *m, const struct kernel *kernel, size_t 
                                                            .a_stride = a->stride,
                                                            .b = m->b,
                                                            .bias = m->bias,
+                                                           .add = a->add,
                                                            .c = c});
         return;
     }
@@ -176,6 +177,7 @@ void matrix_product(const struct matrix *m, const struct kernel *kernel, size_t 
                                                        .start = m->start,
                                                        .b_scale = m->scale,
                                                        .bias = m->bias,
+                                                       .add = a->add,
                                                        .c = c});
         return;
     }
@@ -188,5 +190,6 @@ void matrix_product(const struct matrix *m, const struct kernel *kernel, size_t 
                                              .a_stride = a->stride,
                                              .b = m->b,
                                              .bias = m->bias,
+                                             .add = a->add,
                                              .c = c});
 }

@@ -27,6 +27,7 @@ struct matrix_rows {
     const void **at; /* (parts, stride): row r of part p is at[p * stride + r] */
     const float *scale;
     size_t stride;
+    const real *const *add; /* rows that the product is added to; NULL: none */
 };
 
 /* Room for it, and, unless the layout only counts, the matrix in it. */

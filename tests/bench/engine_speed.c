@@ -16,6 +16,7 @@
 
 #include "model/base/blas_env.h"
 #include "model/base/gemm.h"
+#include "model/base/narrow.h"
 #include "model/engine/engine.h"
 #include "model/net/net.h"
 
@@ -108,6 +109,14 @@ static void add(struct bench *b, const char *name, const struct engine_kind *kin
     must(engine_scratch_new(&b->arena, &b->c, kind, TOKENS + 1024, SEQS, &w->s));
 }
 
+/* Tables as models are shipped with them. */
+static void narrow(struct bench *b, struct table *t) {
+    uint16_t *to = arena_alloc(&b->arena, (size_t)t->rows * t->cols * sizeof *to);
+
+    narrow_f16((size_t)t->rows * t->cols, t->at, to);
+    *t = (struct table){.type = TABLE_F16, .rows = t->rows, .cols = t->cols, .at = to};
+}
+
 static void open_bench(struct bench *b, const struct shape *shape) {
     const struct kernel *k;
     struct rng rng;
@@ -120,6 +129,9 @@ static void open_bench(struct bench *b, const struct shape *shape) {
     b->out = arena_alloc(&b->arena, ROWS * 1024 * sizeof(real));
     rng_init(&rng, 1, 0);
     weights_init(b->w, &b->c, 0.5, &rng);
+    narrow(b, &b->w->embed_table);
+    if (b->c.ngram_rows)
+        narrow(b, &b->w->ngram_table);
     for (size_t i = 0; i < TOKENS + 1024; i++)
         b->ids[i] = rng_below(&rng, b->c.vocab);
     for (size_t i = 0; i < (size_t)ROWS * 512; i++)

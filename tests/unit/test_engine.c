@@ -217,7 +217,7 @@ static void whole_numbers(const struct kernel *kernel, size_t rows, float *sums,
     }
     for (size_t i = 0; i < KERNEL_PARTS * m.n; i++)
         m.scale[i] = 1;
-    matrix_product(&m, kernel, rows, &(struct matrix_rows){at, ones, ROWS}, sums);
+    matrix_product(&m, kernel, rows, &(struct matrix_rows){at, ones, ROWS, NULL}, sums);
     arena_done(&arena);
 }
 
@@ -267,6 +267,75 @@ static void test_i8_keeps_whole_numbers(void **state) {
         for (int i = 0; i < 8; i++)
             assert_int_equal(packed[(i / 2 * 16 + j) * 2 + i % 2], i == 5 ? -127 : 17 * i - 60 + j);
     arena_done(&arena);
+}
+
+/* --- gelu, and what is done together with rounding ---------------------------------------------
+ */
+
+static void test_gelu_is_near_erf(void **state) {
+    const struct kernel *k;
+
+    (void)state;
+    for (size_t i = 0; (k = kernel_at(i)); i++) {
+        double worst = 0;
+
+        for (int j = -120000; j < 120000 && k->runs(); j += (int)KERNEL_PAD) {
+            real x[KERNEL_PAD];
+
+            for (int l = 0; l < (int)KERNEL_PAD; l++)
+                x[l] = (real)(j + l) * (real)1e-4;
+            k->gelu(KERNEL_PAD, x);
+            for (int l = 0; l < (int)KERNEL_PAD; l++) {
+                double z = (double)((real)(j + l) * (real)1e-4), want = z * erfc(-z / M_SQRT2) / 2;
+
+                worst = fmax(worst, fabs((double)x[l] - want) / fmax(1, fabs(want)));
+            }
+        }
+        print_message("%s: gelu within %.2g\n", k->name, worst);
+        assert_true(worst < 1.5e-6);
+    }
+}
+
+static void draw_rows(struct rng *rng, size_t n, float *x) {
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)rng_normal(rng);
+}
+
+/* One pass gives what two do, to the last bit. */
+static void test_passes_together_are_passes_in_turn(void **state) {
+    enum { WIDTH = 43, PADDED = 48 };
+    float x[ROWS * PADDED] = {0}, y[ROWS * PADDED], room[ROWS * PADDED] = {0}, gain[PADDED] = {0},
+                   bias[PADDED] = {0}, scale[ROWS], want_scale[ROWS];
+    int16_t q[ROWS * PADDED], want[ROWS * PADDED];
+    const float *at[ROWS];
+    const struct kernel *k;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 3, 0);
+    for (size_t r = 0; r < ROWS; r++) {
+        draw_rows(&rng, WIDTH, x + r * PADDED);
+        at[r] = x + r * PADDED;
+    }
+    draw_rows(&rng, WIDTH, gain);
+    draw_rows(&rng, WIDTH, bias);
+    for (size_t i = 0; (k = kernel_at(i)); i++) {
+        if (!k->runs())
+            continue;
+        k->norm(ROWS, WIDTH, gain, bias, at, y);
+        k->quantize(ROWS, PADDED, y, want, want_scale);
+        k->norm_quantize(
+            &(struct kernel_norm_quantize){ROWS, WIDTH, gain, bias, at, room, q, scale});
+        assert_memory_equal(q, want, sizeof q / sizeof *q * k->i8_bytes);
+        assert_memory_equal(scale, want_scale, sizeof scale);
+        memcpy(y, x, sizeof y);
+        k->gelu(ROWS * PADDED, y);
+        k->quantize(ROWS, PADDED, y, want, want_scale);
+        memcpy(y, x, sizeof y);
+        k->gelu_quantize(ROWS, PADDED, y, q, scale);
+        assert_memory_equal(q, want, sizeof q / sizeof *q * k->i8_bytes);
+        assert_memory_equal(scale, want_scale, sizeof scale);
+    }
 }
 
 /* --- what a token gives depends on nothing but its text ----------------------------------------
@@ -371,6 +440,8 @@ int main(void) {
         cmocka_unit_test(test_i8_is_near_net),
         cmocka_unit_test(test_i8_same_integers),
         cmocka_unit_test(test_i8_keeps_whole_numbers),
+        cmocka_unit_test(test_gelu_is_near_erf),
+        cmocka_unit_test(test_passes_together_are_passes_in_turn),
         cmocka_unit_test(test_batches_do_not_mix),
         cmocka_unit_test(test_not_finite_stays_apart),
         cmocka_unit_test(test_forward_does_not_allocate),
