@@ -35,15 +35,26 @@ static void run_product_i8(const struct kernel_product_i8 *p) {
     product_i8(p);
 }
 
+KERNEL_INLINE __m512i near(const float *x, float by) {
+    return _mm512_cvtps_epi32(_mm512_loadu_ps(x) * _mm512_set1_ps(by));
+}
+
 KERNEL_INLINE void whole(size_t n, const float *x, float by, void *q) {
-    const __m128i offset = _mm_set1_epi8((char)OFFSET);
+    const __m512i offset = _mm512_set1_epi8((char)OFFSET);
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     uint8_t *to = q;
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i += KERNEL_PAD) {
-        __m512i near = _mm512_cvtps_epi32(_mm512_loadu_ps(x + i) * by);
+    for (; i + 64 <= n; i += 64) { /* packed by quarters of a register, then put in order */
+        __m512i low = _mm512_packs_epi32(near(x + i, by), near(x + i + 16, by));
+        __m512i high = _mm512_packs_epi32(near(x + i + 32, by), near(x + i + 48, by));
+        __m512i both = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high));
 
-        _mm_storeu_si128((__m128i *)(to + i), _mm_xor_si128(_mm512_cvtepi32_epi8(near), offset));
+        _mm512_storeu_si512(to + i, _mm512_xor_si512(both, offset));
     }
+    for (; i < n; i += KERNEL_PAD)
+        _mm_storeu_si128((__m128i *)(to + i), _mm_xor_si128(_mm512_cvtepi32_epi8(near(x + i, by)),
+                                                            _mm512_castsi512_si128(offset)));
 }
 
 #define KERNEL_WHOLE whole

@@ -53,16 +53,44 @@ __attribute__((target("avx2,f16c"))) static void add_f16_f16c(size_t n, const ui
         y[i] += narrow_from_f16(x[i]);
 }
 
+/* And of twice the width. */
+__attribute__((target("avx512f"))) static void copy_f16_512(size_t n, const uint16_t *restrict x,
+                                                            real *restrict y) {
+    size_t i = 0;
+
+    for (; i + 16 <= n; i += 16)
+        _mm512_storeu_ps(y + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(x + i))));
+    for (; i < n; i++)
+        y[i] = narrow_from_f16(x[i]);
+}
+
+__attribute__((target("avx512f"))) static void add_f16_512(size_t n, const uint16_t *restrict x,
+                                                           real *restrict y) {
+    size_t i = 0;
+
+    for (; i + 16 <= n; i += 16) {
+        __m512 wide = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(x + i)));
+
+        _mm512_storeu_ps(y + i, _mm512_add_ps(_mm512_loadu_ps(y + i), wide));
+    }
+    for (; i < n; i++)
+        y[i] += narrow_from_f16(x[i]);
+}
+
+static bool has_512(void) {
+    return __builtin_cpu_supports("avx512f");
+}
+
 static bool has_f16c(void) {
     return __builtin_cpu_supports("f16c") && __builtin_cpu_supports("avx2");
 }
 
 static void copy_f16(size_t n, const uint16_t *x, real *y) {
-    (has_f16c() ? copy_f16_f16c : copy_f16_any)(n, x, y);
+    (has_512() ? copy_f16_512 : has_f16c() ? copy_f16_f16c : copy_f16_any)(n, x, y);
 }
 
 static void add_f16(size_t n, const uint16_t *x, real *y) {
-    (has_f16c() ? add_f16_f16c : add_f16_any)(n, x, y);
+    (has_512() ? add_f16_512 : has_f16c() ? add_f16_f16c : add_f16_any)(n, x, y);
 }
 
 #else
