@@ -254,13 +254,15 @@ SYSTEM_NAMES := $(patsubst tests/%,%,$(wildcard tests/system/[0-9][0-9][0-9]*))
 CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh))
 # Not once more under a sanitizer: PyTorch, memory that the sanitizer itself takes, and what its allocator replaces.
 SANITIZED    := $(filter-out system/030% system/150% system/365% system/367% system/370% system/380% system/385% system/40%,$(SYSTEM_NAMES))
-# Whole training runs that are killed and go on take minutes there; their threads are in 195, 197 and the unit tests.
+# What has threads has something to show ThreadSanitizer. Whole training runs that are killed and go on (200) take
+# minutes there; their threads are in 195, 197 and the unit tests.
 # 114: ThreadSanitizer ends a program that loads a library late while it is told to pass over another one (OpenBLAS).
-TSANITIZED   := $(filter-out system/114% system/200%,$(SANITIZED))
+THREADED     := $(patsubst tests/%.c,%,$(shell grep -lE 'pthread|team_new|aside_|watcher_|inflight_|tunebox_' tests/unit/*.c))
+TSANITIZED   := $(filter-out $(foreach n,050 114 116 185 187 190 200 202 220 375,system/$n%),$(SANITIZED))
 HELPERS      := $(patsubst tests/lib/%.c,$B/tests/%,$(wildcard tests/lib/make_*.c tests/lib/probe_*.c))
 SHIMS        := $(patsubst tests/lib/%.c,$B/tests/%.so,$(wildcard tests/lib/*_shim.c))
 FUZZ         := $(patsubst tests/fuzz/%.c,$B/tests/%,$(filter-out %/fuzz_driver.c,$(wildcard tests/fuzz/fuzz_*.c)))
-TESTS        := $(UNIT) $(F64) $(HELPERS) $(FUZZ) $(SHIMS)
+TESTS        := $(HELPERS) $(SHIMS) $(if $(filter thread,$(SANITIZE)),$(addprefix $B/tests/,$(THREADED)),$(UNIT) $(F64) $(FUZZ))
 
 .PHONY: tests check check-plain check-asan check-tsan check-torch unit
 tests: $(PROGRAMS) $B/fleet_demo $(TESTS) $(if $(SANITIZE),,man)
@@ -275,7 +277,7 @@ check: deps-check
 	$(call BUILD_TESTS,address$(comma)undefined,$B/asan)
 	$(call BUILD_TESTS,thread,$B/tsan)
 	@tests/run -j $(JOBS) $(addprefix $B:,$(CHECK_NAMES) $(UNIT_NAMES) $(SYSTEM_NAMES)) \
-	    $(addprefix $B/asan:,$(UNIT_NAMES) $(SANITIZED)) $(addprefix $B/tsan:,$(UNIT_NAMES) $(TSANITIZED))
+	    $(addprefix $B/asan:,$(UNIT_NAMES) $(SANITIZED)) $(addprefix $B/tsan:,$(THREADED) $(TSANITIZED))
 
 ## check-plain: the same without sanitizers
 check-plain: deps-check
@@ -290,7 +292,7 @@ check-asan: deps-check
 ## check-tsan: only under ThreadSanitizer
 check-tsan: deps-check
 	$(call BUILD_TESTS,thread,$B/tsan)
-	@tests/run -j $(JOBS) $(addprefix $B/tsan:,$(UNIT_NAMES) $(TSANITIZED))
+	@tests/run -j $(JOBS) $(addprefix $B/tsan:,$(THREADED) $(TSANITIZED))
 
 ## check-torch: install PyTorch (large) and compare the model with an independent one
 check-torch: deps-torch
