@@ -256,9 +256,9 @@ CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh))
 SANITIZED    := $(filter-out system/030% system/150% system/365% system/367% system/370% system/380% system/385% system/40%,$(SYSTEM_NAMES))
 # What has threads has something to show ThreadSanitizer. Whole training runs that are killed and go on (200) take
 # minutes there; their threads are in 195, 197 and the unit tests.
-# 114: ThreadSanitizer ends a program that loads a library late while it is told to pass over another one (OpenBLAS).
+# 381: as another user, without its options. 114: ThreadSanitizer ends a program that loads a library late while it is told to pass over another one (OpenBLAS).
 THREADED     := $(patsubst tests/%.c,%,$(shell grep -lE 'pthread|team_new|aside_|watcher_|inflight_|tunebox_' tests/unit/*.c))
-TSANITIZED   := $(filter-out $(foreach n,050 114 116 185 187 190 200 202 220 375,system/$n%),$(SANITIZED))
+TSANITIZED   := $(filter-out $(foreach n,050 114 116 185 187 190 200 202 220 375 381,system/$n%),$(SANITIZED))
 HELPERS      := $(patsubst tests/lib/%.c,$B/tests/%,$(wildcard tests/lib/make_*.c tests/lib/probe_*.c))
 SHIMS        := $(patsubst tests/lib/%.c,$B/tests/%.so,$(wildcard tests/lib/*_shim.c))
 FUZZ         := $(patsubst tests/fuzz/%.c,$B/tests/%,$(filter-out %/fuzz_driver.c,$(wildcard tests/fuzz/fuzz_*.c)))
