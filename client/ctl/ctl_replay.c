@@ -173,7 +173,7 @@ static diffuse_err send_one(struct replay *r, struct diffuse_message *m) {
         if ((e = not_timeout(hear(r, RETRY_MS))))
             return e;
     }
-    if (e || stopped(r))
+    if (e)
         return e;
     r->report.messages++;
     if (!diffuse_message_asks(m))
