@@ -15,6 +15,7 @@
 #include "daemon/plan.h"
 #include "daemon/webaddress.h"
 #include "model/base/arena.h"
+#include "tests/lib/document.h"
 
 static const char *const types[] = {"counter", "gauge", "histogram", "info"};
 
@@ -201,27 +202,7 @@ static void write_document(FILE *f) {
 /* With METRICS=FILE the document is written instead. */
 static void test_document(void **state) {
     (void)state;
-    const char *path = getenv("METRICS");
-    if (path) {
-        FILE *out = fopen(path, "we");
-        assert_non_null(out);
-        write_document(out);
-        assert_int_equal(fclose(out), 0);
-    }
-    FILE *f = fopen(path ? path : "docs/METRICS.md", "re"), *made = tmpfile();
-    if (!f)
-        skip(); /* run from another folder */
-    char got[512], expected[512];
-    write_document(made);
-    rewind(made);
-    while (fgets(expected, sizeof expected, made)) {
-        assert_non_null(fgets(got, sizeof got, f));
-        if (strcmp(got, expected) != 0)
-            fail_msg("run make documents: %s stands where %s should", got, expected);
-    }
-    assert_null(fgets(got, sizeof got, f));
-    fclose(made);
-    fclose(f);
+    document_expect("METRICS", "docs/METRICS.md", write_document);
 }
 
 static void test_addresses(void **state) {
