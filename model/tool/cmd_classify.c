@@ -7,6 +7,7 @@
 #include "model/tool/commands.h"
 #include "model/tool/model_args.h"
 #include "model/tool/say.h"
+#include "proto/standard.h"
 
 struct args {
     struct model_args model;
@@ -71,12 +72,15 @@ int cmd_classify(int argc, char **argv) {
     char *line = NULL;
     size_t cap = 0, failed = 0;
     ssize_t len;
+    FILE *in;
+    int unread;
     diffuse_err e;
 
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if ((e = model_one_open(&one, &args.model, &why)))
         return say_error(e, &why);
-    while ((len = getline(&line, &cap, stdin)) >= 0) {
+    in = standard_lines();
+    while (in && !ferror(stdout) && (len = getline(&line, &cap, in)) >= 0) {
         const struct model *m = one.model;
         uint32_t best;
 
@@ -93,9 +97,10 @@ int cmd_classify(int argc, char **argv) {
         else
             printf("%s\t%.4f\n", m->labels[best], (double)one.logits[best]);
     }
+    unread = say_input_end(in);
     free(line);
     model_one_close(&one);
     if (failed)
         return say_failed("%zu lines could not be classified; see the output", failed);
-    return 0;
+    return unread;
 }
