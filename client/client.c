@@ -105,6 +105,7 @@ void diffuse_client_free(diffuse_client *client) {
     if (!client)
         return;
     link_close(client->monitor);
+    link_close(client->push_monitor);
     inbox_done(&client->answers);
     for (int r = 0; r < ROLES; r++)
         link_close(client->socket[r]);
@@ -143,9 +144,26 @@ diffuse_err client_open_answers(diffuse_client *c) {
 
     if (!c->answers.socket && (e = client_open_inbox(c, &c->answers)))
         return e;
-    if (!c->monitor && (e = link_monitor(c->context, c->answers.socket, &c->monitor)))
+    if (!c->monitor && (e = link_monitor(c->context, c->answers.socket, "labels", &c->monitor)))
         return reason_set(&c->why, e, "labels: %s", zmq_strerror(zmq_errno()));
     return DIFFUSE_OK;
+}
+
+diffuse_err client_open_push(diffuse_client *c, void **ret_socket) {
+    diffuse_err e = client_socket(c, ROLE_PUSH, ret_socket);
+
+    if (!e && !c->push_monitor &&
+        (e = link_monitor(c->context, *ret_socket, "push", &c->push_monitor)))
+        return reason_set(&c->why, e, "push: %s", zmq_strerror(zmq_errno()));
+    return e;
+}
+
+diffuse_err client_check_size(diffuse_client *c, size_t len) {
+    if (c->max_message == 0 || len <= c->max_message)
+        return DIFFUSE_OK;
+    return reason_set(&c->why, DIFFUSE_TOOBIG,
+                      "a message of %zu bytes, of which the daemon takes at most %zu (max_message)",
+                      len, c->max_message);
 }
 
 diffuse_err client_reserve(diffuse_client *c, size_t size) {

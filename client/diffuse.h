@@ -167,8 +167,10 @@ DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_classify(diffuse_client *clie
 
 /* The same in two halves, for many texts in flight. submit waits only while the daemon takes
  * nothing, or for the handshake that precedes the first text of each stream (at most 4096 streams a
- * client). Once it returned OK the answer is not lost, unless the daemon is. Answers of one stream
- * come in order, but OVERLOADED, which comes at once. Errors: BUSY (options.inflight is reached:
+ * client). Once it returned OK the answer is not lost: when a connection was cut or the daemon was
+ * restarted, the next call sends again what has no answer yet, and each ticket is answered once.
+ * TOOBIG also stands for a text above what this daemon takes. Answers of one stream come in order,
+ * but OVERLOADED, which comes at once. Errors: BUSY (options.inflight is reached:
  * call diffuse_next; or the daemon takes nothing for timeout_ms), UNREACH, NOMEM, TOOBIG, INVAL,
  * BADNAME. */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_submit(diffuse_client *client,
@@ -177,14 +179,20 @@ DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_submit(diffuse_client *client
                                                           diffuse_ticket *ret_ticket);
 
 /* The next answer to any ticket. Errors: NOTFOUND when nothing is in flight, TIMEOUT when nothing
- * came in time (the tickets stay valid), NOMEM, BADMSG (that answer is lost, its ticket stays). */
+ * came in time, UNREACH when the connection was cut and the daemon has not come back in time, BUSY
+ * when it is back and takes nothing (the tickets stay valid with all three), NOMEM, BADMSG (that
+ * answer is lost, its ticket stays). */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_next(diffuse_client *client, int timeout_ms,
                                                         diffuse_result **ret_result);
 
-/* Give a ticket up; should its answer come, it is dropped. For answers that a restarted daemon
- * owes. Errors: NOTFOUND. */
+/* Give a ticket up; should its answer come, it is dropped. Errors: NOTFOUND. */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_forget(diffuse_client *client,
                                                           diffuse_ticket ticket);
+
+/* How often a connection was cut, and how many texts were sent again for that; since the client is
+ * there. */
+DIFFUSE_API uint64_t diffuse_cuts(const diffuse_client *client);
+DIFFUSE_API uint64_t diffuse_resent(const diffuse_client *client);
 
 /* Tickets in flight: submitted, and neither taken by diffuse_next nor forgotten. */
 DIFFUSE_API size_t diffuse_inflight(const diffuse_client *client);
@@ -198,10 +206,10 @@ DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_fd(diffuse_client *client, in
 /* --- one-way sending --- */
 
 /* Publish a sample without asking for its answer; whoever watches the stream sees the label. The
- * first call waits until the daemon listens. May be lost on the way when the daemon cannot keep up,
- * which notices the gap in seq; and what it has not yet read when the client goes is lost too.
- * Errors: BUSY (the queue is full; the sample was not sent), UNREACH, NOMEM, TOOBIG, INVAL,
- * BADNAME. */
+ * first call waits until the daemon listens, and each while the queue is full. May be lost on the
+ * way when the daemon cannot keep up, which notices the gap in seq; and what it has not yet read
+ * when the client goes is lost too. Errors: BUSY (the queue is full; the sample was not sent),
+ * UNREACH, NOMEM, TOOBIG, INVAL, BADNAME. */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_publish(diffuse_client *client,
                                                            const struct diffuse_sample *sample,
                                                            int timeout_ms);

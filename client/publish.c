@@ -2,6 +2,8 @@
 #include "client/client.h"
 #include "client/sample.h"
 
+enum { RETRY_MS = 1 };
+
 /* Read what the other side subscribes to (1) and no longer wants (0), until somebody listens. */
 diffuse_err client_await_listener(diffuse_client *c, void *socket, int64_t deadline) {
     for (;;) {
@@ -20,17 +22,33 @@ diffuse_err client_await_listener(diffuse_client *c, void *socket, int64_t deadl
     }
 }
 
+/* A publisher's socket never says when it has room again. */
+static diffuse_err publish(void *socket, const struct sample_frame *f, const void *bytes,
+                           int64_t deadline) {
+    diffuse_err e;
+
+    while ((e = link_send(socket, f->stream, bytes, f->len)) == DIFFUSE_BUSY &&
+           !link_over(deadline)) {
+        int64_t until = link_earlier(deadline, RETRY_MS);
+
+        if (link_wait(socket, ZMQ_POLLIN, until) == DIFFUSE_TIMEOUT && !link_over(until))
+            break; /* a signal */
+    }
+    return e;
+}
+
 diffuse_err diffuse_publish(diffuse_client *client, const struct diffuse_sample *sample,
                             int timeout_ms) {
+    int64_t deadline = link_deadline(timeout_ms);
     struct sample_frame f;
     void *socket;
     diffuse_err e;
 
-    if ((e = sample_encode(client, sample, &f)) ||
+    if ((e = sample_encode(client, sample, &f)) || (e = client_check_size(client, f.len)) ||
         (e = client_socket(client, ROLE_INGEST, &socket)) ||
-        (e = client_await_listener(client, socket, link_deadline(timeout_ms))))
+        (e = client_await_listener(client, socket, deadline)))
         return e;
-    if ((e = link_send(socket, f.stream, client->buffer, f.len)))
+    if ((e = publish(socket, &f, client->buffer, deadline)))
         return reason_set(&client->why, e, "ingest: %s",
                           e == DIFFUSE_BUSY ? "the queue is full; the daemon does not keep up"
                                             : diffuse_strerror(e));
@@ -47,7 +65,7 @@ diffuse_err diffuse_feedback(diffuse_client *client, const struct diffuse_feedba
     diffuse_err e;
 
     if ((e = sample_encode_feedback(client, feedback, &f)) ||
-        (e = client_socket(client, ROLE_PUSH, &socket)))
+        (e = client_check_size(client, f.len)) || (e = client_socket(client, ROLE_PUSH, &socket)))
         return e;
     while ((e = link_send(socket, f.stream, client->buffer, f.len)) == DIFFUSE_BUSY)
         if ((e = link_wait(socket, ZMQ_POLLOUT, deadline)))
