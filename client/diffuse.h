@@ -230,6 +230,15 @@ struct diffuse_feedback_info {
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_feedback(
     diffuse_client *client, const struct diffuse_feedback_info *feedback, int timeout_ms);
 
+/* The same, and wait to be told what became of it: an event (see diffuse_result_event_kind) of the
+ * kind "given" (to the tuner), "repeated" (said before), "dropped" (too many wait: say it again a
+ * little later), "ignored" (tuning is off), "unknown", "late", "contradictory", "bad_label",
+ * "bad_text" or "denied", with a line for a person. Errors: as diffuse_submit, without tickets;
+ * UNREACH also when a cut connection leaves that open, TIMEOUT when the daemon does not say. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err
+diffuse_feedback_told(diffuse_client *client, const struct diffuse_feedback_info *feedback,
+                      int timeout_ms, diffuse_result **ret_result);
+
 /* --- watching --- */
 
 enum diffuse_watch_flags {

@@ -48,23 +48,26 @@ static bool is_topic(struct link_message *m, const char *topic) {
     return zmq_msg_size(&m->name) == len && memcmp(zmq_msg_data(&m->name), topic, len) == 0;
 }
 
-/* Read until the event on topic (OK), or the deadline (TIMEOUT). */
-static diffuse_err await_event(diffuse_client *c, struct inbox *inbox, const char *topic,
-                               int64_t deadline) {
+diffuse_err sync_hear(diffuse_client *c, struct inbox *inbox, const char *topic, int64_t deadline,
+                      diffuse_result **ret_result) {
     for (;;) {
         struct link_message m;
-        diffuse_result *r;
+        diffuse_result *r = NULL;
         diffuse_err e = link_recv(inbox->socket, deadline, &m);
+        bool found;
 
         if (e)
             return e;
-        if (is_topic(&m, topic)) {
+        found = is_topic(&m, topic);
+        if (found)
             c->max_message = link_peer_limit(&m);
-            link_message_done(&m);
-            return DIFFUSE_OK;
-        }
-        e = result_new(&m, &r, &c->why);
+        e = found && !ret_result ? DIFFUSE_OK : result_new(&m, &r, &c->why);
         link_message_done(&m);
+        if (found) {
+            if (!e && ret_result)
+                *ret_result = r;
+            return e;
+        }
         if (!e)
             e = inbox_keep(inbox, &r, &c->why);
         if (e && e != DIFFUSE_BADMSG)
@@ -82,7 +85,7 @@ static diffuse_err run(diffuse_client *c, struct inbox *inbox, const char *topic
         diffuse_err e = sync_ask(c, topic, until);
 
         if (!e)
-            e = await_event(c, inbox, topic, until);
+            e = sync_hear(c, inbox, topic, until, NULL);
         if (e != DIFFUSE_TIMEOUT)
             return e;
         if (!link_over(until))
