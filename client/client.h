@@ -62,7 +62,11 @@ diffuse_err client_reserve(diffuse_client *c, size_t size);
 /* Is a message of so many bytes more than the daemon takes? Errors: TOOBIG. */
 diffuse_err client_check_size(diffuse_client *c, size_t len);
 
-/* Say who did not answer: UNREACH. */
+/* May this process reach the socket, by the permissions of the way to it? What is not there passes.
+ * Errors: DENIED, with the group that may. */
+diffuse_err client_check_access(diffuse_client *c, enum role role);
+
+/* Say who did not answer: UNREACH, or as above. */
 diffuse_err client_unreachable(diffuse_client *c, enum role role);
 
 /* Copy a struct of the caller's, which begins with its size, into to (full bytes, first zeroed).

@@ -21,6 +21,7 @@
  * Errors:   every fallible call returns a diffuse_err and leaves its ret_ outputs untouched unless
  *           that is DIFFUSE_OK; diffuse_why has a line for a person. A text that the daemon could
  *           not classify is still an answer: see diffuse_result_error.
+ *           Each call may fail DENIED where the permissions of the sockets keep this user out.
  * Streams:  a stream is a UTF-8 name of 1 to 255 bytes such as "robot7/rosout", without control
  *           characters and not beginning with '$'. One sender per stream: answers are told apart by
  *           stream and seq.
@@ -383,10 +384,10 @@ struct diffuse_model {
 };
 
 /* Have the daemon load a checkpoint aside, check it, and answer with it from then on. path is a
- * file of the daemon's machine; NULL or "": the configured one. What is in flight is answered by
- * the model that took it. Waits until the new model answers. Errors: what the daemon refuses with,
- * and then the old model serves on (NOTFOUND, IO, CORRUPT, UNSUPPORTED, BUDGET, BUSY: another
- * reload is under way); TIMEOUT, NOMEM, BADMSG, INVAL. */
+ * file of the daemon's machine (over ipc also from this folder on); NULL or "": the configured one.
+ * What is in flight is answered by the model that took it. Waits until the new model answers.
+ * Errors: what the daemon refuses with, and then the old model serves on (NOTFOUND, IO, CORRUPT,
+ * UNSUPPORTED, BUDGET, BUSY: another reload is under way); TIMEOUT, NOMEM, BADMSG, INVAL. */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_reload(diffuse_client *client, const char *path,
                                                           int timeout_ms,
                                                           struct diffuse_model **ret_model);

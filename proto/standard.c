@@ -10,12 +10,12 @@
 
 /* Runs in exit(3), where nobody is left to return a status to. */
 static void check_output(void) {
-    int code = fflush(stdout) != 0 ? errno : ferror(stdout) ? EIO : 0;
+    const char *why = fflush(stdout) != 0 ? strerror(errno) : NULL;
 
-    if (code == 0)
+    if (!why && !ferror(stdout))
         return;
     fprintf(stderr, "%s: standard output: %s; what it did not take is lost\n",
-            program_invocation_short_name, strerror(code));
+            program_invocation_short_name, why ? why : "not all could be written");
     _exit(1);
 }
 
