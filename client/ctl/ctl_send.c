@@ -301,7 +301,9 @@ static diffuse_err keep_line(struct line *to, const char *line, size_t len) {
     if (!copy)
         return DIFFUSE_NOMEM;
     free(to->text);
-    *to = (struct line){memcpy(copy, line, len), len};
+    memcpy(copy, line, len);
+    to->text = copy;
+    to->len = len;
     return DIFFUSE_OK;
 }
 
