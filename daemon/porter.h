@@ -29,14 +29,14 @@ bool porter_may_advise(struct porter *p, struct recv_message *m, bool from_push)
  * labels no longer. Errors: as keyring_read; they are logged, and the keys from before go on. */
 diffuse_err porter_keys(struct porter *p, struct reason *why);
 
+/* Did m (a request) come over the network? */
+bool porter_is_remote(struct recv_message *m);
+
 /* A socket's group for a line: "of the daemon" when none is named. */
 const char *porter_group(const char *name);
 
 /* May the sender of m (a request) change something? When not, uid and process are for a line. */
 bool porter_may_change(struct porter *p, struct recv_message *m, unsigned *ret_uid, int *ret_pid);
-
-/* Did m (a request) come over the network? */
-bool porter_is_remote(struct recv_message *m);
 
 /* Once a second: ZeroMQ gives up what belonged to peers that left only in calls on their socket;
  * and what the doors did is counted and logged. */
