@@ -59,17 +59,26 @@ static diffuse_err set_directory(struct address *p, const char *dir, struct reas
     return DIFFUSE_OK;
 }
 
+/* Only brackets tell the colons of an address from the one before the port. */
+static bool is_host(const char *from, const char *end) {
+    size_t n = (size_t)(end - from);
+
+    return from[0] == '[' ? n > 2 && end[-1] == ']' : !memchr(from, ':', n) || memchr(from, ';', n);
+}
+
 static diffuse_err set_tcp(struct address *p, const char *url, struct reason *why) {
     const char *colon = strrchr(url, ':');
     char *end;
     unsigned long port = strtoul(colon + 1, &end, 10);
     int host = (int)(colon - url); /* "tcp://HOST" */
 
-    if (host <= (int)strlen("tcp://") || *end || port < 1 || port > 65535 - (ROLES - 1) ||
-        strlen(url) > ADDRESS_URL_BYTES - 8)
-        return reason_set(why, DIFFUSE_INVAL,
-                          "endpoint '%s': expected tcp://HOST:PORT with a port from 1 to %d", url,
-                          65535 - (ROLES - 1));
+    if (host <= (int)strlen("tcp://") || !is_host(url + strlen("tcp://"), colon) || *end ||
+        port < 1 || port > 65535 - (ROLES - 1) || strlen(url) > ADDRESS_URL_BYTES - 8)
+        return reason_set(
+            why, DIFFUSE_INVAL,
+            "endpoint '%s': expected tcp://HOST:PORT with a port from 1 to %d, an IPv6 "
+            "address in brackets",
+            url, 65535 - (ROLES - 1));
     for (int r = 0; r < ROLES; r++)
         (void)snprintf(p->url[r], sizeof p->url[r], "%.*s:%lu", host, url, port + (unsigned)r);
     return DIFFUSE_OK;

@@ -2,29 +2,12 @@
 #include <string.h>
 
 #include "client/client.h"
+#include "client/resend.h"
 #include "client/sample.h"
 #include "client/sync.h"
 
 static uint64_t stream_hash(const diffuse_result *r) {
     return flight_hash(r->stream, strlen(r->stream));
-}
-
-static diffuse_err push(diffuse_client *c, const struct sample_frame *f, int64_t deadline) {
-    void *socket;
-    diffuse_err e;
-
-    if ((e = client_socket(c, ROLE_PUSH, &socket)))
-        return e;
-    while ((e = link_send(socket, f->stream, c->buffer, f->len)) == DIFFUSE_BUSY) {
-        if (!(e = link_wait(socket, ZMQ_POLLOUT, deadline)))
-            continue;
-        if (e != DIFFUSE_TIMEOUT)
-            break;
-        return reason_set(&c->why, DIFFUSE_BUSY, "%s: the daemon takes nothing at the moment%s",
-                          c->address.url[ROLE_PUSH],
-                          c->keys.server[0] ? ", or lets this key not publish" : "");
-    }
-    return e ? reason_set(&c->why, e, "push: %s", diffuse_strerror(e)) : DIFFUSE_OK;
 }
 
 static diffuse_err submit(diffuse_client *c, const struct diffuse_sample *sample, int64_t deadline,
@@ -41,12 +24,23 @@ static diffuse_err submit(diffuse_client *c, const struct diffuse_sample *sample
     if (flight_find(&c->flight, f.hash, f.seq))
         return reason_set(&c->why, DIFFUSE_INVAL, "stream '%s': seq %llu is in flight already",
                           f.stream, (unsigned long long)f.seq);
-    if ((e = sync_stream(c, f.stream, f.hash, deadline)) || (e = push(c, &f, deadline)) ||
-        (e = flight_add(&c->flight, f.hash, f.seq, c->last_ticket + 1)))
+    /* What a cut left unanswered goes first. */
+    if ((e = resend_flush(c, deadline)) || (e = sync_stream(c, f.stream, f.hash, deadline)) ||
+        (e = client_check_size(c, f.len)))
         return e;
+    if ((e = flight_add(&c->flight, f.hash, f.seq, ++c->last_ticket)))
+        return e;
+    if ((e = flight_keep(&c->flight, f.stream, c->buffer, f.len)))
+        e = reason_set(&c->why, e, "message of %zu bytes: out of memory", f.len);
+    else
+        e = resend_flush(c, deadline);
+    if (e) {
+        (void)flight_drop(&c->flight, c->last_ticket);
+        return e;
+    }
     if (f.own)
         c->own_seq = f.seq;
-    *ret_ticket = ++c->last_ticket;
+    *ret_ticket = c->last_ticket;
     return DIFFUSE_OK;
 }
 
@@ -55,16 +49,33 @@ diffuse_err diffuse_submit(diffuse_client *client, const struct diffuse_sample *
     return submit(client, sample, link_deadline(timeout_ms), ret_ticket);
 }
 
+/* The ticket's answer among those kept, or NULL; the others stay, in their order. */
+static diffuse_result *kept_answer(diffuse_client *c, diffuse_ticket ticket) {
+    diffuse_result *found = NULL;
+
+    for (size_t i = c->answers.n; i > 0; i--) {
+        diffuse_result *r = inbox_take(&c->answers);
+
+        if (!found && flight_find(&c->flight, stream_hash(r), diffuse_result_seq(r)) == ticket)
+            found = r;
+        else
+            (void)inbox_keep(&c->answers, &r, &c->why); /* where it had room before */
+    }
+    return found;
+}
+
 /* Read until this ticket's answer; those of others in flight are kept. */
 static diffuse_err await_ticket(diffuse_client *c, diffuse_ticket ticket, int64_t deadline,
                                 diffuse_result **ret_result) {
     for (;;) {
         diffuse_result *r;
         diffuse_ticket found;
-        diffuse_err e = inbox_receive(&c->answers, deadline, &r, &c->why);
+        diffuse_err e = resend_receive(c, deadline, &r);
 
         if (e)
             return e;
+        if (!r && !(r = kept_answer(c, ticket)))
+            continue;
         found = flight_find(&c->flight, stream_hash(r), diffuse_result_seq(r));
         if (found == ticket) {
             (void)flight_drop(&c->flight, ticket);
@@ -106,8 +117,10 @@ diffuse_err diffuse_next(diffuse_client *client, int timeout_ms, diffuse_result 
         if (client->flight.n == 0)
             return reason_set(&client->why, DIFFUSE_NOTFOUND, "no text is in flight");
         r = inbox_take(&client->answers);
-        if (!r && (e = inbox_receive(&client->answers, deadline, &r, &client->why)))
+        if (!r && (e = resend_receive(client, deadline, &r)))
             return e;
+        if (!r)
+            continue;
         r->ticket = flight_take(&client->flight, stream_hash(r), diffuse_result_seq(r));
         if (r->ticket) {
             *ret_result = r;
@@ -123,6 +136,14 @@ diffuse_err diffuse_forget(diffuse_client *client, diffuse_ticket ticket) {
     return e ? reason_set(&client->why, e, "ticket %llu is not in flight",
                           (unsigned long long)ticket)
              : DIFFUSE_OK;
+}
+
+uint64_t diffuse_cuts(const diffuse_client *client) {
+    return client->cuts;
+}
+
+uint64_t diffuse_resent(const diffuse_client *client) {
+    return client->resent;
 }
 
 size_t diffuse_inflight(const diffuse_client *client) {

@@ -2,10 +2,12 @@
 #include "client/client.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/secure.h"
@@ -105,6 +107,7 @@ void diffuse_client_free(diffuse_client *client) {
     if (!client)
         return;
     link_close(client->monitor);
+    link_close(client->push_monitor);
     inbox_done(&client->answers);
     for (int r = 0; r < ROLES; r++)
         link_close(client->socket[r]);
@@ -123,8 +126,9 @@ diffuse_err client_socket(diffuse_client *c, enum role role, void **ret_socket) 
     static const int types[ROLES] = {ZMQ_XPUB, ZMQ_PUSH, ZMQ_SUB, ZMQ_DEALER};
     diffuse_err e;
 
-    if (!c->socket[role] && (e = link_open(c->context, types[role], c->address.url[role], &c->keys,
-                                           c->queue, c->linger_ms, &c->socket[role], &c->why)))
+    if (!c->socket[role] && ((e = client_check_access(c, role)) ||
+                             (e = link_open(c->context, types[role], c->address.url[role], &c->keys,
+                                            c->queue, c->linger_ms, &c->socket[role], &c->why))))
         return e;
     *ret_socket = c->socket[role];
     return DIFFUSE_OK;
@@ -133,9 +137,11 @@ diffuse_err client_socket(diffuse_client *c, enum role role, void **ret_socket) 
 diffuse_err client_open_inbox(diffuse_client *c, struct inbox *inbox) {
     /* libzmq may count a reader's progress up to half a queue late. */
     uint32_t queue = 2 * c->flight.cap + c->queue;
+    diffuse_err e = client_check_access(c, ROLE_LABELS);
 
-    return link_open(c->context, ZMQ_SUB, c->address.url[ROLE_LABELS], &c->keys, queue, 0,
-                     &inbox->socket, &c->why);
+    return e ? e
+             : link_open(c->context, ZMQ_SUB, c->address.url[ROLE_LABELS], &c->keys, queue, 0,
+                         &inbox->socket, &c->why);
 }
 
 diffuse_err client_open_answers(diffuse_client *c) {
@@ -143,9 +149,26 @@ diffuse_err client_open_answers(diffuse_client *c) {
 
     if (!c->answers.socket && (e = client_open_inbox(c, &c->answers)))
         return e;
-    if (!c->monitor && (e = link_monitor(c->context, c->answers.socket, &c->monitor)))
+    if (!c->monitor && (e = link_monitor(c->context, c->answers.socket, "labels", &c->monitor)))
         return reason_set(&c->why, e, "labels: %s", zmq_strerror(zmq_errno()));
     return DIFFUSE_OK;
+}
+
+diffuse_err client_open_push(diffuse_client *c, void **ret_socket) {
+    diffuse_err e = client_socket(c, ROLE_PUSH, ret_socket);
+
+    if (!e && !c->push_monitor &&
+        (e = link_monitor(c->context, *ret_socket, "push", &c->push_monitor)))
+        return reason_set(&c->why, e, "push: %s", zmq_strerror(zmq_errno()));
+    return e;
+}
+
+diffuse_err client_check_size(diffuse_client *c, size_t len) {
+    if (c->max_message == 0 || len <= c->max_message)
+        return DIFFUSE_OK;
+    return reason_set(&c->why, DIFFUSE_TOOBIG,
+                      "a message of %zu bytes, of which the daemon takes at most %zu (max_message)",
+                      len, c->max_message);
 }
 
 diffuse_err client_reserve(diffuse_client *c, size_t size) {
@@ -160,14 +183,54 @@ diffuse_err client_reserve(diffuse_client *c, size_t size) {
     return DIFFUSE_OK;
 }
 
+/* What of the way to path is closed to us: the first folder that may not be entered, or the socket
+ * itself; false when it is open, or not there. */
+static bool find_closed(const char *path, char *closed, struct stat *ret_stat) {
+    for (const char *end = strchr(path + 1, '/');; end = strchr(end + 1, '/')) {
+        size_t n = end ? (size_t)(end - path) : strlen(path);
+
+        memcpy(closed, path, n);
+        closed[n] = '\0';
+        if (stat(closed, ret_stat) != 0)
+            return false;
+        if (access(closed, end ? X_OK : W_OK) != 0 && errno == EACCES)
+            return true;
+        if (!end)
+            return false;
+    }
+}
+
+diffuse_err client_check_access(diffuse_client *c, enum role role) {
+    const char *path = address_ipc_path(c->address.url[role]);
+    char closed[ADDRESS_URL_BYTES], name[256];
+    struct group group, *found = NULL;
+    struct stat st;
+
+    if (!path || !find_closed(path, closed, &st))
+        return DIFFUSE_OK;
+    if (!(st.st_mode & (S_ISDIR(st.st_mode) ? S_IXGRP : S_IWGRP)))
+        return reason_set(&c->why, DIFFUSE_DENIED,
+                          "%s: you may not use it, and no group may: only its owner, uid %u",
+                          closed, (unsigned)st.st_uid);
+    if (getgrgid_r(st.st_gid, &group, name, sizeof name, &found) != 0 || !found)
+        return reason_set(&c->why, DIFFUSE_DENIED,
+                          "%s: you may not use it; its group is %u, and you are not in it", closed,
+                          (unsigned)st.st_gid);
+    return reason_set(
+        &c->why, DIFFUSE_DENIED,
+        "%s: you may not use it; who is in its group %s may: have an administrator add "
+        "you, and log in again",
+        closed, group.gr_name);
+}
+
 diffuse_err client_unreachable(diffuse_client *c, enum role role) {
     const char *url = c->address.url[role], *path = address_ipc_path(url);
 
+    if (client_check_access(c, role))
+        return DIFFUSE_DENIED;
     if (path && access(path, F_OK) != 0)
         return reason_set(&c->why, DIFFUSE_UNREACH, "%s: no such socket (%s)", path,
                           strerror(errno));
-    if (path && access(path, W_OK) != 0)
-        return reason_set(&c->why, DIFFUSE_UNREACH, "%s: %s", path, strerror(errno));
     if (!path)
         return reason_set(&c->why, DIFFUSE_UNREACH, "%s: nobody answers%s", url,
                           secure_hint(&c->keys));

@@ -1,6 +1,10 @@
 /* control.c - what is asked of the daemon: reload, rollback, tuning. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/block.h"
 
@@ -33,14 +37,38 @@ static diffuse_err fill_model(void *head, struct msgmem *m, const Diffused__V1__
     return DIFFUSE_OK;
 }
 
+/* A daemon on this machine means the same by a path that begins at the root; one elsewhere has
+ * folders of its own. */
+static diffuse_err make_absolute(diffuse_client *c, const char **path_p, char *whole) {
+    char here[PATH_MAX];
+    int n;
+
+    if (!*path_p || (*path_p)[0] == '\0' || (*path_p)[0] == '/' ||
+        !address_ipc_path(c->address.url[ROLE_CONTROL]))
+        return DIFFUSE_OK;
+    if (!getcwd(here, sizeof here))
+        return reason_set(&c->why, DIFFUSE_IO, "%.200s: this folder has no path: %s", *path_p,
+                          strerror(errno));
+    n = snprintf(whole, LIMIT_PATH_BYTES + 1, "%s/%s", strcmp(here, "/") == 0 ? "" : here, *path_p);
+    if (n > (int)LIMIT_PATH_BYTES)
+        return reason_set(&c->why, DIFFUSE_INVAL, "path of %d bytes, at most %u can be sent", n,
+                          LIMIT_PATH_BYTES);
+    *path_p = whole;
+    return DIFFUSE_OK;
+}
+
 diffuse_err diffuse_reload(diffuse_client *client, const char *path, int timeout_ms,
                            struct diffuse_model **ret_model) {
     Diffused__V1__ReloadRequest reload = DIFFUSED__V1__RELOAD_REQUEST__INIT;
     Diffused__V1__Request request = DIFFUSED__V1__REQUEST__INIT;
-    size_t len = path ? strlen(path) : 0;
+    char whole[LIMIT_PATH_BYTES + 1];
+    size_t len;
     void *head;
     diffuse_err e;
 
+    if ((e = make_absolute(client, &path, whole)))
+        return e;
+    len = path ? strlen(path) : 0;
     if (len > LIMIT_PATH_BYTES)
         return reason_set(&client->why, DIFFUSE_INVAL, "path of %zu bytes, at most %u can be sent",
                           len, LIMIT_PATH_BYTES);

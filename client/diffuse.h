@@ -21,6 +21,7 @@
  * Errors:   every fallible call returns a diffuse_err and leaves its ret_ outputs untouched unless
  *           that is DIFFUSE_OK; diffuse_why has a line for a person. A text that the daemon could
  *           not classify is still an answer: see diffuse_result_error.
+ *           Each call may fail DENIED where the permissions of the sockets keep this user out.
  * Streams:  a stream is a UTF-8 name of 1 to 255 bytes such as "robot7/rosout", without control
  *           characters and not beginning with '$'. One sender per stream: answers are told apart by
  *           stream and seq.
@@ -167,8 +168,10 @@ DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_classify(diffuse_client *clie
 
 /* The same in two halves, for many texts in flight. submit waits only while the daemon takes
  * nothing, or for the handshake that precedes the first text of each stream (at most 4096 streams a
- * client). Once it returned OK the answer is not lost, unless the daemon is. Answers of one stream
- * come in order, but OVERLOADED, which comes at once. Errors: BUSY (options.inflight is reached:
+ * client). Once it returned OK the answer is not lost: when a connection was cut or the daemon was
+ * restarted, the next call sends again what has no answer yet, and each ticket is answered once.
+ * TOOBIG also stands for a text above what this daemon takes. Answers of one stream come in order,
+ * but OVERLOADED, which comes at once. Errors: BUSY (options.inflight is reached:
  * call diffuse_next; or the daemon takes nothing for timeout_ms), UNREACH, NOMEM, TOOBIG, INVAL,
  * BADNAME. */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_submit(diffuse_client *client,
@@ -177,14 +180,20 @@ DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_submit(diffuse_client *client
                                                           diffuse_ticket *ret_ticket);
 
 /* The next answer to any ticket. Errors: NOTFOUND when nothing is in flight, TIMEOUT when nothing
- * came in time (the tickets stay valid), NOMEM, BADMSG (that answer is lost, its ticket stays). */
+ * came in time, UNREACH when the connection was cut and the daemon has not come back in time, BUSY
+ * when it is back and takes nothing (the tickets stay valid with all three), NOMEM, BADMSG (that
+ * answer is lost, its ticket stays). */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_next(diffuse_client *client, int timeout_ms,
                                                         diffuse_result **ret_result);
 
-/* Give a ticket up; should its answer come, it is dropped. For answers that a restarted daemon
- * owes. Errors: NOTFOUND. */
+/* Give a ticket up; should its answer come, it is dropped. Errors: NOTFOUND. */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_forget(diffuse_client *client,
                                                           diffuse_ticket ticket);
+
+/* How often a connection was cut, and how many texts were sent again for that; since the client is
+ * there. */
+DIFFUSE_API uint64_t diffuse_cuts(const diffuse_client *client);
+DIFFUSE_API uint64_t diffuse_resent(const diffuse_client *client);
 
 /* Tickets in flight: submitted, and neither taken by diffuse_next nor forgotten. */
 DIFFUSE_API size_t diffuse_inflight(const diffuse_client *client);
@@ -198,10 +207,10 @@ DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_fd(diffuse_client *client, in
 /* --- one-way sending --- */
 
 /* Publish a sample without asking for its answer; whoever watches the stream sees the label. The
- * first call waits until the daemon listens. May be lost on the way when the daemon cannot keep up,
- * which notices the gap in seq; and what it has not yet read when the client goes is lost too.
- * Errors: BUSY (the queue is full; the sample was not sent), UNREACH, NOMEM, TOOBIG, INVAL,
- * BADNAME. */
+ * first call waits until the daemon listens, and each while the queue is full. May be lost on the
+ * way when the daemon cannot keep up, which notices the gap in seq; and what it has not yet read
+ * when the client goes is lost too. Errors: BUSY (the queue is full; the sample was not sent),
+ * UNREACH, NOMEM, TOOBIG, INVAL, BADNAME. */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_publish(diffuse_client *client,
                                                            const struct diffuse_sample *sample,
                                                            int timeout_ms);
@@ -221,6 +230,15 @@ struct diffuse_feedback_info {
  * Errors: as diffuse_submit, without tickets. */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_feedback(
     diffuse_client *client, const struct diffuse_feedback_info *feedback, int timeout_ms);
+
+/* The same, and wait to be told what became of it: an event (see diffuse_result_event_kind) of the
+ * kind "given" (to the tuner), "repeated" (said before), "dropped" (too many wait: say it again a
+ * little later), "ignored" (tuning is off), "unknown", "late", "contradictory", "bad_label",
+ * "bad_text" or "denied", with a line for a person. Errors: as diffuse_submit, without tickets;
+ * UNREACH also when a cut connection leaves that open, TIMEOUT when the daemon does not say. */
+DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err
+diffuse_feedback_told(diffuse_client *client, const struct diffuse_feedback_info *feedback,
+                      int timeout_ms, diffuse_result **ret_result);
 
 /* --- watching --- */
 
@@ -366,10 +384,10 @@ struct diffuse_model {
 };
 
 /* Have the daemon load a checkpoint aside, check it, and answer with it from then on. path is a
- * file of the daemon's machine; NULL or "": the configured one. What is in flight is answered by
- * the model that took it. Waits until the new model answers. Errors: what the daemon refuses with,
- * and then the old model serves on (NOTFOUND, IO, CORRUPT, UNSUPPORTED, BUDGET, BUSY: another
- * reload is under way); TIMEOUT, NOMEM, BADMSG, INVAL. */
+ * file of the daemon's machine (over ipc also from this folder on); NULL or "": the configured one.
+ * What is in flight is answered by the model that took it. Waits until the new model answers.
+ * Errors: what the daemon refuses with, and then the old model serves on (NOTFOUND, IO, CORRUPT,
+ * UNSUPPORTED, BUDGET, BUSY: another reload is under way); TIMEOUT, NOMEM, BADMSG, INVAL. */
 DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_reload(diffuse_client *client, const char *path,
                                                           int timeout_ms,
                                                           struct diffuse_model **ret_model);

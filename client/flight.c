@@ -2,6 +2,7 @@
 #include "client/flight.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 diffuse_err flight_init(struct flight *f, uint32_t cap) {
     struct flight_entry *entries = calloc((size_t)cap + 1, sizeof *entries);
@@ -15,6 +16,8 @@ diffuse_err flight_init(struct flight *f, uint32_t cap) {
 }
 
 void flight_done(struct flight *f) {
+    for (uint32_t i = f->entries ? f->entries[0].after : 0; i; i = f->entries[i].after)
+        free(f->entries[i].message);
     free(f->entries);
     *f = (struct flight){0};
 }
@@ -35,15 +38,61 @@ diffuse_err flight_add(struct flight *f, uint64_t stream, uint64_t seq, diffuse_
     if (i == 0)
         return DIFFUSE_BUSY;
     f->free = entry->after;
-    *entry = (struct flight_entry){stream, seq, ticket, ends->before, 0};
+    *entry = (struct flight_entry){
+        .stream = stream, .seq = seq, .ticket = ticket, .before = ends->before};
     f->entries[ends->before].after = i;
     ends->before = i;
     f->n++;
     return DIFFUSE_OK;
 }
 
+diffuse_err flight_keep(struct flight *f, const char *stream, const void *bytes, size_t len) {
+    struct flight_entry *entry = &f->entries[f->entries[0].before];
+    size_t name = strlen(stream) + 1;
+    struct flight_message *m = malloc(sizeof *m + len + name);
+
+    if (!m)
+        return DIFFUSE_NOMEM;
+    *m = (struct flight_message){.len = len, .bytes = (unsigned char *)(m + 1)};
+    memcpy(m->bytes, bytes, len);
+    m->stream = memcpy(m->bytes + len, stream, name);
+    entry->message = m;
+    entry->unsent = true;
+    f->unsent++;
+    return DIFFUSE_OK;
+}
+
+void flight_unsend(struct flight *f) {
+    f->unsent = 0;
+    for (uint32_t i = f->entries[0].after; i; i = f->entries[i].after) {
+        f->entries[i].unsent = f->entries[i].message != NULL;
+        f->unsent += f->entries[i].unsent;
+    }
+}
+
+void flight_sent(struct flight *f, struct flight_entry *entry) {
+    f->unsent -= entry->unsent;
+    entry->unsent = false;
+}
+
+struct flight_entry *flight_unsent(struct flight *f) {
+    uint32_t i = f->entries[0].before; /* usually what was added last */
+
+    if (f->unsent == 0)
+        return NULL;
+    if (f->unsent == 1 && f->entries[i].unsent)
+        return &f->entries[i];
+    for (i = f->entries[0].after; i && !f->entries[i].unsent;)
+        i = f->entries[i].after;
+    return i ? &f->entries[i] : NULL;
+}
+
 static void unlink_entry(struct flight *f, uint32_t i) {
     struct flight_entry *entry = &f->entries[i];
+
+    flight_sent(f, entry);
+    free(entry->message);
+    entry->message = NULL;
 
     f->entries[entry->before].after = entry->after;
     f->entries[entry->after].before = entry->before;
@@ -59,6 +108,13 @@ static uint32_t find(const struct flight *f, uint64_t stream, uint64_t seq) {
     while (i && (f->entries[i].seq != seq || f->entries[i].stream != stream))
         i = f->entries[i].after;
     return i;
+}
+
+void flight_settle(struct flight *f, uint64_t stream, uint64_t seq) {
+    uint32_t i = find(f, stream, seq);
+
+    if (i)
+        flight_sent(f, &f->entries[i]);
 }
 
 diffuse_ticket flight_find(const struct flight *f, uint64_t stream, uint64_t seq) {

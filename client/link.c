@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -53,6 +55,12 @@ static bool set_key(void *socket, int option, const char *key) {
     return zmq_setsockopt(socket, option, key, KEYFILE_CHARS + 1) == 0;
 }
 
+/* Only for an address that is one: with it, names would be looked for among IPv6 addresses first.
+ */
+static bool set_family(void *socket, const char *url) {
+    return strncmp(url, "tcp://[", 7) != 0 || set_int(socket, ZMQ_IPV6, 1);
+}
+
 static bool set_keys(void *socket, const char *url, const struct link_keys *keys) {
     if (!keys->server[0] || strncmp(url, "tcp://", 6) != 0)
         return true;
@@ -76,7 +84,7 @@ diffuse_err link_open(void *context, int type, const char *url, const struct lin
         !set_int(socket, ZMQ_RECONNECT_IVL_MAX, 500) ||
         (type != ZMQ_SUB && !set_int(socket, ZMQ_IMMEDIATE, 1)) ||
         (type == ZMQ_XPUB && !set_int(socket, ZMQ_XPUB_NODROP, 1)) ||
-        !set_keys(socket, url, keys) || zmq_connect(socket, url) != 0) {
+        !set_keys(socket, url, keys) || !set_family(socket, url) || zmq_connect(socket, url) != 0) {
         diffuse_err e = zmq_errno() == EINVAL ? DIFFUSE_INVAL : DIFFUSE_IO;
 
         (void)reason_set(why, e, "%s: %s", url, zmq_strerror(zmq_errno()));
@@ -101,7 +109,7 @@ diffuse_err link_bind(void *context, int type, const char *url, uint32_t queue, 
         zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) != 0 ||
         (type == ZMQ_XPUB && !set_int(socket, ZMQ_XPUB_NODROP, 1)) ||
         (type == ZMQ_SUB && zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0) != 0) ||
-        zmq_bind(socket, url) != 0) {
+        !set_family(socket, url) || zmq_bind(socket, url) != 0) {
         diffuse_err e = zmq_errno() == EINVAL ? DIFFUSE_INVAL : DIFFUSE_IO;
 
         (void)reason_set(why, e, "%s: cannot be bound: %s", url, zmq_strerror(zmq_errno()));
@@ -195,15 +203,24 @@ diffuse_err link_recv(void *socket, int64_t deadline, struct link_message *ret_m
     return DIFFUSE_OK;
 }
 
+size_t link_peer_limit(struct link_message *message) {
+    const char *text = zmq_msg_gets(&message->name, "X-Max-Message");
+    char *end;
+    unsigned long limit = text ? strtoul(text, &end, 10) : 0;
+
+    return limit > 0 && *end == '\0' ? limit : 0;
+}
+
 void link_message_done(struct link_message *message) {
     (void)zmq_msg_close(&message->name);
     (void)zmq_msg_close(&message->body);
 }
 
-diffuse_err link_monitor(void *context, void *socket, void **ret_monitor) {
-    static const char name[] = "inproc://link-monitor";
+diffuse_err link_monitor(void *context, void *socket, const char *what, void **ret_monitor) {
+    char name[64];
     void *monitor = NULL;
 
+    (void)snprintf(name, sizeof name, "inproc://link-monitor-%s", what);
     if (zmq_socket_monitor(socket, name, ZMQ_EVENT_DISCONNECTED) != 0 ||
         !(monitor = zmq_socket(context, ZMQ_PAIR)) || !set_int(monitor, ZMQ_LINGER, 0) ||
         zmq_connect(monitor, name) != 0) {

@@ -66,14 +66,18 @@ struct link_message {
     int frames;
 };
 
+/* Bytes in one message that the peer takes which this one came from, as it said in its handshake; 0
+ * when it said nothing. */
+size_t link_peer_limit(struct link_message *message);
+
 /* Receive one message, waiting until the deadline. On OK pass it to link_message_done.
  * Errors: TIMEOUT, NOMEM, IO. */
 diffuse_err link_recv(void *socket, int64_t deadline, struct link_message *ret_message);
 void link_message_done(struct link_message *message);
 
 /* Report the ends of the socket's connections to *ret_monitor, a socket of its own; once per
- * context. Errors: IO. */
-diffuse_err link_monitor(void *context, void *socket, void **ret_monitor);
+ * context for each name. Errors: IO. */
+diffuse_err link_monitor(void *context, void *socket, const char *name, void **ret_monitor);
 
 /* True when a connection has ended since the last question. */
 bool link_was_cut(void *monitor);

@@ -112,7 +112,7 @@ static diffuse_err open_back(diffuse_relay *r, struct reason *why) {
 
     if (e)
         return e;
-    if (link_monitor(r->context, r->back[ROLE_LABELS], &r->monitor) ||
+    if (link_monitor(r->context, r->back[ROLE_LABELS], "relay", &r->monitor) ||
         link_subscribe(r->back[ROLE_LABELS], ""))
         return reason_set(why, DIFFUSE_IO, "labels: %s", zmq_strerror(zmq_errno()));
     if (!r->listens)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/encode.h"
+#include "proto/name.h"
 
 enum { FIXED_BYTES = 192, TOKEN_BYTES = 5 }; /* of an Ingest, beside text, names and tokens */
 
@@ -108,7 +109,7 @@ diffuse_err sample_encode(diffuse_client *c, const struct diffuse_sample *sample
 }
 
 diffuse_err sample_encode_feedback(diffuse_client *c, const struct diffuse_feedback_info *feedback,
-                                   struct sample_frame *ret_frame) {
+                                   const char *topic, struct sample_frame *ret_frame) {
     Diffused__V1__Feedback b;
     Diffused__V1__Ingest ingest;
     struct diffuse_feedback_info in;
@@ -123,6 +124,9 @@ diffuse_err sample_encode_feedback(diffuse_client *c, const struct diffuse_feedb
     if (in.label && (label == 0 || label > LIMIT_LABEL_BYTES))
         return reason_set(&c->why, DIFFUSE_INVAL, "feedback.label of %zu bytes, expected 1 to %u",
                           label, LIMIT_LABEL_BYTES);
+    if (in.label && !name_valid(in.label, label))
+        return reason_set(&c->why, DIFFUSE_INVAL, "feedback.label: byte %zu " NAME_FAULT,
+                          name_span(in.label, label));
     diffused__v1__feedback__init(&b);
     f.seq = b.seq = in.seq;
     b.label_case = in.label ? DIFFUSED__V1__FEEDBACK__LABEL_LABEL_NAME
@@ -132,10 +136,12 @@ diffuse_err sample_encode_feedback(diffuse_client *c, const struct diffuse_feedb
     else
         b.label_id = in.label_id;
     b.text = (ProtobufCBinaryData){in.text_len, (uint8_t *)(uintptr_t)in.text};
+    if (topic)
+        b.topic = (ProtobufCBinaryData){strlen(topic), (uint8_t *)(uintptr_t)topic};
     diffused__v1__ingest__init(&ingest);
     ingest.kind_case = DIFFUSED__V1__INGEST__KIND_FEEDBACK;
     ingest.feedback = &b;
-    if ((e = encode(c, &ingest, in.text_len + label, &f)))
+    if ((e = encode(c, &ingest, in.text_len + label + b.topic.len, &f)))
         return e;
     *ret_frame = f;
     return DIFFUSE_OK;

@@ -16,7 +16,8 @@ struct sample_frame {
 /* Errors of both: INVAL, BADNAME, TOOBIG, NOMEM. */
 diffuse_err sample_encode(diffuse_client *c, const struct diffuse_sample *sample,
                           struct sample_frame *ret_frame);
+/* topic: where the daemon tells what became of it; NULL: nowhere. */
 diffuse_err sample_encode_feedback(diffuse_client *c, const struct diffuse_feedback_info *feedback,
-                                   struct sample_frame *ret_frame);
+                                   const char *topic, struct sample_frame *ret_frame);
 
 #endif

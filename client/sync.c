@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/ask.h"
+#include "client/resend.h"
 
 enum { FIRST_PAUSE_MS = 25, LAST_PAUSE_MS = 400 };
 
@@ -47,22 +48,26 @@ static bool is_topic(struct link_message *m, const char *topic) {
     return zmq_msg_size(&m->name) == len && memcmp(zmq_msg_data(&m->name), topic, len) == 0;
 }
 
-/* Read until the event on topic (OK), or the deadline (TIMEOUT). */
-static diffuse_err await_event(diffuse_client *c, struct inbox *inbox, const char *topic,
-                               int64_t deadline) {
+diffuse_err sync_hear(diffuse_client *c, struct inbox *inbox, const char *topic, int64_t deadline,
+                      diffuse_result **ret_result) {
     for (;;) {
         struct link_message m;
-        diffuse_result *r;
+        diffuse_result *r = NULL;
         diffuse_err e = link_recv(inbox->socket, deadline, &m);
+        bool found;
 
         if (e)
             return e;
-        if (is_topic(&m, topic)) {
-            link_message_done(&m);
-            return DIFFUSE_OK;
-        }
-        e = result_new(&m, &r, &c->why);
+        found = is_topic(&m, topic);
+        if (found)
+            c->max_message = link_peer_limit(&m);
+        e = found && !ret_result ? DIFFUSE_OK : result_new(&m, &r, &c->why);
         link_message_done(&m);
+        if (found) {
+            if (!e && ret_result)
+                *ret_result = r;
+            return e;
+        }
         if (!e)
             e = inbox_keep(inbox, &r, &c->why);
         if (e && e != DIFFUSE_BADMSG)
@@ -80,7 +85,7 @@ static diffuse_err run(diffuse_client *c, struct inbox *inbox, const char *topic
         diffuse_err e = sync_ask(c, topic, until);
 
         if (!e)
-            e = await_event(c, inbox, topic, until);
+            e = sync_hear(c, inbox, topic, until, NULL);
         if (e != DIFFUSE_TIMEOUT)
             return e;
         if (!link_over(until))
@@ -93,17 +98,42 @@ static diffuse_err run(diffuse_client *c, struct inbox *inbox, const char *topic
     }
 }
 
-diffuse_err sync_inbox(diffuse_client *c, struct inbox *inbox, int64_t deadline) {
-    char topic[LIMIT_STREAM_BYTES];
+/* A new topic each time: late events of an earlier handshake must not end this one. */
+static diffuse_err begin(diffuse_client *c, struct inbox *inbox, char *topic) {
     diffuse_err e;
 
-    /* A new topic each time: late events of an earlier handshake must not end this one. */
-    (void)snprintf(topic, sizeof topic, DECODE_SYNC_PREFIX "%s-%" PRIu64, c->nonce, ++c->last_sync);
-    if ((e = link_subscribe(inbox->socket, topic)))
-        return reason_set(&c->why, e, "subscribing: %s", diffuse_strerror(e));
+    (void)snprintf(topic, LIMIT_STREAM_BYTES, DECODE_SYNC_PREFIX "%s-%" PRIu64, c->nonce,
+                   ++c->last_sync);
+    e = link_subscribe(inbox->socket, topic);
+    return e ? reason_set(&c->why, e, "subscribing: %s", diffuse_strerror(e)) : DIFFUSE_OK;
+}
+
+diffuse_err sync_inbox(diffuse_client *c, struct inbox *inbox, int64_t deadline) {
+    char topic[LIMIT_STREAM_BYTES];
+    diffuse_err e = begin(c, inbox, topic);
+
+    if (e)
+        return e;
     e = run(c, inbox, topic, deadline);
     (void)link_unsubscribe(inbox->socket, topic);
     return e;
+}
+
+void sync_forget(diffuse_client *c) {
+    if (c->topic[0] && c->answers.socket)
+        (void)link_unsubscribe(c->answers.socket, c->topic);
+    c->topic[0] = '\0';
+}
+
+diffuse_err sync_answers(diffuse_client *c, int64_t deadline) {
+    diffuse_err e = DIFFUSE_OK;
+
+    if ((!c->topic[0] && (e = begin(c, &c->answers, c->topic))) ||
+        (e = run(c, &c->answers, c->topic, deadline)))
+        return e;
+    sync_forget(c);
+    c->in_force = true;
+    return DIFFUSE_OK;
 }
 
 static bool is_joined(const diffuse_client *c, uint64_t hash) {
@@ -120,8 +150,7 @@ diffuse_err sync_stream(diffuse_client *c, const char *stream, uint64_t hash, in
     if ((e = client_open_answers(c)))
         return e;
     /* A restarted daemon may take texts again before it knows of the subscriptions again. */
-    if (link_was_cut(c->monitor))
-        c->in_force = false;
+    resend_look(c);
     if (joined && c->in_force)
         return DIFFUSE_OK;
     if (!joined && c->n_joined >= CLIENT_STREAMS)

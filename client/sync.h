@@ -22,6 +22,17 @@ diffuse_err sync_refused(diffuse_client *c);
  * Errors: UNREACH, TIMEOUT (a signal), BUSY, NOMEM, IO; or what the daemon replied. */
 diffuse_err sync_inbox(diffuse_client *c, struct inbox *inbox, int64_t deadline);
 
+/* The same for c->answers. A handshake that did not end in time goes on with the next call. */
+diffuse_err sync_answers(diffuse_client *c, int64_t deadline);
+
+/* Read until the event on topic, which is the caller's then (with ret_result NULL: is dropped);
+ * other messages are kept in the inbox. Errors: TIMEOUT (also after a signal), BUSY, NOMEM, IO. */
+diffuse_err sync_hear(diffuse_client *c, struct inbox *inbox, const char *topic, int64_t deadline,
+                      diffuse_result **ret_result);
+
+/* After a cut: the handshake of sync_answers begins anew. */
+void sync_forget(diffuse_client *c);
+
 /* Make sure that answers on this stream reach c->answers. Errors: as above; INVAL: too many
  * streams. */
 diffuse_err sync_stream(diffuse_client *c, const char *stream, uint64_t hash, int64_t deadline);

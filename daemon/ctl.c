@@ -222,8 +222,34 @@ static diffuse_err answer_sync(struct ctl *c, const Diffused__V1__Request *reque
     return encode(c, &reply, ret);
 }
 
+/* Is the path in the folder, by its letters? The answer is the same whether there is such a file.
+ */
+static bool lies_in(const char *folder, size_t folder_len, const ProtobufCBinaryData *path) {
+    const char *p = (const char *)path->data;
+    if (path->len < folder_len + 2 || memcmp(p, folder, folder_len) != 0 || p[folder_len] != '/')
+        return false;
+    for (size_t i = folder_len; i + 2 < path->len; i++)
+        if (memcmp(p + i, "/..", 3) == 0 && (i + 3 == path->len || p[i + 3] == '/'))
+            return false;
+    return true;
+}
+
+static bool may_load(const struct conf *c, bool remote, const ProtobufCBinaryData *path) {
+    const char *folder = c->reload_folder, *slash = strrchr(c->model, '/');
+    size_t len = strlen(folder);
+    if (path->len == 0 || (len == 0 && !remote))
+        return true;
+    if (len == 0) {
+        folder = c->model;
+        len = slash ? (size_t)(slash - folder) : 0;
+    }
+    while (len > 0 && folder[len - 1] == '/')
+        len--;
+    return lies_in(folder, len, path);
+}
+
 /* Handed on, when the path can be one. */
-static diffuse_err take_reload(struct ctl *c, const Diffused__V1__Request *request,
+static diffuse_err take_reload(struct ctl *c, bool remote, const Diffused__V1__Request *request,
                                struct ctl_answer *ret) {
     const ProtobufCBinaryData *path = &request->reload->path;
     struct reason why = {""};
@@ -231,6 +257,10 @@ static diffuse_err take_reload(struct ctl *c, const Diffused__V1__Request *reque
     if (path->len > 0 && path->data[0] != '/')
         e = reason_set(&why, DIFFUSE_INVAL,
                        "ReloadRequest.path: expected an absolute path, which begins with '/'");
+    else if (!may_load(c->facts.conf, remote, path))
+        e = reason_set(&why, DIFFUSE_DENIED,
+                       "ReloadRequest.path: not in the folder that reloads may come from "
+                       "(reload_folder)");
     if (e)
         return ctl_error(c, request->id, e, &why, ret);
     if (path->len > 0)
@@ -272,7 +302,7 @@ static bool is_report(const Diffused__V1__Request *request) {
     }
 }
 
-diffuse_err ctl_handle(struct ctl *c, bool may_change, const void *bytes, size_t len,
+diffuse_err ctl_handle(struct ctl *c, struct ctl_right right, const void *bytes, size_t len,
                        struct ctl_answer *ret) {
     Diffused__V1__Request *request = NULL;
     struct reason why = {""};
@@ -282,7 +312,7 @@ diffuse_err ctl_handle(struct ctl *c, bool may_change, const void *bytes, size_t
     if (e)
         return ctl_error(c, peek_id(bytes, len), e, &why, ret);
     ret->id = request->id;
-    if (!may_change && !is_report(request)) {
+    if (!right.may_change && !is_report(request)) {
         e = reason_set(&why, DIFFUSE_DENIED,
                        "you may ask, and change nothing: not in control_group, or this key has "
                        "not the role control");
@@ -296,7 +326,7 @@ diffuse_err ctl_handle(struct ctl *c, bool may_change, const void *bytes, size_t
     case DIFFUSED__V1__REQUEST__VERB_SYNC:
         return answer_sync(c, request, ret);
     case DIFFUSED__V1__REQUEST__VERB_RELOAD:
-        return take_reload(c, request, ret);
+        return take_reload(c, right.remote, request, ret);
     case DIFFUSED__V1__REQUEST__VERB_ROLLBACK:
         ret->verb = CTL_ROLLBACK;
         return DIFFUSE_OK;

@@ -74,10 +74,15 @@ size_t ctl_bytes(void); /* arena bytes of ctl_init */
 DIFFUSE_MUST_CHECK diffuse_err ctl_init(struct ctl *c, struct arena *arena,
                                         const struct ctl_facts *facts);
 
-/* Read one request, whatever its bytes are, and answer it if that can be done here. may_change:
- * whoever asks may have more than reports; else the answer to that is DENIED. Errors: TOOBIG, the
- * reply does not fit (our mistake). */
-DIFFUSE_MUST_CHECK diffuse_err ctl_handle(struct ctl *c, bool may_change, const void *bytes,
+/* What the sender of a request may. */
+struct ctl_right {
+    bool may_change; /* something, where others may only ask */
+    bool remote;     /* he came over the network, and the paths of this machine are not his */
+};
+
+/* Read one request, whatever its bytes are, and answer it if that can be done here, or
+ * with DENIED what its sender may not. Errors: TOOBIG, the reply does not fit (our mistake). */
+DIFFUSE_MUST_CHECK diffuse_err ctl_handle(struct ctl *c, struct ctl_right right, const void *bytes,
                                           size_t len, struct ctl_answer *ret_answer);
 
 /* The reply to request id: which model serves now, after load_ns, and what there is to say; or what

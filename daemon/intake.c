@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/slot.h"
 #include "proto/peek.h"
@@ -143,6 +144,20 @@ static void deny_message(struct intake *in, const struct inflight_sample *s, con
               "from %s, refused: %s", sender, s->reason);
 }
 
+/* Its sender is told what became of it, when he asks. */
+static void take_feedback(struct intake *in, struct recv_message *m,
+                          const struct inflight_sample *slot, bool from_push) {
+    const struct path_feedback *said = &in->path->feedback;
+    const char *kind = "denied", *words = "denied: you are not in feedback_group";
+    if (porter_may_advise(in->porter, m, from_push)) {
+        enum feedback_fate fate = tuning_feedback(in->tuning, said, slot);
+        kind = stats_name(feedback_counter(fate)) + strlen("feedback_");
+        words = feedback_words(fate);
+    }
+    if (said->topic[0])
+        send_event(in->send, said->topic, strlen(said->topic), kind, words);
+}
+
 /* False: it must wait. */
 static bool take_message(struct intake *in, struct recv_message *m, bool from_push) {
     const char *sender;
@@ -158,8 +173,7 @@ static bool take_message(struct intake *in, struct recv_message *m, bool from_pu
     } else if (outcome == PATH_DENIED) {
         deny_message(in, slot, sender);
     } else if (outcome == PATH_FEEDBACK) {
-        if (porter_may_advise(in->porter, m, from_push))
-            tuning_feedback(in->tuning, &in->path->feedback, slot);
+        take_feedback(in, m, slot, from_push);
     } else {
         book(in, slot);
         room ? accept_sample(in, slot) : overloaded(in, slot);

@@ -215,7 +215,9 @@ static void answer_request(struct loop *l, struct recv_message *m) {
     struct asker who = {0};
     unsigned roles = curve_roles(l->sockets->curve, &m->frame[m->kept - 1], &who.key);
     who.in_group = porter_may_change(&l->porter, m, &who.uid, &who.pid);
-    if (ctl_handle(l->ctl, who.in_group && (roles & KEYRING_CONTROL), request, len, &answer)) {
+    struct ctl_right right = {.may_change = who.in_group && (roles & KEYRING_CONTROL),
+                              .remote = porter_is_remote(m)};
+    if (ctl_handle(l->ctl, right, request, len, &answer)) {
         log_line(l->log, LOG_internal, "a reply did not fit its buffer");
         return;
     }

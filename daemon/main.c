@@ -29,6 +29,7 @@
 #include "model/base/gemm.h"
 #include "model/ckpt/ckpt.h"
 #include "model/engine/segment.h"
+#include "proto/standard.h"
 
 struct daemon {
     struct args args;
@@ -455,6 +456,7 @@ static int run(struct daemon *d) {
 }
 
 int main(int argc, char **argv) {
+    standard_begin();
     blas_env_settle(argv);
     residue_limits();
     guard_privileges();

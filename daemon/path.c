@@ -156,6 +156,8 @@ static enum path_outcome take_feedback(struct path *p, const Diffused__V1__Feedb
     slot->seq = said->seq;
     if (!f->by_id)
         memcpy(f->label, said->label_name.data, said->label_name.len);
+    if (said->topic.len > 0)
+        memcpy(f->topic, said->topic.data, said->topic.len);
     if (f->has_text)
         (void)take_text(p, &said->text, slot);
     return PATH_FEEDBACK;

@@ -29,8 +29,9 @@ struct slot; /* slot.h */
 struct path_feedback {
     bool by_id;
     uint32_t label_id;
-    char label[LIMIT_LABEL_BYTES + 1]; /* its name, unless by_id */
-    bool has_text;                     /* the slot holds its tokens, or the error that it gave */
+    char label[LIMIT_LABEL_BYTES + 1];  /* its name, unless by_id */
+    char topic[LIMIT_STREAM_BYTES + 1]; /* where its sender hears of it; "": nowhere */
+    bool has_text;                      /* the slot holds its tokens, or the error that it gave */
 };
 
 /* What path_read and path_take work with. Filled in by the owner; mem by path_init. */

@@ -82,6 +82,12 @@ bool porter_may_change(struct porter *p, struct recv_message *m, unsigned *ret_u
     return may_all(p, DOOR_CONTROL, &m->frame[m->kept - 1], ret_uid, ret_pid);
 }
 
+bool porter_is_remote(struct recv_message *m) {
+    unsigned uid;
+    int pid;
+    return !read_peer(&m->frame[m->kept - 1], &uid, &pid);
+}
+
 static void tell_denied(struct porter *p, const char *socket, const char *group,
                         const struct door_news *news) {
     if (news->denied == 0)

@@ -29,6 +29,9 @@ bool porter_may_advise(struct porter *p, struct recv_message *m, bool from_push)
  * labels no longer. Errors: as keyring_read; they are logged, and the keys from before go on. */
 diffuse_err porter_keys(struct porter *p, struct reason *why);
 
+/* Did m (a request) come over the network? */
+bool porter_is_remote(struct recv_message *m);
+
 /* A socket's group for a line: "of the daemon" when none is named. */
 const char *porter_group(const char *name);
 

@@ -18,8 +18,8 @@ static void follow_root(struct tuning *t) {
     snprintf(t->root, sizeof t->root, "%s", serving_root(t));
 }
 
-void tuning_feedback(struct tuning *t, const struct path_feedback *said,
-                     const struct inflight_sample *slot) {
+enum feedback_fate tuning_feedback(struct tuning *t, const struct path_feedback *said,
+                                   const struct inflight_sample *slot) {
     follow_root(t);
     struct feedback_facts facts = {.model = t->models->serving->model,
                                    .root = serving_root(t),
@@ -34,6 +34,7 @@ void tuning_feedback(struct tuning *t, const struct path_feedback *said,
     else
         log_input(t->log, LOG_feedback_refused, DIFFUSE_OK, slot->stream, slot->stream_len,
                   slot->seq, "feedback %s", feedback_words(fate));
+    return fate;
 }
 
 void tuning_answered(struct tuning *t, const struct inflight_sample *s) {

@@ -45,9 +45,9 @@ struct tuning {
 /* The configuration says that tuning is on from the start. */
 void tuning_begin(struct tuning *t);
 
-/* Feedback that path_accept read into said and slot. */
-void tuning_feedback(struct tuning *t, const struct path_feedback *said,
-                     const struct inflight_sample *slot);
+/* Feedback that path_accept read into said and slot. Returns what came of it. */
+enum feedback_fate tuning_feedback(struct tuning *t, const struct path_feedback *said,
+                                   const struct inflight_sample *slot);
 
 /* A sample was answered. */
 void tuning_answered(struct tuning *t, const struct inflight_sample *s);

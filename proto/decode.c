@@ -65,7 +65,17 @@ static diffuse_err check_sample(const Diffused__V1__Sample *s, struct reason *wh
     }
 }
 
+static bool is_private_topic(ProtobufCBinaryData topic) {
+    const size_t prefix = strlen(DECODE_SYNC_PREFIX);
+
+    return topic.len > prefix && memcmp(topic.data, DECODE_SYNC_PREFIX, prefix) == 0 &&
+           name_valid(topic.data, topic.len);
+}
+
 static diffuse_err check_feedback(const Diffused__V1__Feedback *f, struct reason *why) {
+    if (f->topic.len > 0 && !is_private_topic(f->topic))
+        return reason_set(why, DIFFUSE_BADMSG,
+                          "Feedback.topic: must be a name that begins with " DECODE_SYNC_PREFIX);
     switch (f->label_case) {
     case DIFFUSED__V1__FEEDBACK__LABEL_LABEL_ID:
         if (f->label_id < LIMIT_LABELS)
@@ -75,9 +85,13 @@ static diffuse_err check_feedback(const Diffused__V1__Feedback *f, struct reason
     case DIFFUSED__V1__FEEDBACK__LABEL_LABEL_NAME:
         if (f->label_name.len == 0)
             return reason_set(why, DIFFUSE_BADMSG, "Feedback.label_name: empty");
-        if (memchr(f->label_name.data, 0, f->label_name.len))
-            return reason_set(why, DIFFUSE_BADMSG, "Feedback.label_name: holds a NUL");
-        return check_size("Feedback.label_name bytes", f->label_name.len, LIMIT_LABEL_BYTES, why);
+        if (f->label_name.len > LIMIT_LABEL_BYTES)
+            return check_size("Feedback.label_name bytes", f->label_name.len, LIMIT_LABEL_BYTES,
+                              why);
+        if (name_valid(f->label_name.data, f->label_name.len))
+            return DIFFUSE_OK;
+        return reason_set(why, DIFFUSE_BADMSG, "Feedback.label_name: byte %zu " NAME_FAULT,
+                          name_span(f->label_name.data, f->label_name.len));
     default:
         return reason_set(why, DIFFUSE_BADMSG,
                           "Feedback.label: neither label_id nor label_name is set");
@@ -109,10 +123,7 @@ diffuse_err decode_ingest(const void *bytes, size_t len, struct msgmem *mem,
 }
 
 static diffuse_err check_sync(const Diffused__V1__SyncRequest *s, struct reason *why) {
-    const size_t prefix = strlen(DECODE_SYNC_PREFIX);
-
-    if (s->topic.len > prefix && memcmp(s->topic.data, DECODE_SYNC_PREFIX, prefix) == 0 &&
-        name_valid(s->topic.data, s->topic.len))
+    if (is_private_topic(s->topic))
         return DIFFUSE_OK;
     return reason_set(why, DIFFUSE_BADMSG,
                       "SyncRequest.topic: must be a name that begins with " DECODE_SYNC_PREFIX);
@@ -227,8 +238,7 @@ diffuse_err decode_stream_name(const void *bytes, size_t len, struct reason *why
         return reason_set(why, DIFFUSE_BADNAME, "stream name: %zu bytes, at most %u are allowed",
                           len, LIMIT_STREAM_BYTES);
     if (!name_valid(bytes, len))
-        return reason_set(why, DIFFUSE_BADNAME,
-                          "stream name: byte %zu is not UTF-8 or is a control character",
+        return reason_set(why, DIFFUSE_BADNAME, "stream name: byte %zu " NAME_FAULT,
                           name_span(bytes, len));
     if (*(const char *)bytes == '$')
         return reason_set(why, DIFFUSE_BADNAME, "stream name: '$...' is reserved");

@@ -30,6 +30,11 @@ static size_t take(const unsigned char *s, size_t n, uint32_t *code) {
     return width;
 }
 
+static bool allowed(uint32_t code) {
+    return code >= 0x20 && (code < 0x7f || code > 0x9f) && (code < 0x2028 || code > 0x202e) &&
+           (code < 0x2066 || code > 0x2069);
+}
+
 size_t name_span(const void *bytes, size_t len) {
     const unsigned char *s = bytes;
     size_t at = 0;
@@ -38,7 +43,7 @@ size_t name_span(const void *bytes, size_t len) {
         uint32_t code;
         size_t width = take(s + at, len - at, &code);
 
-        if (width == 0 || code < 0x20 || (code >= 0x7f && code <= 0x9f))
+        if (width == 0 || !allowed(code))
             break;
         at += width;
     }

@@ -5,6 +5,7 @@
 
 #include "client/ctl/ctl_json.h"
 #include "client/ctl/verb.h"
+#include "proto/standard.h"
 
 struct classify_args {
     char **texts;
@@ -53,9 +54,8 @@ static diffuse_err one(diffuse_client *client, const struct verb_env *env, bool 
         printf("!%s\t%s\n", diffuse_errname(error), diffuse_result_error_text(r));
     else
         printf("%s\t%.4f\n", diffuse_result_label(r), (double)diffuse_result_confidence(r));
-    (void)fflush(stdout);
     diffuse_result_free(r);
-    *failed = *failed || error;
+    *failed = *failed || error || !standard_output_ok();
     return DIFFUSE_OK;
 }
 
@@ -66,9 +66,9 @@ static diffuse_err from_input(diffuse_client *client, const struct verb_env *env
     diffuse_err e = DIFFUSE_OK;
     long len;
 
-    while (!e && !*env->stop && (len = verb_input_line(&in, &line)) >= 0)
+    while (!e && !*env->stop && !ferror(stdout) && (len = verb_input_line(&in, &line)) >= 0)
         e = one(client, env, json, line, (size_t)len, failed);
-    free(in.buffer);
+    *failed |= verb_input_done(&in) != VERB_DONE;
     return e;
 }
 
@@ -84,7 +84,7 @@ int ctl_classify(struct verb_env *env, int argc, char **argv) {
         return VERB_USAGE;
     if (!(client = verb_open(env)))
         return VERB_FAILED;
-    for (int i = 0; !e && i < a.n_texts; i++)
+    for (int i = 0; !e && !ferror(stdout) && i < a.n_texts; i++)
         e = one(client, env, a.json, a.texts[i], strlen(a.texts[i]), &failed);
     if (a.n_texts == 0)
         e = from_input(client, env, a.json, &failed);

@@ -8,14 +8,29 @@
 #include <string.h>
 
 #include "client/ctl/verb.h"
+#include "proto/standard.h"
 
-enum { INFLIGHT = 256, TOKENS_MAX = 65536, RETRY_MS = 1, LOOK_MS = 20, IDLE_MS = 1000 };
+enum {
+    INFLIGHT = 256,
+    TOKENS_MAX = 65536,
+    LOOK_MS = 20,
+    IDLE_MS = 1000,
+    PIECE_MS = 500,
+    PATIENCE_MS = 60000
+};
 
 struct send_args {
     const char *stream;
     uint64_t seq_start;
     uint32_t max_age_ms;
+    int patience_ms;
     bool push, tokens, wait, quiet, segment;
+};
+
+/* A line whose answer is to come. */
+struct line {
+    char *text; /* NULL: none */
+    size_t len;
 };
 
 /* One run: what was read, sent and answered. */
@@ -26,7 +41,10 @@ struct sender {
     diffuse_watch *watch; /* without --push: the labels of our stream, to know when to leave */
     struct verb_progress progress;
     uint64_t sent, answered, failed, refused; /* failed: no label came; refused: never sent */
-    char **texts;                             /* --wait: lines in flight, by seq modulo INFLIGHT */
+    bool unread;                              /* standard input ended in an error */
+    uint64_t resent;                          /* as was said, */
+    int64_t away_ns;                          /* and since when the daemon is away; 0: it is not */
+    struct line *lines;                       /* --wait: those in flight, by seq modulo INFLIGHT */
     uint32_t *ids;                            /* --tokens: TOKENS_MAX */
     char *joined;                             /* --segment: a line with its newline */
     size_t joined_size;
@@ -49,6 +67,8 @@ static const struct argp_option options[] = {
      "samples older than so many milliseconds are answered EXPIRED rather than late (as the daemon "
      "is configured)",
      0},
+    {"patience", 'P', "MS", 0,
+     "wait so long for a daemon that went away, then send again what it did not answer (60000)", 0},
     {"quiet", 'q', NULL, 0, "no count at the end", 0},
     {0},
 };
@@ -80,6 +100,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     case 'a':
         a->max_age_ms = (uint32_t)verb_number("--max-age", arg, UINT32_MAX);
+        return 0;
+    case 'P':
+        a->patience_ms = (int)verb_number("--patience", arg, INT32_MAX);
         return 0;
     case 'S':
         a->segment = true;
@@ -120,28 +143,84 @@ static bool parse_tokens(const struct sender *s, const char *line, struct diffus
     return true;
 }
 
+/* A line as it came, whatever bytes are in it. */
+static void print_line(struct line *line) {
+    if (line->text)
+        (void)fwrite(line->text, 1, line->len, stdout);
+    putchar('\n');
+    free(line->text);
+    *line = (struct line){NULL, 0};
+}
+
 static void print_answer(struct sender *s, const diffuse_result *r) {
-    char **text = &s->texts[diffuse_result_seq(r) % INFLIGHT];
     diffuse_err error = diffuse_result_error(r);
 
     if (error)
-        printf("!%s\t0\t%s\n", diffuse_errname(error), *text ? *text : "");
+        printf("!%s\t0\t", diffuse_errname(error));
     else if (diffuse_result_held(r))
-        printf("-\t0\t%s\n", *text ? *text : "");
+        printf("-\t0\t");
     else
-        printf("%s%s\t%.4f\t%s\n", diffuse_result_abstained(r) ? "?" : "", diffuse_result_label(r),
-               (double)diffuse_result_confidence(r), *text ? *text : "");
-    free(*text);
-    *text = NULL;
+        printf("%s%s\t%.4f\t", diffuse_result_abstained(r) ? "?" : "", diffuse_result_label(r),
+               (double)diffuse_result_confidence(r));
+    print_line(&s->lines[diffuse_result_seq(r) % INFLIGHT]);
+}
+
+/* A line that is never sent is answered here. */
+static void print_refused(const struct sender *s, diffuse_err e, const char *line, size_t len) {
+    if (!s->args.wait)
+        return;
+    printf("!%s\t0\t", diffuse_errname(e));
+    (void)fwrite(line, 1, len, stdout);
+    putchar('\n');
+}
+
+/* Once something was sent, a daemon that went away is waited for, and said to be away; one that is
+ * there, as long as for any answer. since_ns: when that wait began. True: try again. */
+static bool waits(struct sender *s, diffuse_err e, int64_t since_ns) {
+    int64_t waited, limit_ms = s->env->timeout_ms;
+
+    if ((e != DIFFUSE_UNREACH && e != DIFFUSE_BUSY && e != DIFFUSE_TIMEOUT) || *s->env->stop)
+        return false;
+    if (e == DIFFUSE_UNREACH && s->sent > 0 && s->away_ns == 0) {
+        s->away_ns = verb_mono_ns();
+        fprintf(stderr, "diffusectl: %s; waiting for the daemon\n", diffuse_why(s->client));
+    }
+    if (s->away_ns) {
+        since_ns = s->away_ns;
+        limit_ms = s->args.patience_ms;
+    }
+    waited = verb_mono_ns() - since_ns;
+    return waited < limit_ms * 1000000;
+}
+
+/* A wait is cut into pieces, so that what went away is said soon. */
+static int piece(const struct sender *s, int timeout_ms) {
+    return s->sent > 0 && timeout_ms > PIECE_MS ? PIECE_MS : timeout_ms;
+}
+
+static void say_resent(struct sender *s) {
+    uint64_t resent = diffuse_resent(s->client);
+
+    s->away_ns = 0;
+    if (resent == s->resent)
+        return;
+    fprintf(stderr, "diffusectl: the connection was cut; sent again: %" PRIu64 "\n",
+            resent - s->resent);
+    s->resent = resent;
 }
 
 /* Take one answer. */
 static diffuse_err answer(struct sender *s, int timeout_ms) {
+    int64_t since = verb_mono_ns();
     diffuse_result *r;
-    diffuse_err e = diffuse_next(s->client, timeout_ms, &r);
+    diffuse_err e;
 
+    while ((e = diffuse_next(s->client, piece(s, timeout_ms), &r)))
+        if (timeout_ms == LOOK_MS || !waits(s, e, since))
+            break;
     if (e)
         return e;
+    say_resent(s);
     s->answered++;
     s->failed += diffuse_result_error(r) != DIFFUSE_OK;
     if (s->args.wait)
@@ -151,12 +230,20 @@ static diffuse_err answer(struct sender *s, int timeout_ms) {
 }
 
 static diffuse_err push(struct sender *s, const struct diffuse_sample *sample) {
+    int64_t since = verb_mono_ns();
     diffuse_ticket ticket;
     diffuse_err e = DIFFUSE_OK;
 
     while (!e && diffuse_inflight(s->client) >= INFLIGHT)
         e = answer(s, s->env->timeout_ms);
-    return e ? e : diffuse_submit(s->client, sample, s->env->timeout_ms, &ticket);
+    if (e)
+        return e;
+    while ((e = diffuse_submit(s->client, sample, piece(s, s->env->timeout_ms), &ticket)))
+        if (!waits(s, e, since))
+            break;
+    if (!e)
+        say_resent(s);
+    return e;
 }
 
 /* Count the labels of our stream that have come, waiting for the first of them only. */
@@ -175,19 +262,18 @@ static diffuse_err see_labels(struct sender *s, int timeout_ms) {
     return e == DIFFUSE_TIMEOUT && timeout_ms == 0 ? DIFFUSE_OK : e;
 }
 
-/* A full queue is waited for: what is lost is lost on the way, not here. */
+/* What is lost is lost on the way, not here. */
 static diffuse_err publish(struct sender *s, const struct diffuse_sample *sample) {
-    int left_ms = s->env->timeout_ms;
+    int64_t since = verb_mono_ns();
     diffuse_err e;
 
     if (!s->watch && (e = diffuse_watch_new(s->client, s->args.stream, DIFFUSE_WATCH_LABELS,
-                                            left_ms, &s->watch)))
+                                            s->env->timeout_ms, &s->watch)))
         return e;
-    while ((e = diffuse_publish(s->client, sample, s->env->timeout_ms)) == DIFFUSE_BUSY &&
-           left_ms > 0 && !*s->env->stop) {
-        (void)poll(NULL, 0, RETRY_MS);
-        left_ms -= RETRY_MS;
-    }
+    while ((e = diffuse_publish(s->client, sample, piece(s, s->env->timeout_ms))))
+        if (!waits(s, e, since))
+            break;
+    s->away_ns = 0;
     return e ? e : see_labels(s, 0);
 }
 
@@ -206,6 +292,18 @@ static diffuse_err join(struct sender *s, const char *line, size_t len,
     s->joined[len] = '\n';
     sample->text = s->joined;
     sample->text_len = len + 1;
+    return DIFFUSE_OK;
+}
+
+static diffuse_err keep_line(struct line *to, const char *line, size_t len) {
+    char *copy = malloc(len + 1);
+
+    if (!copy)
+        return DIFFUSE_NOMEM;
+    free(to->text);
+    memcpy(copy, line, len);
+    to->text = copy;
+    to->len = len;
     return DIFFUSE_OK;
 }
 
@@ -234,11 +332,12 @@ static diffuse_err send_line(struct sender *s, const char *line, size_t len) {
     if (e == DIFFUSE_TOOBIG) {
         fprintf(stderr, "diffusectl: line %" PRIu64 ": %s\n", s->sent + s->refused + 1,
                 diffuse_why(s->client));
+        print_refused(s, e, line, len);
         s->refused++;
         return DIFFUSE_OK;
     }
     if (!e && s->args.wait)
-        s->texts[sample.seq % INFLIGHT] = strndup(line, len);
+        e = keep_line(&s->lines[sample.seq % INFLIGHT], line, len);
     s->sent += !e;
     return e;
 }
@@ -265,9 +364,10 @@ static diffuse_err answer_meanwhile(struct sender *s, const struct verb_input *i
     while (!e && s->args.wait && !*s->env->stop && diffuse_inflight(s->client) > 0 &&
            !verb_input_ready(in)) {
         e = answer(s, LOOK_MS);
-        if (e == DIFFUSE_TIMEOUT)
-            e = DIFFUSE_OK;
-        (void)fflush(stdout);
+        if (e == DIFFUSE_TIMEOUT || e == DIFFUSE_UNREACH || e == DIFFUSE_BUSY)
+            e = DIFFUSE_OK; /* said when there is something to be waited for */
+        if (!standard_output_ok())
+            break;
     }
     return e;
 }
@@ -279,15 +379,15 @@ static diffuse_err send_all(struct sender *s) {
     long len;
 
     verb_progress_start(&s->progress);
-    while (!e && !*s->env->stop && (len = verb_input_line(&in, &line)) >= 0) {
+    while (!e && !*s->env->stop && !ferror(stdout) && (len = verb_input_line(&in, &line)) >= 0) {
         if (!(e = send_line(s, line, (size_t)len)))
             e = answer_meanwhile(s, &in);
         verb_progress_show(&s->progress, "sent", s->sent);
     }
-    free(in.buffer);
+    s->unread = verb_input_done(&in) != VERB_DONE;
     if (!e && s->args.segment && s->sent > 0)
         e = end_segment(s);
-    while (!e && s->answered < s->sent) {
+    while (!e && !ferror(stdout) && s->answered < s->sent) {
         e = s->args.push ? answer(s, s->env->timeout_ms) : see_labels(s, IDLE_MS);
         verb_progress_show(&s->progress, "answered", s->answered);
     }
@@ -303,7 +403,7 @@ static int report(struct sender *s, diffuse_err e) {
 
     if (e)
         status = verb_fail(s->client, e);
-    if (s->failed || s->refused || (s->args.push && s->answered < s->sent))
+    if (s->failed || s->refused || s->unread || s->answered < s->sent)
         status = VERB_FAILED;
     if (s->args.quiet && status == VERB_DONE)
         return status;
@@ -321,9 +421,9 @@ static int run(struct sender *s) {
 
     if (!s->args.stream)
         s->args.stream = diffuse_stream(s->client);
-    s->texts = calloc(INFLIGHT, sizeof *s->texts);
+    s->lines = calloc(INFLIGHT, sizeof *s->lines);
     s->ids = malloc(TOKENS_MAX * sizeof *s->ids);
-    if (!s->texts || !s->ids) {
+    if (!s->lines || !s->ids) {
         fputs("diffusectl: out of memory\n", stderr);
         return VERB_FAILED;
     }
@@ -333,7 +433,7 @@ static int run(struct sender *s) {
 
 int ctl_send(struct verb_env *env, int argc, char **argv) {
     static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
-    struct sender s = {.env = env, .args = {.seq_start = 1}};
+    struct sender s = {.env = env, .args = {.seq_start = 1, .patience_ms = PATIENCE_MS}};
     int status;
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &s.args))
@@ -342,9 +442,9 @@ int ctl_send(struct verb_env *env, int argc, char **argv) {
     if (!(s.client = verb_open(env)))
         return VERB_FAILED;
     status = run(&s);
-    for (size_t i = 0; s.texts && i < INFLIGHT; i++)
-        free(s.texts[i]);
-    free(s.texts);
+    for (size_t i = 0; s.lines && i < INFLIGHT; i++)
+        free(s.lines[i].text);
+    free(s.lines);
     free(s.ids);
     free(s.joined);
     diffuse_watch_free(s.watch);

@@ -3,6 +3,7 @@
 
 #include "client/ctl/ctl_json.h"
 #include "client/ctl/verb.h"
+#include "proto/standard.h"
 
 enum { STOP_MS = 500 }; /* a signal may come just before the wait: look again */
 
@@ -87,7 +88,7 @@ static diffuse_err follow(diffuse_watch *watch, const struct watch_args *a,
             print(r);
         diffuse_result_free(r);
         n++;
-        if (fflush(stdout) != 0)
+        if (!standard_output_ok())
             break;
     }
     return DIFFUSE_OK;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/ctl/verb.h"
+#include "proto/standard.h"
 
 static volatile sig_atomic_t stop;
 
@@ -135,6 +136,7 @@ int main(int argc, char **argv) {
     struct input in = {.env = {.timeout_ms = 5000, .stop = &stop}};
     struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: waits must end */
 
+    standard_begin();
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     (void)snprintf(version, sizeof version, "diffusectl %s", diffuse_version());

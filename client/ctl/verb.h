@@ -43,19 +43,24 @@ int verb_fail(const diffuse_client *client, diffuse_err e);
 /* A whole number for an option, or the end of the program with status 2. */
 unsigned long long verb_number(const char *option, const char *text, unsigned long long max);
 
-/* Standard input by lines. Zero it before, free(buffer) after. */
+/* Standard input by lines. Zero it before, verb_input_done after. */
 struct verb_input {
     char *buffer;
     size_t size, begin, end; /* begin..end is read and not yet handed out */
     bool over;
+    int error; /* errno of what ended it, or 0 */
+    unsigned long long lines;
 };
 
 /* True when verb_input_line would not wait long: a line, a part of one, or the end is there. */
 bool verb_input_ready(const struct verb_input *in);
 
 /* The next line without its newline, NUL-terminated, valid until the next call; its bytes, or -1 at
- * the end, after a signal, or when memory is short. */
+ * the end, after a signal, or after an error. */
 long verb_input_line(struct verb_input *in, const char **ret_line);
+
+/* Free it, and say what error ended it, if one did: VERB_FAILED then. */
+int verb_input_done(struct verb_input *in);
 
 /* Nanoseconds of the wall clock. */
 int64_t verb_now_ns(void);

@@ -3,12 +3,14 @@
  * Not getline(3): its buffer hides whether a line is there, and between two lines there are answers
  * to be read.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/ctl/verb.h"
+#include "proto/standard.h"
 
 enum { FIRST_SIZE = 65536 };
 
@@ -23,7 +25,7 @@ bool verb_input_ready(const struct verb_input *in) {
     return in->over || newline(in, in->begin) || poll(&input, 1, 0) != 0;
 }
 
-/* Read more behind what is there. False at the end, after a signal, without memory. */
+/* Read more behind what is there. False at the end, after a signal, an error, without memory. */
 static bool more(struct verb_input *in) {
     ssize_t n;
 
@@ -36,14 +38,18 @@ static bool more(struct verb_input *in) {
         size_t size = in->size ? 2 * in->size : FIRST_SIZE;
         char *larger = realloc(in->buffer, size);
 
-        if (!larger)
+        if (!larger) {
+            in->error = ENOMEM;
             return false;
+        }
         in->buffer = larger;
         in->size = size;
     }
-    n = read(STDIN_FILENO, in->buffer + in->end, in->size - in->end - 1); /* room for a NUL */
+    n = standard_read(in->buffer + in->end, in->size - in->end - 1); /* room for a NUL */
     if (n == 0)
         in->over = true;
+    if (n < 0 && errno != EINTR)
+        in->error = errno;
     if (n <= 0)
         return false;
     in->end += (size_t)n;
@@ -69,5 +75,16 @@ long verb_input_line(struct verb_input *in, const char **ret_line) {
         stop--;
     *stop = '\0';
     *ret_line = line;
+    in->lines++;
     return stop - line;
+}
+
+int verb_input_done(struct verb_input *in) {
+    free(in->buffer);
+    in->buffer = NULL;
+    if (in->error == 0)
+        return VERB_DONE;
+    fprintf(stderr, "diffusectl: standard input: %s; what came behind line %llu is not read\n",
+            strerror(in->error), in->lines);
+    return VERB_FAILED;
 }

@@ -13,6 +13,7 @@
 #include "client/demo/fleet_publish.h"
 #include "client/demo/fleet_tally.h"
 #include "client/diffuse.h"
+#include "proto/standard.h"
 
 enum { PUBLISHERS = 4, TIMEOUT_MS = 5000, WHY = 512, NS = 1000000000 };
 
@@ -298,6 +299,7 @@ int main(int argc, char **argv) {
     size_t total = 0;
     int status;
 
+    standard_begin();
     if (argc > 1) {
         fprintf(stderr, "usage: %s\n", argv[0]);
         return 2;

@@ -2,6 +2,7 @@
 #include "model/base/blas_env.h"
 
 #include <cblas.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,19 @@ static bool set_missing(const char *name, const char *value) {
     return !getenv(name) && setenv(name, value, 0) == 0;
 }
 
+/* The system names a process after the file it was started from: by its own name, where that is
+ * still to be had. */
+static void start_again(char **argv) {
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+
+    if (n > 0) {
+        path[n] = '\0';
+        (void)execv(path, argv);
+    }
+    (void)execv("/proc/self/exe", argv);
+}
+
 void blas_env_settle(char **argv) {
     const char *kernels = wanted_kernels();
     bool changed = set_missing("OPENBLAS_NUM_THREADS", "1");
@@ -54,5 +68,5 @@ void blas_env_settle(char **argv) {
     if (kernels && set_missing("OPENBLAS_CORETYPE", kernels))
         changed = true;
     if (changed)
-        (void)execv("/proc/self/exe", argv);
+        start_again(argv);
 }

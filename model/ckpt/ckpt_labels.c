@@ -1,29 +1,13 @@
 /* ckpt_labels.c - see ckpt_labels.h. */
 #include "model/ckpt/ckpt_labels.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #include "model/ckpt/ckpt.h"
 #include "model/ckpt/json_guard.h"
-
-static bool is_utf8(const char *name, size_t len) {
-    const utf8proc_uint8_t *p = (const utf8proc_uint8_t *)name;
-    utf8proc_int32_t c;
-
-    while (len) {
-        utf8proc_ssize_t n = utf8proc_iterate(p, (utf8proc_ssize_t)len, &c);
-
-        if (n <= 0)
-            return false;
-        p += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
+#include "proto/name.h"
 
 diffuse_err ckpt_label_check(const char *name, struct reason *why) {
     size_t len = strlen(name);
@@ -31,13 +15,9 @@ diffuse_err ckpt_label_check(const char *name, struct reason *why) {
     if (len == 0 || len > LIMIT_LABEL_BYTES)
         return reason_set(why, DIFFUSE_INVAL, "label name of %zu bytes, expected 1 to %u", len,
                           LIMIT_LABEL_BYTES);
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-            return reason_set(why, DIFFUSE_INVAL, "label name \"%s\" holds a control character",
-                              name);
-    if (!is_utf8(name, len))
-        return reason_set(why, DIFFUSE_INVAL, "label name is not UTF-8");
-    return DIFFUSE_OK;
+    if (name_valid(name, len))
+        return DIFFUSE_OK;
+    return reason_set(why, DIFFUSE_INVAL, "label name: byte %zu " NAME_FAULT, name_span(name, len));
 }
 
 static int by_text(const void *a, const void *b) {

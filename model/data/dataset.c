@@ -6,6 +6,7 @@
 #include "model/data/dataset_kind.h"
 #include "model/text/utf8.h"
 #include "proto/limits.h"
+#include "proto/name.h"
 
 static const struct dataset_kind *const kinds[] = {
     &dataset_ag_news, &dataset_imdb, &dataset_lra_text, &dataset_lra_listops,
@@ -97,18 +98,6 @@ void dataset_close(struct dataset *d) {
     free(d);
 }
 
-static bool has_control(const char *s) {
-    size_t len = strlen(s), at = 0;
-
-    while (at < len) {
-        uint32_t code = utf8_step((const uint8_t *)s, len, &at);
-
-        if (code < 0x20 || (code >= 0x7f && code <= 0x9f))
-            return true;
-    }
-    return false;
-}
-
 static bool is_blank(const char *text, size_t len) {
     for (size_t i = 0; i < len; i++)
         if (text[i] != ' ' && (text[i] < '\t' || text[i] > '\r'))
@@ -124,7 +113,7 @@ static const char *flaw(const struct dataset *d, const struct dataset_row *row) 
         return "the label is empty";
     if (label > LIMIT_LABEL_BYTES)
         return "the label is longer than 255 bytes";
-    if (!utf8_valid(row->label, label) || has_control(row->label))
+    if (label > 0 && !name_valid(row->label, label))
         return "the label is not UTF-8, or has control characters";
     if (is_blank(row->text, row->len))
         return "the text is empty";

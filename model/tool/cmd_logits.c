@@ -8,6 +8,7 @@
 #include "model/tool/model_grow.h"
 #include "model/tool/say.h"
 #include "model/tool/whole_arg.h"
+#include "proto/standard.h"
 
 struct args {
     struct model_args model;
@@ -105,9 +106,10 @@ static diffuse_err run_lines(const struct args *args, struct model_one *one,
     char *line = NULL;
     size_t cap = 0, number = 0;
     ssize_t len;
+    FILE *in = standard_lines();
     diffuse_err e = DIFFUSE_OK;
 
-    while (!e && (len = getline(&line, &cap, stdin)) >= 0) {
+    while (in && !e && !ferror(stdout) && (len = getline(&line, &cap, in)) >= 0) {
         number++;
         len -= len > 0 && line[len - 1] == '\n';
         e = run_line(one, grow, args->tokens, line, (size_t)len, &why);
@@ -119,6 +121,8 @@ static diffuse_err run_lines(const struct args *args, struct model_one *one,
     if (e)
         (void)say_failed("line %zu: %s", number, why.text[0] ? why.text : diffuse_strerror(e));
     free(line);
+    if (say_input_end(in) && !e)
+        e = DIFFUSE_IO;
     return e;
 }
 

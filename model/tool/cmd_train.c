@@ -249,9 +249,11 @@ int cmd_train(int argc, char **argv) {
         return 0;
     }
     e = run_all(&r);
-    if (e && r.record.log)
+    if (e && r.record.log) {
+        r.record.quiet = true; /* say_error says it */
         train_record_line(&r.record, "failed: %s",
                           r.why.text[0] ? r.why.text : diffuse_strerror(e));
+    }
     run_done(&r);
     return e ? say_error(e, &r.why) : 0;
 }

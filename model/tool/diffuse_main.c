@@ -1,6 +1,5 @@
 /* diffuse_main.c - diffuse(1): finds the verb. */
 #include <argp.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +8,7 @@
 #include "model/base/blas_env.h"
 #include "model/base/gemm.h"
 #include "model/tool/commands.h"
-#include "model/tool/say.h"
+#include "proto/standard.h"
 
 static const struct verb {
     const char *name;
@@ -38,16 +37,10 @@ static void usage(FILE *to) {
     fprintf(to, "\n`diffuse VERB --help` lists the options of a verb.\n");
 }
 
-/* The status of a verb, unless what it printed did not arrive. */
-static int finish(int status) {
-    if (status == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-        return say_failed("standard output: not all could be written: %s", strerror(errno));
-    return status;
-}
-
 int main(int argc, char **argv) {
     char name[64];
 
+    standard_begin();
     blas_env_settle(argv);
     argp_err_exit_status = 2;
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error to name, no death */
@@ -68,7 +61,7 @@ int main(int argc, char **argv) {
         if (strcmp(argv[1], verbs[i].name) == 0) {
             (void)snprintf(name, sizeof name, "diffuse %s", verbs[i].name);
             argv[1] = name;
-            return finish(verbs[i].run(argc - 1, argv + 1));
+            return verbs[i].run(argc - 1, argv + 1);
         }
     fprintf(stderr, "diffuse: no verb \"%s\"; `diffuse --help` lists them\n", argv[1]);
     return 2;

@@ -1,6 +1,7 @@
 /* say.c - see say.h. */
 #include "model/tool/say.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,15 @@ int say_failed(const char *format, ...) {
     va_end(args);
     fputc('\n', stderr);
     return 1;
+}
+
+int say_input_end(FILE *in) {
+    int code = !in ? ENOMEM : ferror(in) ? errno : 0;
+
+    if (in)
+        (void)fclose(in);
+    return code ? say_failed("standard input: %s; what came behind is not read", strerror(code))
+                : 0;
 }
 
 double say_now(void) {

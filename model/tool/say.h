@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
@@ -14,6 +15,10 @@ int say_error(diffuse_err e, const struct reason *why);
 
 /* "diffuse: " and a formatted line on stderr. Returns 1. */
 int say_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Right after the last line was read from a stream of standard_lines: closes it, and says what error
+ * ended it. Returns 1 then, else 0. */
+int say_input_end(FILE *in);
 
 /* Progress on stderr: a bar on a terminal, a line every ten seconds in a log, nothing when quiet.
  */

@@ -9,18 +9,18 @@ may() {
     case $1 in
     proto) echo "diffused.pb-c.h" ;;
     keys) echo "proto/diffuse_err.h proto/reason.h" ;;
-    model/base) echo "proto/diffuse_err.h proto/limits.h proto/reason.h" ;;
+    model/base) echo "proto/diffuse_err.h proto/limits.h proto/name.h proto/reason.h" ;;
     model/text | model/net) echo "$(may model/base) model/base/" ;;
     model/engine) echo "$(may model/net) model/net/" ;;
     model/ckpt) echo "$(may model/net) model/text/ model/net/ model/engine/" ;;
     model/data) echo "$(may model/text) model/text/" ;;
     model/train) echo "$(may model/ckpt) model/ckpt/ model/data/" ;;
     model/tune) echo "$(may model/train) model/train/" ;;
-    model/tool) echo "$(may model/train) model/train/" ;;
+    model/tool) echo "$(may model/train) model/train/ proto/standard.h" ;;
     daemon) echo "proto/ keys/ diffused.pb-c.h model/base/ model/text/ model/net/ model/engine/ model/ckpt/ model/tune/" ;;
     client) echo "proto/ keys/ diffused.pb-c.h" ;;
     docs/man) echo "proto/ daemon/" ;;
-    client/ctl | client/demo) echo "client/diffuse.h client/diffuse_relay.h proto/diffuse_err.h" ;;
+    client/ctl | client/demo) echo "client/diffuse.h client/diffuse_relay.h proto/diffuse_err.h proto/standard.h" ;;
     *) echo "" ;;
     esac
 }

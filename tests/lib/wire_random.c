@@ -116,7 +116,7 @@ size_t wire_random_ingest(struct wire_random *r, unsigned char *buffer, size_t c
     f.label_name = bytes(r, name, LIMIT_LABEL_BYTES - 1);
     f.label_name.len += f.label_name.len == 0;
     for (size_t i = 0; i < f.label_name.len; i++)
-        name[i] = name[i] ? name[i] : 1; /* a NUL is refused */
+        name[i] = (uint8_t)(' ' + name[i] % 95); /* what no name may hold is refused */
     m.kind_case = DIFFUSED__V1__INGEST__KIND_SAMPLE;
     m.sample = &s;
     if (wire_random_below(r, 4) == 0) {

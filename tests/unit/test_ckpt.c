@@ -349,9 +349,14 @@ static void test_writer_refuses_what_reader_would(void **state) {
     s.model->labels[2] = s.model->labels[0];
     assert_refused(&s, CKPT_F32, DIFFUSE_INVAL, "\"label 0\" is there twice");
     s.model->labels[2] = "\xff";
-    assert_refused(&s, CKPT_F32, DIFFUSE_INVAL, "label 2: label name is not UTF-8");
+    assert_refused(&s, CKPT_F32, DIFFUSE_INVAL, "label 2: label name: byte 0 is not UTF-8");
     s.model->labels[2] = "a\tb";
     assert_refused(&s, CKPT_F32, DIFFUSE_INVAL, "control character");
+    s.model->labels[2] = "x\xc2\x9b"
+                         "31m";
+    assert_refused(&s, CKPT_F32, DIFFUSE_INVAL, "label name: byte 1");
+    s.model->labels[2] = "a\xe2\x80\xaez";
+    assert_refused(&s, CKPT_F32, DIFFUSE_INVAL, "direction of text");
     s.model->labels[2] = "";
     assert_refused(&s, CKPT_F32, DIFFUSE_INVAL, "label name of 0 bytes");
     s.model->labels[2] = "fine";

@@ -152,6 +152,9 @@ static void missing_fields(void **state) {
     refuse("\x0a\x02\x08\x07", 4, DIFFUSE_BADMSG, "content");
     refuse("\x12\x02\x08\x07", 4, DIFFUSE_BADMSG, "label");
     refuse("\x12\x02\x1a\x00", 4, DIFFUSE_BADMSG, "label_name: empty");
+    refuse("\x12\x05\x1a\x03x\0y", 7, DIFFUSE_BADMSG, "label_name: byte 1");
+    refuse("\x12\x05\x1a\x03x\xc2\x9b", 7, DIFFUSE_BADMSG, "label_name: byte 1");
+    refuse("\x12\x06\x1a\x01x\x2a\x01y", 8, DIFFUSE_BADMSG, "Feedback.topic");
     fresh(1024);
     assert_int_equal(decode_request("\x08\x05", 2, &mem, &request, &why), DIFFUSE_UNSUPPORTED);
     /* content that is set and empty is there: whether it will do is the tokenizer's question */

@@ -74,8 +74,40 @@ static void one_ticket_is_a_table_too(void **state) {
     flight_done(&f);
 }
 
+/* After a cut all goes again, in its order, but what an answer at hand has settled. */
+static void what_is_unsent(void **state) {
+    struct flight f;
+    struct flight_entry *e;
+
+    (void)state;
+    assert_int_equal(flight_init(&f, CAP), DIFFUSE_OK);
+    for (uint64_t seq = 1; seq <= 5; seq++) {
+        assert_int_equal(flight_add(&f, 7, seq, seq), DIFFUSE_OK);
+        assert_int_equal(flight_keep(&f, "s", &seq, sizeof seq), DIFFUSE_OK);
+        e = flight_unsent(&f);
+        assert_int_equal(e->seq, seq);
+        assert_memory_equal(e->message->bytes, &seq, sizeof seq);
+        assert_string_equal(e->message->stream, "s");
+        flight_sent(&f, e);
+        assert_null(flight_unsent(&f));
+    }
+    flight_unsend(&f);
+    flight_settle(&f, 7, 2);
+    flight_settle(&f, 8, 3); /* another stream's */
+    assert_int_equal(flight_drop(&f, 4), DIFFUSE_OK);
+    for (uint64_t seq = 1; seq <= 5; seq += seq == 3 ? 2 : seq == 1 ? 2 : 1) {
+        assert_non_null(e = flight_unsent(&f));
+        assert_int_equal(e->seq, seq);
+        flight_sent(&f, e);
+    }
+    assert_null(flight_unsent(&f));
+    assert_int_equal(f.unsent, 0);
+    flight_done(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_unsent),
         cmocka_unit_test(behaves_like_a_list),
         cmocka_unit_test(one_ticket_is_a_table_too),
     };

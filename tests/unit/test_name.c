@@ -31,7 +31,8 @@ static void every_code_point(void **state) {
     for (uint32_t c = 0; c < 0x200000; c++) {
         size_t n = put(s, c, width_of(c));
         int allowed = c >= 0x20 && !(c >= 0x7f && c <= 0x9f) && !(c >= 0xd800 && c <= 0xdfff) &&
-                      c <= 0x10ffff;
+                      c <= 0x10ffff && !(c >= 0x2028 && c <= 0x202e) &&
+                      !(c >= 0x2066 && c <= 0x2069);
 
         if (name_span(s, n) != (allowed ? n : 0))
             fail_msg("U+%04X: %zu of %zu bytes", (unsigned)c, name_span(s, n), n);
@@ -91,6 +92,12 @@ static void stream_names(void **state) {
     check("a\0b", 3, DIFFUSE_BADNAME, "byte 1");
     check("ab\n", 3, DIFFUSE_BADNAME, "byte 2");
     check("ab\xc3", 3, DIFFUSE_BADNAME, "byte 2");
+    check("x\xc2\x9b"
+          "31m",
+          6, DIFFUSE_BADNAME, "byte 1");
+    check("ab\xe2\x80\xae"
+          "cd",
+          7, DIFFUSE_BADNAME, "direction");
     check("$sys/ready", 10, DIFFUSE_BADNAME, "reserved");
 }
 
