@@ -276,7 +276,7 @@ static struct confread_source args_source(const struct args *a) {
     return (struct confread_source){.path = a->config, .set = a->set, .n_sets = a->n_sets};
 }
 
-static diffuse_err start_loop(struct daemon *d, struct reason *why) {
+static void lay_loop(struct daemon *d) {
     d->loop = (struct loop){.conf = &d->conf,
                             .sockets = &d->sockets,
                             .log = &d->log,
@@ -319,10 +319,44 @@ static diffuse_err start_loop(struct daemon *d, struct reason *why) {
                                        .box = d->box,
                                        .ctl = &d->ctl,
                                        .replies = d->tune_replies}};
-    if (loop_init(&d->loop))
-        return reason_set(why, DIFFUSE_IO, "no descriptor for signals");
+}
+
+/* Before the sockets stand: who can send feedback is heard. */
+static diffuse_err start_tuning(struct daemon *d, struct reason *why) {
+    (void)why;
+    lay_loop(d);
     if (d->conf.tune)
         tuning_begin(&d->loop.tuning);
+    return DIFFUSE_OK;
+}
+
+/* Of the feedback that arrived, each counter that is not 0. */
+static void log_feedback(struct daemon *d) {
+    static const char begins[] = "feedback_";
+    char line[LIMIT_REASON_BYTES];
+    size_t used = 0;
+    for (int i = 0; i < (int)STATS_N; i++) {
+        const char *name = stats_name((enum stats_counter)i);
+        uint64_t n = d->stats.counter[i];
+        if (n == 0 || strncmp(name, begins, sizeof begins - 1) != 0 || used >= sizeof line)
+            continue;
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %" PRIu64, used ? ", " : "",
+                                 name + sizeof begins - 1, n);
+    }
+    if (used > 0)
+        log_line(&d->log, LOG_stopped, "feedback: %s", line);
+}
+
+static void stop_tuning(struct daemon *d) {
+    aside_stop(&d->aside);
+    tuner_end(&d->tuner);
+    tuning_refresh(&d->loop.tuning);
+    log_feedback(d);
+}
+
+static diffuse_err start_loop(struct daemon *d, struct reason *why) {
+    if (loop_init(&d->loop))
+        return reason_set(why, DIFFUSE_IO, "no descriptor for signals");
     return DIFFUSE_OK;
 }
 
@@ -341,15 +375,11 @@ static const struct {
     diffuse_err (*start)(struct daemon *d, struct reason *why);
     void (*stop)(struct daemon *d);
 } parts[] = {
-    {"lock", start_lock, stop_nothing},
-    {"watch", start_watch, stop_watch},
-    {"model", start_model, stop_model},
-    {"memory", start_memory, stop_memory},
-    {"workers", start_workers, stop_workers},
-    {"aside", start_aside, stop_aside},
-    {"web", start_web, stop_web},
-    {"sockets", start_sockets, stop_sockets},
-    {"loop", start_loop, stop_loop},
+    {"lock", start_lock, stop_nothing},       {"watch", start_watch, stop_watch},
+    {"model", start_model, stop_model},       {"memory", start_memory, stop_memory},
+    {"workers", start_workers, stop_workers}, {"aside", start_aside, stop_aside},
+    {"tuning", start_tuning, stop_tuning},    {"web", start_web, stop_web},
+    {"sockets", start_sockets, stop_sockets}, {"loop", start_loop, stop_loop},
     {"guard", start_guard, stop_nothing},
 };
 
