@@ -12,7 +12,6 @@ import signal
 import time
 
 import rig as r
-import zmq
 from robot import LABELS, NOISE, OLD, Talk, text, train, tune, wait
 
 PIECES = int(os.environ.get("PIECES", "3000"))
@@ -70,7 +69,8 @@ class Books:
 
     def taken(self):
         counters = self.now()
-        return self.arrived() and counters["given"] == sum(counters[name] for name in TAKEN)
+        return (sum(counters[name] for name in ARRIVED) == self.sent_now
+                and counters["given"] == sum(counters[name] for name in TAKEN))
 
     def add(self, counters):
         r.equal(sum(counters[name] for name in ARRIVED), self.sent_now, f"what arrived in one run: {counters}")
