@@ -13,6 +13,8 @@
 #include "model/tune/rehearse_file.h"
 #include "model/tune/roots.h"
 
+#include "keys/keyfile.h"
+
 /* --- what it costs --- */
 
 static void options_of(const struct conf *c, size_t max_length, struct tune_options *o) {
@@ -64,10 +66,20 @@ static void journal_path(const struct tuner *t, char path[LINEAGE_PATH_BYTES]) {
     snprintf(path, LINEAGE_PATH_BYTES, "%.480s/feedback.journal", t->lineage.dir);
 }
 
+/* Models that serve come from there. */
+static diffuse_err check_state_dir(const struct conf *conf, struct reason *why) {
+    struct reason inner = {""};
+    diffuse_err e = keyfile_check_folder(conf->state_dir, &inner);
+    return e ? reason_set(why, DIFFUSE_IO, "state_dir: %.480s", inner.text) : DIFFUSE_OK;
+}
+
 static diffuse_err lock_folder(struct tuner *t, struct reason *why) {
     char path[LINEAGE_PATH_BYTES];
+    diffuse_err e;
     snprintf(path, sizeof path, "%.400s/lock", t->conf->state_dir);
     (void)mkdir(t->conf->state_dir, 0700);
+    if ((e = check_state_dir(t->conf, why)))
+        return e;
     t->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (t->lock < 0)
         return reason_set(why, DIFFUSE_IO, "%s: %s; make state_dir writable", path,
@@ -101,7 +113,9 @@ diffuse_err tuner_find(const struct conf *conf, const char *root, char ret_path[
     roots_dir(conf->state_dir, root, dir);
     if (stat(dir, &st) != 0)
         return DIFFUSE_OK; /* nothing was ever tuned from this one */
-    diffuse_err e = lineage_open(&l, dir, root, (uint32_t)conf->tune_keep, ret_found, why);
+    diffuse_err e = check_state_dir(conf, why);
+    if (!e)
+        e = lineage_open(&l, dir, root, (uint32_t)conf->tune_keep, ret_found, why);
     if (!e)
         lineage_path(&l, l.last, ret_path);
     return e;

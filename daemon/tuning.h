@@ -47,7 +47,7 @@ struct tuning {
  * not. Before the sockets are there, so that no feedback comes too early. */
 void tuning_begin(struct tuning *t);
 
-/* Feedback that path_accept read into said and slot. */
+/* Feedback that path_read read into said and slot. */
 void tuning_feedback(struct tuning *t, const struct path_feedback *said,
                      const struct inflight_sample *slot);
 

@@ -131,6 +131,12 @@ def tuning_that_goes_off(rig, keys, other):
     os.makedirs(keys["state_dir"], exist_ok=True)
     with open(folder, "w", encoding="utf-8"):
         pass
+    os.chmod(keys["state_dir"], 0o777)
+    rig.start(**keys)
+    error, why = tune(rig, "ON")
+    r.check(error != 0 and "state_dir" in why and "chmod go-w" in why, f"a folder that others may change: {why}")
+    r.equal(rig.stop(), 0, "exit status")
+    os.chmod(keys["state_dir"], 0o700)
     rig.start(**keys)
     r.check(tune(rig)[1].on, "READY means that it learns")
     talk = Talk(rig, b"off/1")
