@@ -108,7 +108,10 @@ void tunebox_say(struct tunebox *b, const char *kind, bool warning, const char *
     __attribute__((format(printf, 4, 5)));
 bool tunebox_heard(struct tunebox *b, struct tunebox_event *ret_event);
 
-/* (tuner) publishes, (loop) reads a copy; *ret_report stays as it is while the tuner publishes. */
+/* (tuner) publishes, and the loop is told when tuning went on or off. (loop) reads a copy;
+ * *ret_report stays as it is while the tuner publishes, and tunebox_said says that it is to ask
+ * again.
+ */
 void tunebox_publish(struct tunebox *b, const struct tunebox_report *report);
 void tunebox_report(struct tunebox *b, struct tunebox_report *ret_report);
 

@@ -15,7 +15,7 @@ import rig as r
 from robot import LABELS, NOISE, OLD, Talk, text, train, tune, wait
 
 PIECES = int(os.environ.get("PIECES", "3000"))
-BURST = 100
+BURST = max(100, PIECES // 200)
 ARRIVED = ["given", "ignored", "unknown", "late", "repeated", "contradictory", "bad_label", "bad_text", "unreadable",
            "dropped", "denied"]
 TAKEN = ["accepted", "unjournaled", "unlabelled", "outdated", "untaken"]
@@ -155,7 +155,7 @@ def tuning_that_goes_off(rig, keys, other):
 with r.Rig() as rig:
     base = train(rig)
     rig.make_model(rig.path("other.safetensors"), "wordpiece", 48, 3)
-    settings = {"model": base, "tune": "yes", "state_dir": rig.path("state"), "tune_cpu": 10, "tune_queue": 64,
+    settings = {"model": base, "tune": "yes", "state_dir": rig.path("state"), "tune_cpu": 10, "tune_queue": BURST * 2 // 3,
                 "memory_budget": "256M", "log_level": "notice"}
     books = Books(rig, settings, rig.path("other.safetensors"))
     tuning_that_goes_off(rig, dict(settings, state_dir=rig.path("blocked")), rig.path("other.safetensors"))
