@@ -38,7 +38,8 @@ struct daemon {
     uint64_t started_ns, started_wall_ns;
     struct watcher watch;
     struct reload reload;
-    struct plan plan; /* of the start */
+    struct plan plan;    /* of the start */
+    struct reason alone; /* why no second model is planned, and so no tuning */
     struct models models;
     struct aside aside;
     struct arena arena; /* everything that does not depend on the model */
@@ -88,8 +89,11 @@ static diffuse_err open_model(struct daemon *d, struct ckpt **ret_ckpt, struct r
     d->reload = (struct reload){
         .conf = &d->conf, .resident = d->resident, .aside = d->conf.reload != CONF_RELOAD_NO};
     diffuse_err e = reload_open(&d->reload, d->conf.model, NULL, ret_ckpt, &d->plan, why);
+    if (!d->reload.aside)
+        (void)reason_set(&d->alone, DIFFUSE_OK, "reload = no: no second model is planned");
     if (e != DIFFUSE_BUDGET || d->conf.reload != CONF_RELOAD_AUTO)
         return e;
+    d->alone = *why;
     d->reload.aside = false;
     return reload_open(&d->reload, d->conf.model, NULL, ret_ckpt, &d->plan, why);
 }
@@ -294,6 +298,7 @@ static void lay_loop(struct daemon *d) {
                             .answers = {.stats = &d->stats,
                                         .log = &d->log,
                                         .streams = d->streams,
+                                        .running = d->running,
                                         .buffer = d->answer,
                                         .cap = d->plan.room.answer_max},
                             .intake = {.sockets = &d->sockets,
@@ -416,6 +421,8 @@ static int plan_only(struct daemon *d) {
     fence_drop_in(d->plan.budget, d->plan.total, drop_in, sizeof drop_in);
     if (d->plan.n > 0 && d->args.plan)
         show_plan(&d->plan);
+    if (!e && d->conf.tune && d->alone.text[0])
+        fprintf(stderr, "diffused: tune = yes, but tuning will be off: %s\n", d->alone.text);
     if (!e && d->args.memory_max)
         fputs(drop_in, stdout);
     fflush(stdout);
@@ -451,7 +458,8 @@ static void announce(struct daemon *d) {
     log_line(&d->log, LOG_ready, "%s", status);
     if (!d->reload.aside && d->conf.reload == CONF_RELOAD_AUTO)
         log_line(&d->log, LOG_reload_unavailable,
-                 "reload is not offered: a second model does not fit memory_budget");
+                 "reload is not offered%s: a second model does not fit memory_budget: %s",
+                 d->conf.tune ? ", and tuning stays off" : "", d->alone.text);
     compare_fence(d);
     struct reason whole = {""};
     if (d->conf.segments > 0 && segment_check(&model->config, &whole))
@@ -506,6 +514,8 @@ int main(int argc, char **argv) {
         show_configuration(&d->conf);
     if (status == 0 && d->args.check && curve_check(&d->conf, &why))
         status = fail(&why);
+    if (status == 0 && d->args.check && d->conf.tune)
+        status = plan_only(d); /* says when there is no room for tuning */
     if (status == 0 && d->args.check)
         printf("configuration ok\n");
     if (status == 0 && d->args.cpu && cpu_show(&d->conf, &why))

@@ -21,7 +21,7 @@
     X(dropped_silent, "of them from ingest, which were not answered")                              \
     X(truncated, "samples cut at max_length")                                                      \
     X(held, "answers to pieces of running segments that carry no label, as the policy asks")       \
-    X(abstained, "labels of running segments below the confidence that the policy asks for")       \
+    X(abstained, "labels below the confidence that the policy asks for")                           \
     X(segments_begun, "running segments that began")                                               \
     X(segments_ended, "running segments that their streams ended")                                 \
     X(segments_closed, "running segments closed to make room, or because the model changed")       \

@@ -20,7 +20,8 @@ static void publish(struct tuner *t) {
     r->planned = t->cost;
     r->on = t->on;
     memcpy(r->root, t->root, sizeof r->root);
-    r->promotions = t->lineage.dir[0] ? t->lineage.last : 0;
+    bool tuned = t->serving && strcmp(t->serving->model->id, t->root) != 0;
+    r->promotions = tuned && t->lineage.dir[0] ? t->lineage.last : 0; /* of what serves */
     if (t->on) {
         tune_report(t->tune, &r->tune);
         r->journal_bytes = journal_bytes(t->journal);

@@ -98,11 +98,12 @@ bool tuning_request(struct tuning *t, const struct caller *caller, uint64_t id, 
     struct reason why = {""};
     struct ctl_answer answer;
     tunebox_report(t->box, &t->replies->report);
-    if (what == TUNEBOX_NOTHING && !make_report(t, id, ret_bytes, ret_len)) {
+    diffuse_err e =
+        what == TUNEBOX_NOTHING ? make_report(t, id, ret_bytes, ret_len) : order(t, what, &why);
+    if (!e && what == TUNEBOX_NOTHING) {
         stats_add(t->stats, STATS_requests, 1);
         return true;
     }
-    diffuse_err e = order(t, what, &why);
     if (!e) {
         t->waits = true;
         t->caller = *caller;
