@@ -152,12 +152,21 @@ def tuning_that_goes_off(rig, keys, other):
     r.equal(rig.stop(), 0, "exit status")
 
 
+def the_plan_says_what_tuning_needs(rig, keys):
+    for option in ("--plan", "--check"):
+        status, _, said = rig.run(option, **dict(keys, tune_rows=1000000, memory_budget="64M"))
+        r.equal(status, 0, said)
+        r.check(re.search(r"tuning will be off: .* set memory_budget to \d+M", said), f"{option} says it: {said}")
+        r.check("will be off" not in rig.run(option, **keys)[2], "and not where there is room")
+
+
 with r.Rig() as rig:
     base = train(rig)
     rig.make_model(rig.path("other.safetensors"), "wordpiece", 48, 3)
     settings = {"model": base, "tune": "yes", "state_dir": rig.path("state"), "tune_cpu": 10, "tune_queue": BURST * 2 // 3,
                 "memory_budget": "256M", "log_level": "notice"}
     books = Books(rig, settings, rig.path("other.safetensors"))
+    the_plan_says_what_tuning_needs(rig, settings)
     tuning_that_goes_off(rig, dict(settings, state_dir=rig.path("blocked")), rig.path("other.safetensors"))
     began = time.monotonic()
     books.begin()
