@@ -220,6 +220,11 @@ documents: $B/tests/unit/test_exposition $B/tests/unit/test_log
 	METRICS=docs/METRICS.md $B/tests/unit/test_exposition >/dev/null 2>&1
 	CATALOG=systemd/diffused.catalog $B/tests/unit/test_log >/dev/null 2>&1
 
+.PHONY: feedback-books
+## feedback-books: 100,000 pieces of feedback over reloads, restarts, tuning on and off; into docs/results/feedback
+feedback-books: $B/diffused $B/diffuse $B/tests/make_model
+	PIECES=100000 BOOKS_OUT=docs/results/feedback/books.json B=$B tests/system/315-feedback-books.py
+
 .PHONY: segment-speed
 ## segment-speed: tokens a second of texts that grow, beside whole ones; into docs/results/segments
 segment-speed: $B/tests/segment_speed

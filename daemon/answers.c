@@ -44,6 +44,8 @@ bool answers_send(struct answers *a, struct inflight_sample *s) {
     size_t len;
     uint64_t now = clock_now();
     look_at_age(s, now);
+    if (!s->error && !s->held)
+        s->abstained = running_abstains(a->running, s);
     if (path_answer(s, now, a->buffer, a->cap, &len) == DIFFUSE_OK) {
         enum send_outcome outcome =
             send_message(a->send, s->stream, s->stream_len, a->buffer, len, now);

@@ -20,6 +20,7 @@ struct answers {
     struct stats *stats;
     struct log *log;
     struct stream_table *streams;
+    const struct running *running;
     struct tuning *tuning;
     uint8_t *buffer; /* (cap) one encoded Label */
     size_t cap;

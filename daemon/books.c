@@ -1,7 +1,11 @@
 #include "daemon/books.h"
 
+#include <stdalign.h>
+#include <stddef.h>
 #include <string.h>
 
+/* A row and its place in the list, as msgmem aligns them. */
+#define ROW_ROOM    (sizeof(Diffused__V1__StreamBooks) + sizeof(void *) + alignof(max_align_t))
 #define BESIDE_ROWS 3u /* others, total, and the fields of the page itself */
 
 static Diffused__V1__StreamBooks *add(struct msgmem *rows, const struct stream_row *from) {
@@ -28,10 +32,11 @@ static bool begins(const struct stream_row *row, const ProtobufCBinaryData *pref
 
 diffuse_err books_page(const struct stream_table *t, const Diffused__V1__StreamsRequest *asked,
                        struct msgmem *rows, size_t room, Diffused__V1__Streams *ret) {
-    size_t most = room / BOOKS_ROW_BYTES;
+    size_t most = room / BOOKS_ROW_BYTES, fit = (rows->cap - rows->used) / ROW_ROOM;
     struct stream_row row = {.books = stream_others(t)};
     struct stream_row total = {.books = stream_total(t)};
     diffused__v1__streams__init(ret);
+    most = most < fit ? most : fit;
     if (most <= BESIDE_ROWS)
         return DIFFUSE_TOOBIG;
     most -= BESIDE_ROWS;

@@ -50,7 +50,7 @@ struct feedback_facts {
     bool growing; /* labels that the model lacks may be added */
 };
 
-/* said and the slot are as path_accept left them: stream and seq, and the text's tokens (or the
+/* said and the slot are as path_read left them: stream and seq, and the text's tokens (or the
  * error that they gave). */
 enum feedback_fate feedback_take(const struct feedback_facts *f, const struct path_feedback *said,
                                  const struct inflight_sample *slot);

@@ -166,8 +166,13 @@ static bool take_message(struct intake *in, struct recv_message *m, bool from_pu
     if (!room && in->conf->overload == CONF_OVERLOAD_PUSH_BACK)
         return false;
     struct inflight_sample *slot = inflight_open(in->inflight);
+    bool feedback =
+        frames.frames > 1 && peek_ingest_kind(frames.body, frames.body_len) == KIND_FEEDBACK;
     enum path_outcome outcome = path_read(in->path, &frames, slot);
     slot->from_push = from_push;
+    if (feedback && outcome != PATH_FEEDBACK)
+        stats_add(in->stats,
+                  outcome == PATH_DENIED ? STATS_feedback_denied : STATS_feedback_unreadable, 1);
     if (outcome == PATH_UNADDRESSED) {
         refuse_message(in, slot);
     } else if (outcome == PATH_DENIED) {

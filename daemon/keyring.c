@@ -160,7 +160,9 @@ diffuse_err keyring_read(struct keyring *ring, const char *path, struct reason *
     struct reason inner = {""};
     ring->n = 0;
     DIR *folder = opendir(path);
-    diffuse_err e = folder ? read_folder(ring, folder, path, why) : read_file(ring, path, why);
+    diffuse_err e = folder ? keyfile_check_folder(path, why) : read_file(ring, path, why);
+    if (folder && !e)
+        e = read_folder(ring, folder, path, why);
     if (folder)
         closedir(folder);
     if (!e && (e = keyring_sort(ring, &inner)))

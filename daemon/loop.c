@@ -163,14 +163,24 @@ static void answer_tune(struct loop *l, const struct caller *caller,
         caller_reply(caller, l->sockets->control, bytes, len);
 }
 
+/* Settings and keys, both or neither. */
+static diffuse_err reread_all(struct loop *l, enum aside_origin origin, struct reason *why) {
+    diffuse_err e = settings_reread(&l->settings, why);
+    if (!e)
+        e = porter_keys(&l->porter, why);
+    if (e)
+        turnover_refuse(&l->turnover, origin, why);
+    else
+        settings_apply(&l->settings);
+    return e;
+}
+
 /* A reload without a path is one of the configuration as well. False: there is nothing to send. */
 static bool reread(struct loop *l, struct ctl_answer *answer) {
     struct reason why = {""};
     if (answer->verb != CTL_RELOAD || answer->path[0])
         return true;
-    diffuse_err e = settings_reread(&l->settings, &why);
-    if (!e)
-        e = porter_keys(&l->porter, &why);
+    diffuse_err e = reread_all(l, ASIDE_CONTROL, &why);
     if (e && ctl_error(l->ctl, answer->id, DIFFUSE_INVAL, &why, answer)) {
         log_line(l->log, LOG_internal, "a reply did not fit its buffer");
         return false;
@@ -287,9 +297,8 @@ static void begin_stop(struct loop *l, uint32_t number) {
 
 static void hang_up(struct loop *l) {
     struct reason why = {""};
-    (void)settings_reread(&l->settings, &why); /* what is wrong is in the log */
-    (void)porter_keys(&l->porter, &why);
-    turnover_signal(&l->turnover);
+    if (!reread_all(l, ASIDE_SIGNAL, &why))
+        turnover_signal(&l->turnover);
 }
 
 static void read_signals(struct loop *l) {

@@ -39,7 +39,8 @@ struct daemon {
     uint64_t started_ns, started_wall_ns;
     struct watcher watch;
     struct reload reload;
-    struct plan plan; /* of the start */
+    struct plan plan;    /* of the start */
+    struct reason alone; /* why no second model is planned, and so no tuning */
     struct models models;
     struct aside aside;
     struct arena arena; /* everything that does not depend on the model */
@@ -89,8 +90,11 @@ static diffuse_err open_model(struct daemon *d, struct ckpt **ret_ckpt, struct r
     d->reload = (struct reload){
         .conf = &d->conf, .resident = d->resident, .aside = d->conf.reload != CONF_RELOAD_NO};
     diffuse_err e = reload_open(&d->reload, d->conf.model, NULL, ret_ckpt, &d->plan, why);
+    if (!d->reload.aside)
+        (void)reason_set(&d->alone, DIFFUSE_OK, "reload = no: no second model is planned");
     if (e != DIFFUSE_BUDGET || d->conf.reload != CONF_RELOAD_AUTO)
         return e;
+    d->alone = *why;
     d->reload.aside = false;
     return reload_open(&d->reload, d->conf.model, NULL, ret_ckpt, &d->plan, why);
 }
@@ -277,7 +281,7 @@ static struct confread_source args_source(const struct args *a) {
     return (struct confread_source){.path = a->config, .set = a->set, .n_sets = a->n_sets};
 }
 
-static diffuse_err start_loop(struct daemon *d, struct reason *why) {
+static void lay_loop(struct daemon *d) {
     d->loop = (struct loop){.conf = &d->conf,
                             .sockets = &d->sockets,
                             .log = &d->log,
@@ -295,6 +299,7 @@ static diffuse_err start_loop(struct daemon *d, struct reason *why) {
                             .answers = {.stats = &d->stats,
                                         .log = &d->log,
                                         .streams = d->streams,
+                                        .running = d->running,
                                         .buffer = d->answer,
                                         .cap = d->plan.room.answer_max},
                             .intake = {.sockets = &d->sockets,
@@ -320,10 +325,44 @@ static diffuse_err start_loop(struct daemon *d, struct reason *why) {
                                        .box = d->box,
                                        .ctl = &d->ctl,
                                        .replies = d->tune_replies}};
-    if (loop_init(&d->loop))
-        return reason_set(why, DIFFUSE_IO, "no descriptor for signals");
+}
+
+/* Before the sockets stand: who can send feedback is heard. */
+static diffuse_err start_tuning(struct daemon *d, struct reason *why) {
+    (void)why;
+    lay_loop(d);
     if (d->conf.tune)
         tuning_begin(&d->loop.tuning);
+    return DIFFUSE_OK;
+}
+
+/* Of the feedback that arrived, each counter that is not 0. */
+static void log_feedback(struct daemon *d) {
+    static const char begins[] = "feedback_";
+    char line[LIMIT_REASON_BYTES];
+    size_t used = 0;
+    for (int i = 0; i < (int)STATS_N; i++) {
+        const char *name = stats_name((enum stats_counter)i);
+        uint64_t n = d->stats.counter[i];
+        if (n == 0 || strncmp(name, begins, sizeof begins - 1) != 0 || used >= sizeof line)
+            continue;
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %" PRIu64, used ? ", " : "",
+                                 name + sizeof begins - 1, n);
+    }
+    if (used > 0)
+        log_line(&d->log, LOG_stopped, "feedback: %s", line);
+}
+
+static void stop_tuning(struct daemon *d) {
+    aside_stop(&d->aside);
+    tuner_end(&d->tuner);
+    tuning_refresh(&d->loop.tuning);
+    log_feedback(d);
+}
+
+static diffuse_err start_loop(struct daemon *d, struct reason *why) {
+    if (loop_init(&d->loop))
+        return reason_set(why, DIFFUSE_IO, "no descriptor for signals");
     return DIFFUSE_OK;
 }
 
@@ -342,15 +381,11 @@ static const struct {
     diffuse_err (*start)(struct daemon *d, struct reason *why);
     void (*stop)(struct daemon *d);
 } parts[] = {
-    {"lock", start_lock, stop_nothing},
-    {"watch", start_watch, stop_watch},
-    {"model", start_model, stop_model},
-    {"memory", start_memory, stop_memory},
-    {"workers", start_workers, stop_workers},
-    {"aside", start_aside, stop_aside},
-    {"web", start_web, stop_web},
-    {"sockets", start_sockets, stop_sockets},
-    {"loop", start_loop, stop_loop},
+    {"lock", start_lock, stop_nothing},       {"watch", start_watch, stop_watch},
+    {"model", start_model, stop_model},       {"memory", start_memory, stop_memory},
+    {"workers", start_workers, stop_workers}, {"aside", start_aside, stop_aside},
+    {"tuning", start_tuning, stop_tuning},    {"web", start_web, stop_web},
+    {"sockets", start_sockets, stop_sockets}, {"loop", start_loop, stop_loop},
     {"guard", start_guard, stop_nothing},
 };
 
@@ -387,6 +422,8 @@ static int plan_only(struct daemon *d) {
     fence_drop_in(d->plan.budget, d->plan.total, drop_in, sizeof drop_in);
     if (d->plan.n > 0 && d->args.plan)
         show_plan(&d->plan);
+    if (!e && d->conf.tune && d->alone.text[0])
+        fprintf(stderr, "diffused: tune = yes, but tuning will be off: %s\n", d->alone.text);
     if (!e && d->args.memory_max)
         fputs(drop_in, stdout);
     fflush(stdout);
@@ -422,7 +459,8 @@ static void announce(struct daemon *d) {
     log_line(&d->log, LOG_ready, "%s", status);
     if (!d->reload.aside && d->conf.reload == CONF_RELOAD_AUTO)
         log_line(&d->log, LOG_reload_unavailable,
-                 "reload is not offered: a second model does not fit memory_budget");
+                 "reload is not offered%s: a second model does not fit memory_budget: %s",
+                 d->conf.tune ? ", and tuning stays off" : "", d->alone.text);
     compare_fence(d);
     struct reason whole = {""};
     if (d->conf.segments > 0 && segment_check(&model->config, &whole))
@@ -478,6 +516,8 @@ int main(int argc, char **argv) {
         show_configuration(&d->conf);
     if (status == 0 && d->args.check && curve_check(&d->conf, &why))
         status = fail(&why);
+    if (status == 0 && d->args.check && d->conf.tune)
+        status = plan_only(d); /* says when there is no room for tuning */
     if (status == 0 && d->args.check)
         printf("configuration ok\n");
     if (status == 0 && d->args.cpu && cpu_show(&d->conf, &why))

@@ -1,9 +1,11 @@
 #include "daemon/plan.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "daemon/conftcp.h"
@@ -24,6 +26,8 @@
  */
 /* Pages of program and libraries that are first touched later, by tuning too. */
 #define GROWTH_BYTES (4608u * 1024)
+_Static_assert(2 * LIMIT_HEADER_BYTES <= GROWTH_BYTES,
+               "a checkpoint's header and what is read of it");
 #define PEER_BYTES                                                                                 \
     (24u * 1024) /* of ZeroMQ for one connection: session, engine, buffers, pipes                  \
                   */
@@ -40,6 +44,7 @@ __attribute__((format(printf, 7, 8))) static void add(struct plan *p, const char
                                                       uint64_t bytes, enum conf_key key,
                                                       uint64_t unit, uint64_t value,
                                                       const char *format, ...) {
+    assert(p->n < PLAN_ROWS_MAX);
     struct plan_row *row = &p->row[p->n++];
     *row =
         (struct plan_row){.name = name, .bytes = bytes, .key = key, .unit = unit, .value = value};
@@ -201,9 +206,11 @@ static void settle_sizes(struct plan *p, const struct conf *c, const struct plan
             p->max_length = p->room.max_length;
         return;
     }
+    /* Labels that tuning may add have room, too. */
+    uint32_t scores = c->scores ? s->config->labels + (uint32_t)c->tune_new_labels : 0;
     p->room = (struct plan_room){.max_length = p->max_length,
-                                 .scores = c->scores ? s->config->labels : 0,
-                                 .answer_max = path_answer_max(c->scores ? s->config->labels : 0),
+                                 .scores = scores,
+                                 .answer_max = path_answer_max(scores),
                                  .running = running_size(c, s->config, p->max_length)};
 }
 
@@ -311,7 +318,7 @@ uint64_t plan_resident(void) {
     unsigned long long size, resident;
     FILE *f = fopen("/proc/self/statm", "re");
     if (!f)
-        return 0;
+        return plan_peak();
     int n = fscanf(f, "%llu %llu", &size, &resident);
     fclose(f);
     return n == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
@@ -321,8 +328,9 @@ uint64_t plan_peak(void) {
     char line[128];
     unsigned long long kib = 0;
     FILE *f = fopen("/proc/self/status", "re");
-    if (!f)
-        return 0;
+    struct rusage usage;
+    if (!f) /* without /proc the kernel's account of the process says so, too */
+        return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
     while (fgets(line, sizeof line, f) && sscanf(line, "VmHWM: %llu", &kib) != 1)
         continue;
     fclose(f);

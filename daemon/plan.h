@@ -12,7 +12,7 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-#define PLAN_ROWS_MAX     20u
+#define PLAN_ROWS_MAX     24u
 #define PLAN_DETAIL_BYTES 160u
 
 struct plan_row {
@@ -71,7 +71,7 @@ DIFFUSE_MUST_CHECK diffuse_err plan_check(const struct plan *p, struct reason *w
 /* Bytes of a row; 0 when there is none of this name. */
 uint64_t plan_bytes(const struct plan *p, const char *name);
 
-/* Resident bytes of this process now; 0 where the system does not say. */
+/* Resident bytes of this process now; where /proc is not there, plan_peak. */
 uint64_t plan_resident(void);
 
 /* The most they ever were; 0 where the system does not say. */

@@ -85,16 +85,23 @@ diffuse_err policy_parse(const char *text, struct policy_rule *ret_rule, struct 
     memcpy(rule.prefix, text, rule.prefix_len);
     for (const char *p = colon + 1; *p;) {
         size_t len = strcspn(p, ","), name = strcspn(p, "=,");
-        if (!take_word(p, name, p[name] == '=' ? p + name + 1 : NULL, &rule.policy))
+        if (name == 5 && len > 6 && len - 6 <= LIMIT_LABEL_BYTES && memcmp(p, "label=", 6) == 0)
+            memcpy(rule.label, p + 6, len - 6);
+        else if (!take_word(p, name, p[name] == '=' ? p + name + 1 : NULL, &rule.policy))
             return reason_set(why, DIFFUSE_INVAL,
                               "'%.*s' is not understood; expected every=TOKENS, change, "
-                              "change=SHARE, end, min_confidence=SHARE, window=TOKENS or "
-                              "window=TOKENS/STEP",
+                              "change=SHARE, end, min_confidence=SHARE, label=NAME, window=TOKENS "
+                              "or window=TOKENS/STEP",
                               len < 64 ? (int)len : 64, p);
         p += len;
         p += *p == ',';
     }
     *ret_rule = rule;
+    if (rule.label[0] && (rule.policy.every || rule.policy.change || rule.policy.end ||
+                          rule.policy.window || rule.policy.min_confidence == 0))
+        return reason_set(why, DIFFUSE_INVAL,
+                          "policy: label=%.64s goes with min_confidence, and with nothing else",
+                          rule.label);
     return policy_check(&rule.policy, why);
 }
 
@@ -110,14 +117,30 @@ diffuse_err policy_read(const Diffused__V1__Policy *said, struct policy *ret_pol
     return policy_check(ret_policy, why);
 }
 
-struct policy policy_find(const struct policy_rule *rules, size_t n, const char *stream,
-                          size_t len) {
+/* Of the rules for a label ("": those for all) that with the longest prefix; NULL: none. */
+static const struct policy_rule *find(const struct policy_rule *rules, size_t n, const char *stream,
+                                      size_t len, const char *label) {
     const struct policy_rule *best = NULL;
     for (size_t i = 0; i < n; i++) {
         const struct policy_rule *r = &rules[i];
-        if (r->prefix_len <= len && memcmp(r->prefix, stream, r->prefix_len) == 0 &&
+        if (strcmp(r->label, label) == 0 && r->prefix_len <= len &&
+            memcmp(r->prefix, stream, r->prefix_len) == 0 &&
             (!best || r->prefix_len > best->prefix_len))
             best = r;
     }
+    return best;
+}
+
+struct policy policy_find(const struct policy_rule *rules, size_t n, const char *stream,
+                          size_t len) {
+    const struct policy_rule *best = find(rules, n, stream, len, "");
     return best ? best->policy : (struct policy){0};
+}
+
+bool policy_least(const struct policy_rule *rules, size_t n, const char *stream, size_t len,
+                  const char *label, float *ret_least) {
+    const struct policy_rule *best = find(rules, n, stream, len, label);
+    if (best)
+        *ret_least = best->policy.min_confidence;
+    return best != NULL;
 }

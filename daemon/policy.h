@@ -7,7 +7,8 @@
  *                           another its probability must be larger by 0.1, and to "abstained" the
  *                           confidence must be below min_confidence by 0.1 (hysteresis)
  *    end                    only with the piece that ends the segment, or fills a window
- *    min_confidence=0.6     below that the label is marked `abstained`
+ *    min_confidence=0.6     below that the label is marked `abstained`, also of samples that are
+ * whole label=NAME             min_confidence is of this label alone, and comes before that of all
  *    window=256             tumbling: the text begins anew every 256 tokens
  *    window=256/64          sliding: every 64 tokens, the last 256 of them
  *
@@ -39,7 +40,8 @@ struct policy {
 /* A policy for all streams that begin with a prefix. */
 struct policy_rule {
     char prefix[LIMIT_STREAM_BYTES + 1];
-    size_t prefix_len; /* 0: every stream */
+    size_t prefix_len;                 /* 0: every stream */
+    char label[LIMIT_LABEL_BYTES + 1]; /* "": all; else only min_confidence counts, and for it */
     struct policy policy;
 };
 
@@ -58,5 +60,10 @@ DIFFUSE_MUST_CHECK diffuse_err policy_read(const Diffused__V1__Policy *said,
  * word. */
 struct policy policy_find(const struct policy_rule *rules, size_t n, const char *stream,
                           size_t len);
+
+/* The least confidence that rules ask of one label by its name, that with the longest prefix;
+ * false: none names it. */
+bool policy_least(const struct policy_rule *rules, size_t n, const char *stream, size_t len,
+                  const char *label, float *ret_least);
 
 #endif

@@ -2,7 +2,8 @@
  *
  * The dynamic linker and the libraries' own beginnings touch most of some twenty libraries, of
  * which serving needs little. Pages that are the file's own can be dropped at any time: who needs
- * one finds it again in the page cache. Threads: main, before any other is started.
+ * one finds it again in the page cache. Threads: main; all but residue_drop
+ * before any other is started.
  */
 #ifndef DAEMON_RESIDUE_H
 #define DAEMON_RESIDUE_H

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "model/base/keyed.h"
+
 #define NONE UINT32_MAX
 
 struct entry {
@@ -22,6 +24,7 @@ struct retain {
     uint32_t *bucket;    /* (buckets) first entry of each chain */
     uint32_t cap, buckets, next, n;
     size_t max_length;
+    struct keyed key; /* names and numbers come from outside: nobody is to aim at a chain */
 };
 
 static size_t bucket_count(size_t cap) {
@@ -52,6 +55,7 @@ diffuse_err retain_new(struct arena *arena, size_t rows, size_t max_length,
                          .cap = (uint32_t)rows,
                          .buckets = (uint32_t)buckets,
                          .max_length = max_length};
+    keyed_init(&r->key);
     retain_clear(r);
     *ret_retain = r;
     return DIFFUSE_OK;
@@ -65,13 +69,11 @@ void retain_clear(struct retain *r) {
     r->n = 0;
 }
 
-/* FNV-1a over the name, and the number mixed in. */
 static uint32_t bucket_of(const struct retain *r, const char *stream, size_t len, uint64_t seq) {
-    uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ (uint8_t)stream[i]) * 1099511628211u;
-    h = (h ^ seq) * 0x9e3779b97f4a7c15u;
-    return (uint32_t)(h >> 32) & (r->buckets - 1);
+    uint8_t name[sizeof seq + LIMIT_STREAM_BYTES];
+    memcpy(name, &seq, sizeof seq);
+    memcpy(name + sizeof seq, stream, len);
+    return (uint32_t)keyed_hash(&r->key, name, sizeof seq + len) & (r->buckets - 1);
 }
 
 static uint32_t find(const struct retain *r, const char *stream, size_t len, uint64_t seq) {

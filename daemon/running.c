@@ -57,12 +57,12 @@ bool running_offered(const struct conf *c, const struct net_config *n) {
 struct running_size running_size(const struct conf *c, const struct net_config *n,
                                  uint32_t max_length) {
     struct running_size size = {.max_length = max_length};
+    size.rules = LIMIT_PUBLISHERS;
     if (!running_offered(c, n))
         return size;
     size.segments = c->segments;
     size.state_bytes = segment_bytes(n);
     size.window = c->segment_window < max_length ? c->segment_window : max_length;
-    size.rules = LIMIT_PUBLISHERS;
     return size;
 }
 
@@ -81,15 +81,15 @@ size_t running_row_bytes(const struct running_size *size) {
 }
 
 size_t running_bytes(const struct running_size *s) {
+    size_t rules = arena_block(s->rules * sizeof(struct policy_rule));
     if (s->segments == 0)
-        return arena_block(sizeof(struct running));
-    return arena_block(sizeof(struct running)) + lru_bytes(s->segments) +
+        return arena_block(sizeof(struct running)) + rules;
+    return rules + arena_block(sizeof(struct running)) + lru_bytes(s->segments) +
            arena_block(s->segments * sizeof(struct row)) +
            arena_block(s->segments * sizeof(struct cell)) +
            arena_block(s->segments * s->state_bytes) +
            arena_block(s->segments * s->window * sizeof(uint32_t)) +
-           arena_block(ids_cap(s) * sizeof(uint32_t)) +
-           arena_block(s->rules * sizeof(struct policy_rule));
+           arena_block(ids_cap(s) * sizeof(uint32_t));
 }
 
 diffuse_err running_new(struct arena *arena, const struct conf *c, const struct running_size *s,
@@ -102,6 +102,10 @@ diffuse_err running_new(struct arena *arena, const struct conf *c, const struct 
                           .pool_bytes = s->segments * s->state_bytes,
                           .ids_cap = ids_cap(s)};
     *ret_running = r;
+    r->rule = arena_alloc(arena, s->rules * sizeof *r->rule);
+    if (!r->rule)
+        return DIFFUSE_NOMEM;
+    running_rules(r, c);
     if (r->cap == 0)
         return DIFFUSE_OK;
     diffuse_err e = lru_new(arena, r->cap, &r->names);
@@ -110,11 +114,9 @@ diffuse_err running_new(struct arena *arena, const struct conf *c, const struct 
     r->pool = arena_alloc(arena, r->pool_bytes);
     r->window = arena_alloc(arena, r->cap * r->window_cap * sizeof *r->window);
     r->ids = arena_alloc(arena, r->ids_cap * sizeof *r->ids);
-    r->rule = arena_alloc(arena, s->rules * sizeof *r->rule);
-    if (e || !r->row || !r->cell || !r->pool || !r->window || !r->ids || !r->rule)
+    if (e || !r->row || !r->cell || !r->pool || !r->window || !r->ids)
         return DIFFUSE_NOMEM;
     memset(r->cell, 0, r->cap * sizeof *r->cell);
-    running_rules(r, c);
     return DIFFUSE_OK;
 }
 
@@ -124,6 +126,16 @@ void running_rules(struct running *r, const struct conf *c) {
         if (policy_parse(c->policy.item[i], &r->rule[r->rules], NULL) == DIFFUSE_OK)
             r->rules++;
     }
+}
+
+bool running_abstains(const struct running *r, const struct inflight_sample *s) {
+    const char *label = s->model->labels[s->label];
+    float least;
+    if (policy_least(r->rule, r->rules, s->stream, s->stream_len, label, &least))
+        return s->confidence < least;
+    if (s->piece.cell)
+        return s->abstained;
+    return s->confidence < policy_find(r->rule, r->rules, s->stream, s->stream_len).min_confidence;
 }
 
 size_t running_use(struct running *r, const struct model *model, uint32_t max_length) {

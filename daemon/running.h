@@ -62,6 +62,10 @@ DIFFUSE_MUST_CHECK diffuse_err running_new(struct arena *arena, const struct con
  * that run keep theirs. */
 void running_rules(struct running *r, const struct conf *c);
 
+/* Is the label of a sample that was computed less sure than the policies ask? Of a piece, the
+ * policy of its segment has said so before. */
+bool running_abstains(const struct running *r, const struct inflight_sample *s);
+
 /* Pieces are of this model from now on; max_length: of a piece. What was running is closed: its
  * states mean nothing to another model. Returns how many there were. */
 size_t running_use(struct running *r, const struct model *model, uint32_t max_length);

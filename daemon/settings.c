@@ -50,11 +50,12 @@ static void tell_change(struct settings *s, enum conf_key key) {
 
 diffuse_err settings_reread(struct settings *s, struct reason *why) {
     struct complaints complaints = {s->log, why};
+    return confread_all(&s->fresh, &s->source, hear, &complaints);
+}
+
+void settings_apply(struct settings *s) {
     char held[LIMIT_REASON_BYTES] = "";
     size_t used = 0;
-    diffuse_err e = confread_all(&s->fresh, &s->source, hear, &complaints);
-    if (e)
-        return e;
     for (int i = 0; i < (int)CONF_KEYS; i++) {
         enum conf_key key = (enum conf_key)i;
         bool follows =
@@ -72,5 +73,4 @@ diffuse_err settings_reread(struct settings *s, struct reason *why) {
     put_in_force(s);
     if (used > 0)
         log_line(s->log, LOG_conf_restart, "changed, and in force only after a restart: %s", held);
-    return DIFFUSE_OK;
 }

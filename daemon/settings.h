@@ -37,8 +37,11 @@ struct settings {
 /* What the start began with is in force. */
 void settings_init(struct settings *s);
 
-/* Read the files again. Errors: as confread_all; each complaint was logged, *why is the first, and
- * nothing has changed. */
-diffuse_err settings_reread(struct settings *s, struct reason *why);
+/* Read the files again; nothing changes yet. Errors: as confread_all; each complaint was logged,
+ * *why is the first. */
+DIFFUSE_MUST_CHECK diffuse_err settings_reread(struct settings *s, struct reason *why);
+
+/* What was read is in force from now on. */
+void settings_apply(struct settings *s);
 
 #endif

@@ -21,7 +21,7 @@
     X(dropped_silent, "of them from ingest, which were not answered")                              \
     X(truncated, "samples cut at max_length")                                                      \
     X(held, "answers to pieces of running segments that carry no label, as the policy asks")       \
-    X(abstained, "labels of running segments below the confidence that the policy asks for")       \
+    X(abstained, "labels below the confidence that the policy asks for")                           \
     X(segments_begun, "running segments that began")                                               \
     X(segments_ended, "running segments that their streams ended")                                 \
     X(segments_closed, "running segments closed to make room, or because the model changed")       \
@@ -30,6 +30,10 @@
     X(feedback_given, "feedback that was given to the tuner")                                      \
     X(feedback_accepted, "feedback that is in the journal, and survives a crash")                  \
     X(feedback_unjournaled, "feedback that could not be written to the journal")                   \
+    X(feedback_unlabelled, "feedback that was given, whose label the model could not add")         \
+    X(feedback_outdated, "feedback that was given on texts of a model that serves no more")        \
+    X(feedback_untaken, "feedback that was given, and that nobody took: tuning had gone off")      \
+    X(feedback_damaged, "places of the journal where accepted feedback was damaged")               \
     X(feedback_forgotten, "accepted feedback that made room in the journal before it was learned") \
     X(feedback_distrusted, "feedback of streams that are not believed")                            \
     X(feedback_ignored, "feedback that arrived while tuning was off")                              \
@@ -39,6 +43,7 @@
     X(feedback_contradictory, "feedback that contradicts what was said of the sample before")      \
     X(feedback_bad_label, "feedback whose label the model lacks")                                  \
     X(feedback_bad_text, "feedback whose text cannot be read")                                     \
+    X(feedback_unreadable, "feedback that is no valid message, and was refused as a sample is")    \
     X(feedback_dropped, "feedback dropped because tune_queue was full")                            \
     X(promotions, "tuned models that came to serve")                                               \
     X(promotions_refused, "tuned models that the gate did not let pass")                           \
@@ -49,7 +54,8 @@
     X(connections_refused, "connections refused because as many as planned for were there")        \
     X(connections_ended, "connections ended for too many subscriptions or too large a message")    \
     X(connections_denied, "connections refused to processes outside of the socket\'s group")       \
-    X(feedback_denied, "feedback of processes outside of feedback_group")                          \
+    X(feedback_denied,                                                                             \
+      "feedback of processes outside of feedback_group, or of keys without the role")              \
     X(keys_refused, "connections turned away for a CURVE key that is unknown or lacks the role")   \
     X(roles_denied,                                                                                \
       "samples, feedback and requests refused because the sender's key lacks the role")            \

@@ -180,13 +180,18 @@ bool tunebox_heard(struct tunebox *b, struct tunebox_event *ret) {
 
 void tunebox_publish(struct tunebox *b, const struct tunebox_report *report) {
     pthread_mutex_lock(&b->lock);
+    bool switched = b->report.on != report->on;
     b->report = *report;
     pthread_mutex_unlock(&b->lock);
+    if (switched)
+        wake_loop(b);
 }
 
 void tunebox_report(struct tunebox *b, struct tunebox_report *ret) {
-    if (pthread_mutex_trylock(&b->lock) != 0)
+    if (pthread_mutex_trylock(&b->lock) != 0) {
+        (void)later(b);
         return;
+    }
     *ret = b->report;
     pthread_mutex_unlock(&b->lock);
 }

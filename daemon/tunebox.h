@@ -45,7 +45,9 @@ struct tunebox_event {
     bool warning; /* for the log */
 };
 
-/* What status says of tuning. Counts are since tuning went on. */
+/* What status says of tuning. Counts are since the start; of feedback that was put in, each piece
+ * is in just one of journaled, unjournaled, unknown_labels, outdated and untaken, or still waits.
+ */
 struct tunebox_report {
     bool on;
     uint64_t planned; /* bytes that tuning takes; 0: it is off */
@@ -54,10 +56,14 @@ struct tunebox_report {
     struct tune_report tune;
     struct tune_judgement judged; /* the last one; rows 0: none yet */
     uint64_t journal_bytes;
-    uint64_t journaled;   /* feedback that is in the journal: accepted */
-    uint64_t forgotten;   /* of them those that made room before they were learned */
-    uint64_t unjournaled; /* that could not be written, and is not learned from */
-    uint64_t unknown_labels, distrusted, promoted, refused, withdrawn, drifts;
+    uint64_t journaled;      /* feedback that is in the journal: accepted */
+    uint64_t forgotten;      /* of them those that made room before they were learned */
+    uint64_t unjournaled;    /* that could not be written, and is not learned from */
+    uint64_t unknown_labels; /* feedback whose label the model lacks when its turn comes */
+    uint64_t outdated;       /* on texts that a model of another root had read */
+    uint64_t untaken;        /* that nobody takes: tuning went off by itself */
+    uint64_t damaged;        /* places of the journal where accepted feedback was damaged */
+    uint64_t distrusted, promoted, refused, withdrawn, drifts;
     size_t n_streams;
     struct tune_stream stream[TUNEBOX_STREAMS];
 };
@@ -102,7 +108,10 @@ void tunebox_say(struct tunebox *b, const char *kind, bool warning, const char *
     __attribute__((format(printf, 4, 5)));
 bool tunebox_heard(struct tunebox *b, struct tunebox_event *ret_event);
 
-/* (tuner) publishes, (loop) reads a copy; *ret_report stays as it is while the tuner publishes. */
+/* (tuner) publishes, and the loop is told when tuning went on or off. (loop) reads a copy;
+ * *ret_report stays as it is while the tuner publishes, and tunebox_said says that it is to ask
+ * again.
+ */
 void tunebox_publish(struct tunebox *b, const struct tunebox_report *report);
 void tunebox_report(struct tunebox *b, struct tunebox_report *ret_report);
 

@@ -20,11 +20,12 @@ static void publish(struct tuner *t) {
     r->planned = t->cost;
     r->on = t->on;
     memcpy(r->root, t->root, sizeof r->root);
-    r->promotions = t->lineage.dir[0] ? t->lineage.last : 0;
+    bool tuned = t->serving && strcmp(t->serving->model->id, t->root) != 0;
+    r->promotions = tuned && t->lineage.dir[0] ? t->lineage.last : 0; /* of what serves */
     if (t->on) {
         tune_report(t->tune, &r->tune);
         r->journal_bytes = journal_bytes(t->journal);
-        r->forgotten = journal_dropped(t->journal);
+        r->forgotten = t->forgotten + journal_dropped(t->journal);
         r->n_streams = tune_streams(t->tune, r->stream, TUNEBOX_STREAMS);
         if (r->n_streams > TUNEBOX_STREAMS)
             r->n_streams = TUNEBOX_STREAMS;
@@ -83,8 +84,14 @@ static void take_item(struct tuner *t, bool *ret_hurt) {
                                .predicted = item->predicted,
                                .confidence = item->confidence,
                                .judged = item->judged};
-    if (strcmp(item->root, t->root) != 0)
-        return; /* of a model that serves no more: its token ids mean nothing here */
+    if (strcmp(item->root, t->root) != 0) { /* its token ids mean nothing here */
+        if (t->report.outdated++ % SAY_EVERY == 0)
+            tunebox_say(t->box, "feedback-refused", true,
+                        "feedback is of a text that a model of another root read (%.12s); %.12s "
+                        "serves now: send it again with its text",
+                        item->root, t->root);
+        return;
+    }
     if (tune_label(t->tune, item->label, &row.label)) {
         if (t->report.unknown_labels++ % SAY_EVERY == 0)
             tunebox_say(t->box, "feedback-refused", true,
@@ -105,14 +112,34 @@ static void take_item(struct tuner *t, bool *ret_hurt) {
     *ret_hurt |= note.hurt;
 }
 
+/* All that waits is in the journal: the loop gives no more. */
+static void take_rest(struct tuner *t) {
+    bool hurt = false;
+    while (t->on && tunebox_take(t->box, &t->item))
+        take_item(t, &hurt);
+}
+
+/* Tuning went off by itself, and the loop has not heard of it yet. */
+static void leave_rest(struct tuner *t) {
+    uint64_t before = t->report.untaken;
+    while (tunebox_take(t->box, &t->item))
+        t->report.untaken++;
+    if (t->report.untaken == before)
+        return;
+    tunebox_say(t->box, "feedback-refused", true,
+                "%" PRIu64 " pieces of feedback not taken: tuning is off",
+                t->report.untaken - before);
+    publish(t);
+}
+
 static void sync_journal(struct tuner *t, uint64_t now) {
     struct reason why = {""};
     if (!t->unsynced || now - t->synced_ns < t->conf->tune_sync)
         return;
-    if (journal_sync(t->journal, &why))
-        tunebox_say(t->box, "tune-journal", true, "%s", why.text);
-    t->unsynced = false;
     t->synced_ns = now;
+    t->unsynced = journal_sync(t->journal, &why) != DIFFUSE_OK; /* then it is tried again */
+    if (t->unsynced)
+        tunebox_say(t->box, "tune-journal", true, "%s", why.text);
 }
 
 /* --- promotions --- */
@@ -201,6 +228,7 @@ static void obey(struct tuner *t, enum tunebox_order order) {
         answer(t, order, e, &why);
         break;
     case TUNEBOX_OFF:
+        take_rest(t);
         tuner_state_close(t);
         answer(t, order, e, &why);
         break;
@@ -288,8 +316,10 @@ uint32_t tuner_slice(void *user) {
         return ASIDE_SLEEP; /* a load or a rebase comes first */
     if (!t->saving)
         obey(t, tunebox_ordered(t->box));
-    if (!t->on)
+    if (!t->on) {
+        leave_rest(t);
         return ASIDE_SLEEP;
+    }
     while (taken < BURST && tunebox_take(t->box, &t->item)) {
         take_item(t, &hurt);
         taken++;
@@ -338,6 +368,15 @@ static void follow(struct tuner *t, bool promoted) {
         tunebox_say(t->box, "tune-refused", true, "tuning begins anew: %s", why.text);
         tuner_state_reopen(t);
     }
+}
+
+void tuner_end(struct tuner *t) {
+    if (!t->conf)
+        return;
+    take_rest(t);
+    leave_rest(t);
+    publish(t);
+    tuner_state_close(t);
 }
 
 void tuner_rebase(void *user, const struct slot *serving, const struct slot *previous) {

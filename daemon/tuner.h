@@ -39,8 +39,10 @@ struct tuner {
     bool on;
     struct tune *tune;
     struct journal *journal;
+    uint64_t forgotten;    /* rows that journals before it dropped */
     int lock;              /* descriptor of the state folder's lock; -1 */
     struct arena kept;     /* memory of retain, */
+    size_t kept_length;    /* tokens of a row of it */
     struct retain *retain; /* which the loop uses until it has ordered OFF */
     uint64_t cost;         /* bytes planned */
     uint64_t rest_until, synced_ns;
@@ -67,7 +69,10 @@ DIFFUSE_MUST_CHECK diffuse_err tuner_init(struct tuner *t, const struct conf *co
                                           struct tunebox *box, struct aside *aside,
                                           struct reload *reload, size_t max_length,
                                           const char *root);
-void tuner_done(struct tuner *t); /* closes the journal; fine when zeroed */
+/* What waits goes into the journal, which is closed, and the last report is published. Fine when
+ * zeroed, and twice. */
+void tuner_end(struct tuner *t);
+void tuner_done(struct tuner *t); /* ends it, too; fine when zeroed */
 
 /* The hooks of aside.h. */
 uint32_t tuner_slice(void *user);

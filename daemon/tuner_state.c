@@ -13,6 +13,8 @@
 #include "model/tune/rehearse_file.h"
 #include "model/tune/roots.h"
 
+#include "keys/keyfile.h"
+
 /* --- what it costs --- */
 
 static void options_of(const struct conf *c, size_t max_length, struct tune_options *o) {
@@ -64,10 +66,20 @@ static void journal_path(const struct tuner *t, char path[LINEAGE_PATH_BYTES]) {
     snprintf(path, LINEAGE_PATH_BYTES, "%.480s/feedback.journal", t->lineage.dir);
 }
 
+/* Models that serve come from there. */
+static diffuse_err check_state_dir(const struct conf *conf, struct reason *why) {
+    struct reason inner = {""};
+    diffuse_err e = keyfile_check_folder(conf->state_dir, &inner);
+    return e ? reason_set(why, DIFFUSE_IO, "state_dir: %.480s", inner.text) : DIFFUSE_OK;
+}
+
 static diffuse_err lock_folder(struct tuner *t, struct reason *why) {
     char path[LINEAGE_PATH_BYTES];
+    diffuse_err e;
     snprintf(path, sizeof path, "%.400s/lock", t->conf->state_dir);
     (void)mkdir(t->conf->state_dir, 0700);
+    if ((e = check_state_dir(t->conf, why)))
+        return e;
     t->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (t->lock < 0)
         return reason_set(why, DIFFUSE_IO, "%s: %s; make state_dir writable", path,
@@ -101,7 +113,9 @@ diffuse_err tuner_find(const struct conf *conf, const char *root, char ret_path[
     roots_dir(conf->state_dir, root, dir);
     if (stat(dir, &st) != 0)
         return DIFFUSE_OK; /* nothing was ever tuned from this one */
-    diffuse_err e = lineage_open(&l, dir, root, (uint32_t)conf->tune_keep, ret_found, why);
+    diffuse_err e = check_state_dir(conf, why);
+    if (!e)
+        e = lineage_open(&l, dir, root, (uint32_t)conf->tune_keep, ret_found, why);
     if (!e)
         lineage_path(&l, l.last, ret_path);
     return e;
@@ -125,7 +139,7 @@ static void hear_again(void *user, const struct journal_row *row, bool trained) 
     label[row->label_len] = '\0';
     for (uint32_t i = 0; i < row->n; i++)
         if (row->ids[i] >= t->serving->model->config.vocab)
-            return;
+            return; /* a checksum that is right by chance */
     if (tune_label(t->tune, label, &again.label) == DIFFUSE_OK)
         (void)tune_hear(t->tune, &again);
 }
@@ -141,6 +155,13 @@ static diffuse_err open_journal(struct tuner *t, struct reason *why) {
     if (found.cut > 0)
         tunebox_say(t->box, "tune-journal", true,
                     "%s: %" PRIu64 " bytes of a torn tail were cut off", path, found.cut);
+    if (found.damaged > 0)
+        tunebox_say(t->box, "tune-journal", true,
+                    "%s: %zu places are damaged, %" PRIu64 " bytes; the good records between them "
+                    "stay%s",
+                    path, found.damaged, found.lost,
+                    found.kept ? ", and the file as it was is beside it, with .damaged" : "");
+    t->report.damaged += found.damaged;
     if (found.set_aside)
         tunebox_say(t->box, "tune-journal", true,
                     "%s belonged to another checkpoint: set aside as %s.aside", path, path);
@@ -162,6 +183,7 @@ static diffuse_err keep_samples(struct tuner *t, struct reason *why) {
     size_t max_length = t->serving->plan.room.max_length;
     if (t->retain)
         return DIFFUSE_OK;
+    t->kept_length = max_length;
     if (arena_init(&t->kept, window_bytes(t->conf, max_length)) ||
         retain_new(&t->kept, t->conf->tune_window, max_length, &t->retain))
         return reason_set(why, DIFFUSE_NOMEM, "tuning: out of memory");
@@ -170,6 +192,8 @@ static diffuse_err keep_samples(struct tuner *t, struct reason *why) {
 
 /* All but the samples that the loop reads. */
 static void let_go(struct tuner *t) {
+    if (t->journal)
+        t->forgotten += journal_dropped(t->journal);
     journal_close(t->journal);
     t->journal = NULL;
     tune_free(t->tune);
@@ -177,10 +201,10 @@ static void let_go(struct tuner *t) {
     if (t->lock >= 0)
         close(t->lock);
     t->lock = -1;
-    t->cost = 0;
+    t->cost = t->retain ? window_bytes(t->conf, t->kept_length) : 0;
     t->on = t->unsynced = t->promoting = false;
     t->turn = TUNER_SETTLED;
-    t->reload->tuning = 0;
+    t->reload->tuning = t->cost;
 }
 
 diffuse_err tuner_state_open(struct tuner *t, struct reason *why) {
@@ -210,9 +234,9 @@ diffuse_err tuner_state_open(struct tuner *t, struct reason *why) {
 }
 
 void tuner_state_close(struct tuner *t) {
-    let_go(t);
     arena_done(&t->kept);
     t->retain = NULL;
+    let_go(t);
 }
 
 void tuner_state_reopen(struct tuner *t) {
@@ -280,6 +304,6 @@ diffuse_err tuner_init(struct tuner *t, const struct conf *conf, struct tunebox 
 void tuner_done(struct tuner *t) {
     if (!t->conf)
         return;
-    tuner_state_close(t);
+    tuner_end(t);
     arena_done(&t->ids);
 }

@@ -1,6 +1,7 @@
 #include "daemon/tuning.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,18 +83,12 @@ static diffuse_err order(struct tuning *t, enum tunebox_order what, struct reaso
         return reason_set(why, DIFFUSE_UNSUPPORTED,
                           "tuning needs room for a second model: set reload = yes, and "
                           "memory_budget as high as that takes");
-    if (tunebox_order(t->box, what))
+    if (t->off_owed || tunebox_order(t->box, what))
         return reason_set(why, DIFFUSE_BUSY, "another order to the tuner is being carried out");
     if (what == TUNEBOX_OFF)
         t->retain = NULL; /* the tuner frees it */
     aside_wake(t->aside);
     return DIFFUSE_OK;
-}
-
-void tuning_begin(struct tuning *t) {
-    struct reason why = {""};
-    if (order(t, TUNEBOX_ON, &why))
-        log_line(t->log, LOG_tune_order_refused, "tuning stays off: %s", why.text);
 }
 
 bool tuning_request(struct tuning *t, const struct caller *caller, uint64_t id, int action,
@@ -104,11 +99,12 @@ bool tuning_request(struct tuning *t, const struct caller *caller, uint64_t id, 
     struct reason why = {""};
     struct ctl_answer answer;
     tunebox_report(t->box, &t->replies->report);
-    if (what == TUNEBOX_NOTHING && !make_report(t, id, ret_bytes, ret_len)) {
+    diffuse_err e =
+        what == TUNEBOX_NOTHING ? make_report(t, id, ret_bytes, ret_len) : order(t, what, &why);
+    if (!e && what == TUNEBOX_NOTHING) {
         stats_add(t->stats, STATS_requests, 1);
         return true;
     }
-    diffuse_err e = order(t, what, &why);
     if (!e) {
         t->waits = true;
         t->caller = *caller;
@@ -134,6 +130,7 @@ static void take_answer(struct tuning *t, const struct tunebox_answer *a) {
         t->retain = a->retain;
         snprintf(t->root, sizeof t->root, "%s", serving_root(t));
     }
+    t->replies->report = a->report; /* newer than what was read before */
     if (a->error)
         log_line(t->log, LOG_tune_order_refused, "tune %s refused: %s: %s", words[a->order],
                  diffuse_errname(a->error), a->why.text);
@@ -147,6 +144,36 @@ static void take_answer(struct tuning *t, const struct tunebox_answer *a) {
         reply_report(t, &a->report);
 }
 
+void tuning_begin(struct tuning *t) {
+    struct reason why = {""};
+    struct tunebox_answer answer;
+    struct pollfd item = {.fd = tunebox_fd(t->box), .events = POLLIN};
+    if (order(t, TUNEBOX_ON, &why)) {
+        log_line(t->log, LOG_tune_order_refused, "tuning stays off: %s", why.text);
+        return;
+    }
+    while (!tunebox_answered(t->box, &answer)) {
+        (void)poll(&item, 1, -1);
+        tunebox_acknowledge(t->box);
+    }
+    take_answer(t, &answer); /* the events that came with it are told by tuning_turn */
+}
+
+/* Tuning goes off by itself: the loop lets go of the samples that were kept, and says so. */
+static void look_whether_on(struct tuning *t) {
+    struct tunebox_report *r = &t->replies->report;
+    tunebox_report(t->box, r);
+    if (t->retain && !r->on)
+        t->off_owed = true;
+    if (!t->off_owed)
+        return;
+    t->retain = NULL;
+    if (tunebox_order(t->box, TUNEBOX_OFF))
+        return; /* another order first */
+    t->off_owed = false;
+    aside_wake(t->aside);
+}
+
 static void tell(struct tuning *t, const struct tunebox_event *e) {
     char topic[sizeof "$sys/" + TUNEBOX_KIND_BYTES];
     int len = snprintf(topic, sizeof topic, "$sys/%s", e->kind);
@@ -157,12 +184,13 @@ static void tell(struct tuning *t, const struct tunebox_event *e) {
 void tuning_turn(struct tuning *t) {
     struct tunebox_answer answer;
     struct tunebox_event event;
-    if (!tunebox_said(t->box))
+    if (!tunebox_said(t->box) && !t->off_owed)
         return;
     if (tunebox_answered(t->box, &answer))
         take_answer(t, &answer);
     while (tunebox_heard(t->box, &event))
         tell(t, &event);
+    look_whether_on(t);
 }
 
 void tuning_refresh(struct tuning *t) {
@@ -174,6 +202,10 @@ void tuning_refresh(struct tuning *t) {
     counter[STATS_feedback_accepted] = r->journaled;
     counter[STATS_feedback_forgotten] = r->forgotten;
     counter[STATS_feedback_unjournaled] = r->unjournaled;
+    counter[STATS_feedback_unlabelled] = r->unknown_labels;
+    counter[STATS_feedback_outdated] = r->outdated;
+    counter[STATS_feedback_untaken] = r->untaken;
+    counter[STATS_feedback_damaged] = r->damaged;
     counter[STATS_feedback_distrusted] = r->distrusted;
     counter[STATS_promotions] = r->promoted;
     counter[STATS_promotions_refused] = r->refused;

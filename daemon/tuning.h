@@ -37,15 +37,17 @@ struct tuning {
     char root[DIGEST_HEX_BYTES]; /* of the model that answered what is retained */
     bool on;                     /* as of the last tuning_refresh, for status */
     uint64_t planned;            /* bytes, likewise */
+    bool off_owed;               /* tuning went off by itself, and the tuner may let go */
     bool waits;                  /* for the order that is under way: */
     struct caller caller;        /* this one, */
     uint64_t caller_id;          /* with this request */
 };
 
-/* The configuration says that tuning is on from the start. */
+/* The configuration says that tuning is on from the start: waits until it is, or the log says why
+ * not. Before the sockets are there, so that no feedback comes too early. */
 void tuning_begin(struct tuning *t);
 
-/* Feedback that path_accept read into said and slot. Returns what came of it. */
+/* Feedback that path_read read into said and slot. Returns what came of it. */
 enum feedback_fate tuning_feedback(struct tuning *t, const struct path_feedback *said,
                                    const struct inflight_sample *slot);
 

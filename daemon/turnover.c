@@ -55,18 +55,24 @@ static void reply_model(struct turnover *t, uint64_t took_ns, const char *note) 
     reply(t, &answer, e);
 }
 
-/* A reload was refused, before or after it began. */
-static void refused(struct turnover *t, enum aside_origin origin, const char *path, diffuse_err err,
-                    const struct reason *why) {
-    char line[2 * LIMIT_REASON_BYTES];
+/* A reload was refused, before or after it began. The service manager waits for a word when it sent
+ * the signal. */
+static void tell_refused(struct turnover *t, enum aside_origin origin, const char *path,
+                         diffuse_err err, const struct reason *why) {
+    char *line = t->line;
     stats_add(t->stats, STATS_reloads_refused, 1);
-    snprintf(line, sizeof line, "reload of %.200s for %s refused: %s: %.300s; %.*s serves on", path,
-             aside_origin_word(origin), diffuse_errname(err), why->text, SHORT_ID,
+    snprintf(line, sizeof t->line, "reload of %.200s for %s refused: %s: %.300s; %.*s serves on",
+             path, aside_origin_word(origin), diffuse_errname(err), why->text, SHORT_ID,
              t->models->serving->model->id);
     log_line(t->log, LOG_reload_refused, "%s", line);
     send_event(t->send, EVENT("reload-refused"), line);
+}
+
+static void refused(struct turnover *t, enum aside_origin origin, const char *path, diffuse_err err,
+                    const struct reason *why) {
+    tell_refused(t, origin, path, err, why);
     if (origin != ASIDE_TUNER)
-        owe_ready(t, line);
+        owe_ready(t, t->line);
     reply_error(t, err, why);
 }
 
@@ -115,6 +121,14 @@ void turnover_configure(struct turnover *t, const char *model, bool watched) {
 
 void turnover_signal(struct turnover *t) {
     begin_or_later(t, ASIDE_SIGNAL);
+}
+
+void turnover_refuse(struct turnover *t, enum aside_origin origin, const struct reason *why) {
+    tell_refused(t, origin, t->model, DIFFUSE_INVAL, why);
+    if (origin == ASIDE_SIGNAL) {
+        notify_reloading();
+        owe_ready(t, t->line);
+    }
 }
 
 /* --- a job ends --------------------------------------------------------------------------------
@@ -261,10 +275,10 @@ bool turnover_request(struct turnover *t, const struct caller *caller, struct ct
             t->caller_id = id;
             return false;
         }
-        if (e != DIFFUSE_BUSY)
-            stats_add(t->stats, STATS_reloads_refused, 1);
-    } else {
-        e = roll_back(t, &why);
+        tell_refused(t, ASIDE_CONTROL, path, e, &why);
+    } else if ((e = roll_back(t, &why))) {
+        log_line(t->log, LOG_rollback_refused, "a rollback for a request refused: %s: %s",
+                 diffuse_errname(e), why.text);
     }
     diffuse_err failed = e ? ctl_error(t->ctl, id, e, &why, answer)
                            : ctl_model(t->ctl, id, clock_now() - began, "", answer);

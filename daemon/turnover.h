@@ -47,7 +47,8 @@ struct turnover {
     unsigned later;  /* origins, as bits, of reloads that came while one was under way */
     bool ready_owed; /* the service manager has to hear that the reload is over: */
     char ready[256];
-    uint64_t watched_ns; /* when the watch was looked at last */
+    char line[2 * LIMIT_REASON_BYTES]; /* said last of a reload that was refused */
+    uint64_t watched_ns;               /* when the watch was looked at last */
 };
 
 /* A request from control: CTL_RELOAD or CTL_ROLLBACK. True: *answer is the reply, to be sent now;
@@ -59,6 +60,9 @@ void turnover_configure(struct turnover *t, const char *model, bool watched);
 
 /* SIGHUP: the configured checkpoint again. */
 void turnover_signal(struct turnover *t);
+
+/* The configuration that such a reload would read is not taken, as was logged: everything stays. */
+void turnover_refuse(struct turnover *t, enum aside_origin origin, const struct reason *why);
 
 /* Do what there is to be done; cheap when that is nothing. looked: the watch's descriptor is ready.
  */

@@ -97,6 +97,22 @@ diffuse_err keyfile_parse(const char *text, size_t len, struct keyfile *ret_keys
     return DIFFUSE_OK;
 }
 
+static diffuse_err check_owner(const struct stat *st, const char *path, enum keyfile_kind kind,
+                               struct reason *why) {
+    mode_t others = kind == KEYFILE_SECRET ? 077 : 022;
+    if (st->st_mode & others)
+        return reason_set(why, DIFFUSE_INVAL,
+                          "%.300s: has mode %04o, so that others may %s it; chmod %s it", path,
+                          (unsigned)st->st_mode & 07777, kind == KEYFILE_SECRET ? "read" : "change",
+                          kind == KEYFILE_SECRET ? "0600" : "go-w");
+    if (st->st_uid != 0 && st->st_uid != geteuid())
+        return reason_set(why, DIFFUSE_INVAL,
+                          "%.300s: belongs to user %u; it must belong to root or to user %u, who "
+                          "runs this",
+                          path, (unsigned)st->st_uid, (unsigned)geteuid());
+    return DIFFUSE_OK;
+}
+
 /* Looked at through the descriptor, so that it is the file that is read. */
 static diffuse_err examine(int fd, const char *path, enum keyfile_kind kind, struct reason *why) {
     struct stat st;
@@ -106,18 +122,17 @@ static diffuse_err examine(int fd, const char *path, enum keyfile_kind kind, str
         return reason_set(why, DIFFUSE_INVAL, "%.300s: is no regular file", path);
     if (kind == KEYFILE_PUBLIC)
         return DIFFUSE_OK;
-    mode_t others = kind == KEYFILE_SECRET ? 077 : 022;
-    if (st.st_mode & others)
-        return reason_set(why, DIFFUSE_INVAL,
-                          "%.300s: has mode %04o, so that others may %s it; chmod %s it", path,
-                          (unsigned)st.st_mode & 07777, kind == KEYFILE_SECRET ? "read" : "change",
-                          kind == KEYFILE_SECRET ? "0600" : "go-w");
-    if (st.st_uid != 0 && st.st_uid != geteuid())
-        return reason_set(why, DIFFUSE_INVAL,
-                          "%.300s: belongs to user %u; it must belong to root or to user %u, who "
-                          "runs this",
-                          path, (unsigned)st.st_uid, (unsigned)geteuid());
-    return DIFFUSE_OK;
+    return check_owner(&st, path, kind, why);
+}
+
+diffuse_err keyfile_check_folder(const char *path, struct reason *why) {
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return reason_set(why, errno == ENOENT ? DIFFUSE_NOTFOUND : DIFFUSE_IO,
+                          "%.300s: cannot be examined: %s", path, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return reason_set(why, DIFFUSE_INVAL, "%.300s: is no folder", path);
+    return check_owner(&st, path, KEYFILE_TRUSTED, why);
 }
 
 diffuse_err keyfile_open(const char *path, enum keyfile_kind kind, FILE **ret_file,

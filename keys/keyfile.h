@@ -51,4 +51,8 @@ DIFFUSE_MUST_CHECK diffuse_err keyfile_read(const char *path, enum keyfile_kind 
                                             struct keyfile *ret_keys, struct reason *why);
 void keyfile_wipe(struct keyfile *keys);
 
+/* A folder of trusted files: nobody but root and who runs this may put others in their place.
+ * Errors: NOTFOUND, INVAL, IO. */
+DIFFUSE_MUST_CHECK diffuse_err keyfile_check_folder(const char *path, struct reason *why);
+
 #endif

@@ -24,7 +24,7 @@
     (32u * 1024 * 1024)               /* text of a vocabulary; read whole before it is checked */
 #define LIMIT_NGRAM_ROWS   (1u << 24) /* hashed n-gram rows */
 #define LIMIT_NGRAM_ORDER  5u         /* longest hashed n-gram, in tokens */
-#define LIMIT_HEADER_BYTES (8u * 1024 * 1024) /* JSON header of a checkpoint */
+#define LIMIT_HEADER_BYTES (1024u * 1024) /* JSON header of a checkpoint */
 #define LIMIT_PIECE_BYTES  400u /* one vocabulary piece: 100 characters of 4 bytes (BERT's rule) */
 #define LIMIT_ROW_BYTES    (64u * 1024 * 1024) /* one row of a data set */
 

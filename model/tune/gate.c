@@ -125,6 +125,13 @@ void gate_end(const struct gate *g, struct gate_verdict *ret_verdict) {
     ret_verdict->harms = harms;
     ret_verdict->p_better = paired_better(&g->all.score);
     ret_verdict->p_worse = fmin(paired_worse(&g->rehearsal), paired_worse(&g->all.score));
+    if (!against && gain(&by) <= 0) {
+        (void)snprintf(ret_verdict->text, sizeof ret_verdict->text,
+                       "surer of the labels that feedback gives: of %zu rows as many right as "
+                       "before (%zu won, %zu lost)",
+                       by.rows, by.won, by.lost);
+        return;
+    }
     (void)snprintf(ret_verdict->text, sizeof ret_verdict->text,
                    "%s: of %zu rows %zu won, %zu lost (exact McNemar, p %.2g)",
                    against ? against : "gains on feedback", by.rows, by.won, by.lost,

@@ -40,8 +40,12 @@ struct walk {
     int error;       /* errno of a read that failed: what follows is not known to be damaged */
 };
 
+static struct walk walk_from(const struct journal *j, uint64_t offset) {
+    return (struct walk){.fd = j->fd, .room = j->room, .offset = offset};
+}
+
 static struct walk walk_begin(const struct journal *j) {
-    return (struct walk){.fd = j->fd, .room = j->room, .offset = JOURNAL_HEADER_BYTES};
+    return walk_from(j, JOURNAL_HEADER_BYTES);
 }
 
 /* At least n bytes from w->at on, if the file has them. The window moves by whole records, whose
@@ -67,6 +71,21 @@ static bool have(struct walk *w, size_t n) {
     return w->held >= n;
 }
 
+/* What the record at which the walk stands says of its size: the smaller of what its frame and its
+ * fields say, and the larger; 0: neither says anything that can be. */
+static void look(struct walk *w, size_t *ret_least, size_t *ret_most) {
+    uint8_t record[JOURNAL_LOOK_BYTES] = {0};
+    size_t left, frame, fields;
+
+    (void)have(w, sizeof record);
+    left = w->held - w->at;
+    memcpy(record, w->room + w->at, left < sizeof record ? left : sizeof record);
+    frame = journal_record_bytes(record);
+    fields = journal_record_bytes_by_fields(record);
+    *ret_most = frame > fields ? frame : fields;
+    *ret_least = frame && fields ? frame + fields - *ret_most : *ret_most;
+}
+
 /* The next record; false: there is none that is whole and good. */
 static bool walk_next(struct walk *w, enum journal_kind *ret_kind, struct journal_row *ret_row) {
     size_t n;
@@ -79,14 +98,61 @@ static bool walk_next(struct walk *w, enum journal_kind *ret_kind, struct journa
     return true;
 }
 
+/* A place whose records are damaged. */
+struct gap {
+    uint64_t from, to;
+    bool single; /* it was one record */
+};
+
+/* Is there a good record at an offset? The walk goes there. */
+static bool good_at(struct walk *w, uint64_t offset) {
+    struct journal_row row;
+    enum journal_kind kind;
+    struct walk there = {.fd = w->fd, .room = w->room, .offset = offset};
+    bool good = walk_next(&there, &kind, &row);
+
+    *w = (struct walk){.fd = w->fd, .room = w->room, .offset = offset, .error = there.error};
+    return good;
+}
+
+/* On to the next good record, from one that is not. Where that says how long it is itself, the next
+ * is looked for behind it first: what lies within it is not to be taken for one. False: there is
+ * none up to the end of the file, where the walk then is. */
+static bool walk_skip(struct walk *w, uint64_t end, struct gap *ret) {
+    size_t least, most, one, other;
+    bool found;
+
+    *ret = (struct gap){.from = w->offset, .to = end};
+    look(w, &least, &most);
+    found = (least && good_at(w, ret->from + least)) || (most && good_at(w, ret->from + most));
+    if (!found)
+        *w = (struct walk){.fd = w->fd, .room = w->room, .offset = ret->from, .error = w->error};
+    while (!found && !w->error) {
+        if (w->held - w->at < 4 && !have(w, 4))
+            break;
+        w->at += 4;
+        w->offset += 4;
+        if (!have(w, JOURNAL_FRAME_BYTES + 4))
+            break;
+        look(w, &one, &other);
+        if (one && one == other)
+            found = good_at(w, w->offset);
+    }
+    if (!found)
+        w->offset = end;
+    ret->to = w->offset;
+    ret->single = ret->to - ret->from <= (least ? least : JOURNAL_LOOK_BYTES);
+    return found;
+}
+
 /* --- rewriting ---------------------------------------------------------------------------------
  */
 
-/* Bytes from .. j->bytes of the old file. */
-static diffuse_err copy(struct journal *j, struct atomic_file *f, uint64_t from,
+/* Bytes from .. to of the old file. */
+static diffuse_err copy(const struct journal *j, struct atomic_file *f, uint64_t from, uint64_t to,
                         struct reason *why) {
-    while (from < j->bytes) {
-        uint64_t left = j->bytes - from;
+    while (from < to) {
+        uint64_t left = to - from;
         ssize_t got =
             pread(j->fd, j->room, left < JOURNAL_RECORD_MAX ? (size_t)left : JOURNAL_RECORD_MAX,
                   (off_t)from);
@@ -104,17 +170,51 @@ static diffuse_err copy(struct journal *j, struct atomic_file *f, uint64_t from,
     return DIFFUSE_OK;
 }
 
+/* A file that was written anew. */
+struct written {
+    int fd;
+    uint64_t bytes, trained; /* as the journal's */
+};
+
+/* The good records from an offset on; what is damaged between them is left out. */
+static diffuse_err copy_good(const struct journal *j, struct atomic_file *f, uint64_t from,
+                             struct written *ret, struct reason *why) {
+    struct gap gap = {.to = from};
+    diffuse_err e = DIFFUSE_OK;
+
+    while (!e && gap.to < j->bytes) {
+        struct walk w = walk_from(j, gap.to);
+        struct journal_row row;
+        enum journal_kind kind;
+        uint64_t begin = w.offset;
+
+        while (w.offset < j->bytes && walk_next(&w, &kind, &row))
+            if (kind == JOURNAL_MARK)
+                ret->trained = ret->bytes + (w.offset - begin);
+        ret->bytes += w.offset - begin;
+        gap = (struct gap){.from = w.offset, .to = w.offset};
+        if (w.offset < j->bytes)
+            (void)walk_skip(&w, j->bytes, &gap);
+        if (w.error)
+            return reason_set(why, DIFFUSE_IO, "cannot read: %s", strerror(w.error));
+        e = copy(j, f, begin, gap.from, why);
+    }
+    return e;
+}
+
 /* The new file aside, and a descriptor of it for later. */
-static diffuse_err write_aside(struct journal *j, uint64_t from, struct atomic_file *f, int *ret_fd,
-                               struct reason *why) {
+static diffuse_err write_aside(struct journal *j, uint64_t from, struct atomic_file *f,
+                               struct written *ret, struct reason *why) {
     uint8_t header[JOURNAL_HEADER_BYTES];
     diffuse_err e = atomic_file_open(f, j->path, why);
 
     if (e)
         return e;
+    *ret = (struct written){-1, JOURNAL_HEADER_BYTES, JOURNAL_HEADER_BYTES};
     journal_record_header(j->root, header);
-    if (!(e = atomic_file_write(f, header, sizeof header, why)) && !(e = copy(j, f, from, why)) &&
-        (*ret_fd = open(f->temp, O_RDWR | O_APPEND | O_CLOEXEC)) < 0)
+    if (!(e = atomic_file_write(f, header, sizeof header, why)) &&
+        !(e = copy_good(j, f, from, ret, why)) &&
+        (ret->fd = open(f->temp, O_RDWR | O_APPEND | O_CLOEXEC)) < 0)
         e = reason_set(why, DIFFUSE_IO, "cannot open what was written: %s", strerror(errno));
     if (e)
         atomic_file_abort(f);
@@ -133,20 +233,20 @@ static bool is_at(int fd, const char *path) {
 static diffuse_err rewrite(struct journal *j, uint64_t from, struct reason *why) {
     struct reason inner = {""};
     struct atomic_file f;
-    int fd = -1;
-    diffuse_err e = write_aside(j, from, &f, &fd, &inner);
+    struct written new;
+    diffuse_err e = write_aside(j, from, &f, &new, &inner);
 
     if (!e) {
         e = atomic_file_commit(&f, &inner);
-        if (!e || is_at(fd, j->path)) { /* only its folder may not be flushed */
+        if (!e || is_at(new.fd, j->path)) { /* only its folder may not be flushed */
             if (j->fd >= 0)
                 (void)close(j->fd);
-            j->fd = fd;
-            j->trained = JOURNAL_HEADER_BYTES + (j->trained > from ? j->trained - from : 0);
-            j->bytes = JOURNAL_HEADER_BYTES + (j->bytes - from);
+            j->fd = new.fd;
+            j->trained = new.trained;
+            j->bytes = new.bytes;
             j->torn = j->dirty = false;
         } else {
-            (void)close(fd);
+            (void)close(new.fd);
         }
     }
     return e ? reason_set(why, e, "%.200s: %.200s", j->path, inner.text) : DIFFUSE_OK;
@@ -164,11 +264,17 @@ static diffuse_err make_room(struct journal *j, size_t need, struct reason *why)
 
     if (j->bytes > most && from < JOURNAL_HEADER_BYTES + (j->bytes - most))
         from = JOURNAL_HEADER_BYTES + (j->bytes - most);
-    while (w.offset < from && walk_next(&w, &kind, &row))
-        dropped += kind == JOURNAL_ROW && w.offset > j->trained;
-    if (w.offset < from)
+    while (w.offset < from && !w.error) {
+        struct gap gap; /* damaged since it was opened: it goes with the rest */
+
+        if (walk_next(&w, &kind, &row))
+            dropped += kind == JOURNAL_ROW && w.offset > j->trained;
+        else
+            (void)walk_skip(&w, j->bytes, &gap);
+    }
+    if (w.error)
         return reason_set(why, DIFFUSE_IO, "%.200s: cannot read it to make room: %s", j->path,
-                          w.error ? strerror(w.error) : "it was changed by somebody else");
+                          strerror(w.error));
     if (!(e = rewrite(j, w.offset, why)))
         j->dropped += dropped;
     return e;
@@ -198,9 +304,10 @@ static diffuse_err set_aside(struct journal *j, struct reason *why) {
 }
 
 /* The file and its size; there is a journal of ours then, perhaps an empty one. */
-static diffuse_err open_file(struct journal *j, uint64_t *ret_size, bool *ret_aside,
+static diffuse_err open_file(struct journal *j, uint64_t *ret_size, struct journal_found *found,
                              struct reason *why) {
     uint8_t header[JOURNAL_HEADER_BYTES];
+    enum journal_header whose;
     struct stat st;
     ssize_t got;
 
@@ -219,33 +326,88 @@ static diffuse_err open_file(struct journal *j, uint64_t *ret_size, bool *ret_as
         ;
     if (got < 0)
         return fail(j, "cannot read it", why);
-    *ret_aside = got < (ssize_t)sizeof header || !journal_record_is_header(header, j->root);
-    if (*ret_aside)
+    whose =
+        got < (ssize_t)sizeof header ? JOURNAL_FOREIGN : journal_record_is_header(header, j->root);
+    found->set_aside = whose == JOURNAL_FOREIGN;
+    if (found->set_aside)
         return set_aside(j, why);
+    found->damaged += whose == JOURNAL_OURS_DAMAGED;
     *ret_size = (uint64_t)st.st_size;
     return DIFFUSE_OK;
 }
 
-/* Count what is good, up to the first record that is not. */
-static diffuse_err measure(struct journal *j, struct journal_found *found, struct reason *why) {
+static void note_gap(struct journal_found *found, const struct gap *gap, bool last, bool *many) {
+    *many |= !gap->single || found->lost > 0;
+    found->damaged += !last || !gap->single;
+    found->lost += gap->to - gap->from;
+    if (last)
+        found->cut = gap->to - gap->from;
+}
+
+/* Count what is good, and what is not, in `size` bytes of file; ret_many: the latter may be more
+ * than one record. */
+static diffuse_err measure(struct journal *j, uint64_t size, struct journal_found *found,
+                           bool *ret_many, struct reason *why) {
     struct walk w = walk_begin(j);
     struct journal_row row;
     enum journal_kind kind;
 
     found->rows = found->untrained = 0;
-    j->trained = JOURNAL_HEADER_BYTES;
-    while (walk_next(&w, &kind, &row)) {
-        if (kind == JOURNAL_MARK) {
+    j->trained = j->bytes = JOURNAL_HEADER_BYTES;
+    *ret_many = false;
+    while (w.offset < size && !w.error) {
+        struct gap gap;
+        bool good = walk_next(&w, &kind, &row);
+
+        if (!good && !w.error) {
+            bool last = !walk_skip(&w, size, &gap);
+
+            if (!w.error)
+                note_gap(found, &gap, last, ret_many);
+            continue;
+        }
+        j->bytes = w.offset;
+        if (good && kind == JOURNAL_MARK) {
             found->untrained = 0;
             j->trained = w.offset;
-        } else {
+        } else if (good) {
             found->rows++;
             found->untrained++;
         }
     }
-    j->bytes = w.offset;
     errno = w.error;
     return w.error ? fail(j, "cannot read it", why) : DIFFUSE_OK;
+}
+
+/* The file as it was found, in the place of what was kept before. */
+static diffuse_err keep_copy(const struct journal *j, struct reason *why) {
+    char *name = NULL;
+    diffuse_err e = DIFFUSE_OK;
+
+    if (asprintf(&name, "%s.damaged", j->path) < 0)
+        return DIFFUSE_NOMEM;
+    if ((unlink(name) && errno != ENOENT) || link(j->path, name))
+        e = reason_set(why, DIFFUSE_IO, "%.200s: it is damaged, and cannot be kept as %.200s: %s",
+                       j->path, name, strerror(errno));
+    free(name);
+    return e;
+}
+
+/* A lone torn tail is cut off where it is. For all else the good records are written anew, so that
+ * what was kept stays as it was. */
+static diffuse_err mend(struct journal *j, bool many, struct journal_found *found,
+                        struct reason *why) {
+    diffuse_err e;
+
+    if (found->damaged == 0) {
+        if (found->cut && (ftruncate(j->fd, (off_t)j->bytes) || fdatasync(j->fd)))
+            return fail(j, "cannot cut off its damaged end", why);
+        return DIFFUSE_OK;
+    }
+    if (many && (e = keep_copy(j, why)))
+        return e;
+    found->kept = many;
+    return rewrite(j, JOURNAL_HEADER_BYTES, why);
 }
 
 static diffuse_err replay_all(const struct journal *j, journal_replay *replay, void *user,
@@ -262,19 +424,20 @@ static diffuse_err replay_all(const struct journal *j, journal_replay *replay, v
 }
 
 static diffuse_err open_all(struct journal *j, struct journal_found *found, struct reason *why) {
+    struct journal_found now = {.rows = 0};
+    bool many;
     uint64_t size;
     diffuse_err e;
 
-    if ((e = open_file(j, &size, &found->set_aside, why)) || (e = measure(j, found, why)))
+    if ((e = open_file(j, &size, found, why)) || (e = measure(j, size, found, &many, why)) ||
+        (e = mend(j, many, found, why)) || j->bytes <= j->max)
         return e;
-    found->cut = size > j->bytes ? size - j->bytes : 0;
-    if (found->cut && (ftruncate(j->fd, (off_t)j->bytes) || fdatasync(j->fd)))
-        return fail(j, "cannot cut off its damaged end", why);
-    if (j->bytes <= j->max)
-        return DIFFUSE_OK;
     if ((e = make_room(j, 0, why))) /* it was allowed to be larger before */
         return e;
-    return measure(j, found, why);
+    e = measure(j, j->bytes, &now, &many, why);
+    found->rows = now.rows;
+    found->untrained = now.untrained;
+    return e;
 }
 
 static void sweep(const char *path) {

@@ -1,10 +1,11 @@
 /* journal.h - feedback that was accepted, in an append-only file, so that it survives a crash.
  *
  * A header names the checkpoint that the rows' token ids belong to; then records, each with its
- * length and a checksum. A torn tail (a crash in the middle of a write) is cut off when the file is
- * opened, and what was cut is said. The file is bounded: when it is full the oldest half of what
- * was trained on makes room, and where that is little the oldest rows of all, by an atomic rewrite.
- * JOURNAL.md says every byte.
+ * length and a checksum. When the file is opened a torn tail (a crash in the middle of a write) is
+ * cut off, and records that were damaged since are left out: what lies behind them stays. Both are
+ * said, and where more than one record may go, the file is kept as PATH.damaged. The file is
+ * bounded: when it is full the oldest half of what was trained on makes room, and where that is
+ * little the oldest rows of all, by an atomic rewrite. JOURNAL.md says every byte.
  *
  * Threads: one at a time; one process. kill -9 loses nothing that journal_append returned OK for; a
  * power cut loses at most what came since the last journal_sync. Memory: 0.3 MiB while it is open.
@@ -42,6 +43,10 @@ struct journal_found {
     size_t rows;      /* good records */
     size_t untrained; /* of them after the last mark */
     uint64_t cut;     /* bytes of a torn or damaged tail that were cut off */
+    size_t damaged;   /* places that are damaged, each one record or more; a last record that is not
+                         whole is none */
+    uint64_t lost;    /* bytes of them and of the tail */
+    bool kept;        /* the file as it was is at PATH.damaged, in the place of an older one */
     bool set_aside;   /* the file belonged to another checkpoint (or was no journal): it was renamed
                          to PATH.aside, and an empty one begun */
 };

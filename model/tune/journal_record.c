@@ -10,6 +10,8 @@
 #define ID_BYTES    (DIGEST_HEX_BYTES - 1)
 #define JUDGED      1u
 
+#define DAMAGED_MOST 8u /* bytes of a header that is still known; ids differ in some sixty */
+
 _Static_assert(MAGIC_BYTES + ID_BYTES + 8 == JOURNAL_HEADER_BYTES, "the header's fields");
 
 static void put_u32(uint8_t *at, uint32_t v) {
@@ -39,11 +41,19 @@ void journal_record_header(const char *root_id, uint8_t ret[JOURNAL_HEADER_BYTES
     put_u32(ret + JOURNAL_HEADER_BYTES - 4, checksum(ret, JOURNAL_HEADER_BYTES - 4));
 }
 
-bool journal_record_is_header(const uint8_t *bytes, const char *root_id) {
+enum journal_header journal_record_is_header(const uint8_t *bytes, const char *root_id) {
     uint8_t want[JOURNAL_HEADER_BYTES];
+    unsigned differ = 0;
 
     journal_record_header(root_id, want);
-    return memcmp(bytes, want, sizeof want) == 0;
+    for (size_t i = 0; i < sizeof want; i++)
+        differ += bytes[i] != want[i];
+    if (differ == 0)
+        return JOURNAL_OURS;
+    if (differ > DAMAGED_MOST ||
+        get_u32(bytes + JOURNAL_HEADER_BYTES - 4) == checksum(bytes, JOURNAL_HEADER_BYTES - 4))
+        return JOURNAL_FOREIGN;
+    return JOURNAL_OURS_DAMAGED;
 }
 
 void journal_record_sign(uint8_t *record, size_t n) {
@@ -102,6 +112,23 @@ size_t journal_record_bytes(const uint8_t bytes[JOURNAL_FRAME_BYTES]) {
     return JOURNAL_FRAME_BYTES + body;
 }
 
+static size_t row_bytes(size_t n, size_t names) {
+    return (JOURNAL_ROW_BYTES + 4 * n + names + 3) & ~(size_t)3;
+}
+
+size_t journal_record_bytes_by_fields(const uint8_t *record) {
+    static const uint8_t mark[4] = {JOURNAL_MARK};
+    const uint8_t *body = record + JOURNAL_FRAME_BYTES;
+    uint32_t n = get_u32(body + 20);
+
+    if (memcmp(body, mark, sizeof mark) == 0)
+        return JOURNAL_FRAME_BYTES + sizeof mark;
+    if (body[0] != JOURNAL_ROW || body[1] > JUDGED || body[2] == 0 || body[3] == 0 || n == 0 ||
+        n > LIMIT_TOKENS)
+        return 0;
+    return JOURNAL_FRAME_BYTES + row_bytes(n, (size_t)body[2] + body[3]);
+}
+
 static bool parse_row(uint8_t *body, size_t n, struct journal_row *ret) {
     struct journal_row row = {.stream_len = body[2], .label_len = body[3]};
     uint8_t *ids = body + JOURNAL_ROW_BYTES;
@@ -115,9 +142,7 @@ static bool parse_row(uint8_t *body, size_t n, struct journal_row *ret) {
     bits = get_u32(body + 16);
     memcpy(&row.confidence, &bits, sizeof bits);
     row.n = get_u32(body + 20);
-    if (!in_range(&row) ||
-        n != ((JOURNAL_ROW_BYTES + 4 * (size_t)row.n + row.stream_len + row.label_len + 3) &
-              ~(size_t)3))
+    if (!in_range(&row) || n != row_bytes(row.n, row.stream_len + row.label_len))
         return false;
     for (uint32_t i = 0; i < row.n; i++) { /* as this machine has them, in place */
         uint32_t id = get_u32(ids + 4 * (size_t)i);

@@ -21,8 +21,9 @@ enum journal_kind { JOURNAL_ROW = 1, JOURNAL_MARK = 2 };
 
 void journal_record_header(const char *root_id, uint8_t ret[JOURNAL_HEADER_BYTES]);
 
-/* Is this the header of a journal of that root? */
-bool journal_record_is_header(const uint8_t *bytes, const char *root_id);
+/* Whose header is it? DAMAGED: that root's, but for a few bytes that its checksum does not fit. */
+enum journal_header { JOURNAL_OURS, JOURNAL_OURS_DAMAGED, JOURNAL_FOREIGN };
+enum journal_header journal_record_is_header(const uint8_t *bytes, const char *root_id);
 
 /* The bytes of a record into ret, which has room for JOURNAL_RECORD_MAX; how many there are. 0: a
  * field is out of its range. */
@@ -34,6 +35,11 @@ void journal_record_sign(uint8_t *record, size_t n);
 
 /* Bytes of the record that begins here, frame and all; 0 when the frame cannot be one. */
 size_t journal_record_bytes(const uint8_t frame[JOURNAL_FRAME_BYTES]);
+
+/* Bytes that the first JOURNAL_LOOK_BYTES of a record say that it has, frame and all: once by its
+ * frame, once by its fields; 0: they cannot be right. They agree, unless the record is damaged. */
+#define JOURNAL_LOOK_BYTES (JOURNAL_FRAME_BYTES + JOURNAL_ROW_BYTES)
+size_t journal_record_bytes_by_fields(const uint8_t *record);
 
 /* Check a whole record and take it apart; false: damaged. bytes is aligned to 4 and may be
  * rewritten; ret_row (for JOURNAL_ROW) borrows from it. */

@@ -88,6 +88,18 @@ static void late_or_unknown(void **state) {
     end(&f);
 }
 
+/* The last one that was heard is no unknown one, though it was not kept (it was refused). */
+static void the_last_that_was_heard(void **state) {
+    struct feedback_facts f = make();
+    uint64_t last = 9;
+    (void)state;
+    answered(&f, "r", 8);
+    (void)stream_hear(f.streams, "r", 1, &last, true);
+    assert_int_equal(say(&f, "r", last, "ok", false), FEEDBACK_LATE);
+    assert_int_equal(say(&f, "r", last + 1, "ok", false), FEEDBACK_UNKNOWN);
+    end(&f);
+}
+
 static void a_text_of_its_own_always_works(void **state) {
     struct feedback_facts f = make();
     uint32_t got[LENGTH];
@@ -138,8 +150,8 @@ static void off_and_full(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_its_sample), cmocka_unit_test(late_or_unknown),
-        cmocka_unit_test(a_text_of_its_own_always_works), cmocka_unit_test(labels_by_name_and_id),
-        cmocka_unit_test(off_and_full)};
+        cmocka_unit_test(finds_its_sample),        cmocka_unit_test(late_or_unknown),
+        cmocka_unit_test(the_last_that_was_heard), cmocka_unit_test(a_text_of_its_own_always_works),
+        cmocka_unit_test(labels_by_name_and_id),   cmocka_unit_test(off_and_full)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

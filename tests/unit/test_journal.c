@@ -1,6 +1,7 @@
 /* test_journal.c - feedback survives: every tear, every flipped bit, full disks, bounds. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -95,13 +96,17 @@ static void make(struct made *m, uint64_t i) {
  */
 struct heard {
     uint64_t first, n, trained;
+    bool lacks; /* row `lack` */
+    uint64_t lack;
 };
 
 static void hear(void *user, const struct journal_row *row, bool trained) {
     struct heard *h = user;
     struct made m;
 
-    make(&m, h->first + h->n);
+    uint64_t i = h->first + h->n;
+
+    make(&m, i + (h->lacks && i >= h->lack));
     assert_int_equal(row->stream_len, m.row.stream_len);
     assert_memory_equal(row->stream, m.stream, row->stream_len);
     assert_true(row->seq == m.row.seq);
@@ -267,6 +272,14 @@ static size_t boundaries(const uint8_t *bytes, size_t n, size_t *ret) {
     return count;
 }
 
+static size_t count_up_to(const size_t *end, size_t n) {
+    size_t count = 1;
+
+    while (end[count - 1] < n)
+        count++;
+    return count;
+}
+
 /* Every tear gives exactly the records that are whole, says what was cut, and goes on. */
 static void test_every_torn_tail(void **state) {
     size_t n, end[64], records;
@@ -326,35 +339,131 @@ static void test_every_torn_header(void **state) {
     free(bytes);
 }
 
-/* A flipped bit costs its record and what follows, never gives a row that was not written. */
+/* The file with one bit flipped, opened: at most the record with the bit is lost, and it is said.
+ */
+static void flip_and_open(uint8_t *bytes, size_t n, size_t bit, const size_t *end, size_t marked) {
+    size_t hit = 0, rows = count_up_to(end, n) - 1;
+    struct journal_found found;
+    struct heard h = {0};
+    bool header = bit / 8 < JOURNAL_HEADER_BYTES;
+
+    while (end[hit] <= bit / 8)
+        hit++;
+    bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    put_file(bytes, n);
+    bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    h.lacks = !header && hit != marked;
+    h.lack = hit > marked ? hit - 1 : hit;
+    journal_close(open_again(&h, &found));
+    assert_false(found.set_aside);
+    assert_int_equal(found.rows, rows - h.lacks);
+    if (header)
+        assert_int_equal(found.lost, 0);
+    else
+        assert_int_equal(found.lost, end[hit] - (hit ? end[hit - 1] : JOURNAL_HEADER_BYTES));
+    if (header || end[hit] < n)
+        assert_int_equal(found.damaged, 1);
+    assert_int_equal(found.cut, header || end[hit] < n ? 0 : found.lost);
+    h.n = h.trained = 0;
+    journal_close(open_again(&h, &found)); /* it was mended */
+    assert_int_equal(found.damaged + found.lost, 0);
+    assert_int_equal(found.rows, rows - h.lacks);
+}
+
+/* A flipped bit costs its record, and never gives a row that was not written. */
 static void test_every_flipped_bit(void **state) {
-    size_t n, end[64], records;
+    size_t n, end[64];
     uint8_t *bytes;
 
     (void)state;
     make_journal(12, 5);
     bytes = ckpt_sample_slurp(path, &n);
-    records = boundaries(bytes, n, end);
-    for (size_t bit = 0; bit < 8 * n; bit++) {
-        size_t whole = 0;
-        struct journal_found found;
-        struct heard h = {0};
+    (void)boundaries(bytes, n, end);
+    for (size_t bit = 0; bit < 8 * n; bit++)
+        flip_and_open(bytes, n, bit, end, 5);
+    free(bytes);
+}
 
-        while (whole < records && end[whole] <= bit / 8)
-            whole++;
-        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+static void test_flipped_bits_of_a_large_journal(void **state) {
+    size_t n, *end = calloc(5000, sizeof *end);
+    struct rng rng;
+    uint8_t *bytes;
+
+    (void)state;
+    rng_init(&rng, 1, 2);
+    make_journal(4929, 2500);
+    bytes = ckpt_sample_slurp(path, &n);
+    assert_int_equal(boundaries(bytes, n, end), 4930);
+    for (unsigned i = 0; i < 200; i++)
+        flip_and_open(bytes, n, rng_below(&rng, (uint32_t)(8 * n)), end, 2500);
+    free(bytes);
+    free(end);
+}
+
+/* Whole blocks that are gone: what lies behind them stays, and the file is kept as it was. */
+static void test_damaged_blocks_are_kept_aside(void **state) {
+    size_t n, end[700], left;
+    uint8_t *bytes, *was;
+    char kept[128];
+
+    (void)state;
+    make_journal(600, 0);
+    bytes = ckpt_sample_slurp(path, &n);
+    (void)boundaries(bytes, n, end);
+    for (size_t at = 0; at + 512 <= n; at += 1536) {
+        struct journal_found found;
+        size_t first = 0, last;
+
         put_file(bytes, n);
-        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        journal_close(open_again(&h, &found));
-        if (bit / 8 < JOURNAL_HEADER_BYTES) {
+        memset(bytes + at, 0, 512);
+        was = malloc(n);
+        memcpy(was, bytes, n);
+        put_file(bytes, n);
+        while (end[first] <= at)
+            first++;
+        for (last = first; end[last] < at + 512; last++)
+            ;
+        journal_close(open_again(NULL, &found));
+        if (at == 0) { /* without its header nobody knows whose it is */
             assert_true(found.set_aside);
-            assert_int_equal(found.rows, 0);
         } else {
-            assert_int_equal(found.rows, whole > 5 ? whole - 1 : whole);
-            assert_int_equal(found.cut, n - (whole ? end[whole - 1] : JOURNAL_HEADER_BYTES));
+            assert_int_equal(found.rows, 600 - (last - first + 1));
+            assert_int_equal(found.damaged, 1);
+            assert_true(found.kept);
+            (void)snprintf(kept, sizeof kept, "%s.damaged", path);
+            free(bytes);
+            bytes = ckpt_sample_slurp(kept, &left);
+            assert_int_equal(left, n);
+            assert_memory_equal(bytes, was, n);
         }
+        free(was);
+        free(bytes);
+        (void)files(1);
+        make_journal(600, 0);
+        bytes = ckpt_sample_slurp(path, &n);
     }
     free(bytes);
+}
+
+/* What is damaged while the file is open does not keep it from making room. */
+static void test_damaged_while_open(void **state) {
+    struct journal_found found;
+    struct journal *j = open_as(ROOT, JOURNAL_BYTES_MIN, NULL, &found);
+    uint64_t n = 0;
+    int fd = open(path, O_WRONLY);
+
+    (void)state;
+    for (; n < 100; n++)
+        append(j, n);
+    assert_int_equal(pwrite(fd, "damaged", 7, 300), 7);
+    assert_int_equal(close(fd), 0);
+    for (; n < 30000; n++)
+        append(j, n);
+    assert_true(journal_dropped(j) > 0);
+    journal_close(j);
+    journal_close(open_as(ROOT, JOURNAL_BYTES_MIN, NULL, &found));
+    assert_int_equal(found.damaged, 0);
+    assert_true(found.rows > 3000);
 }
 
 /* A record whose checksum is right, but not its content: as a writer gone mad would make it. */
@@ -622,6 +731,9 @@ int main(void) {
         TEST(test_every_torn_tail),
         TEST(test_every_torn_header),
         TEST(test_every_flipped_bit),
+        TEST(test_flipped_bits_of_a_large_journal),
+        TEST(test_damaged_blocks_are_kept_aside),
+        TEST(test_damaged_while_open),
         TEST(test_records_that_lie),
         TEST(test_foreign_root),
         TEST(test_bound),

@@ -87,7 +87,14 @@ static void test_whose_files_are_believed(void **state) {
     (void)state;
     char dir[] = "/tmp/test_keyring_XXXXXX", path[64];
     struct keyfile k;
+    struct keyring none;
+    struct reason whose = {""};
     assert_non_null(mkdtemp(dir));
+    assert_int_equal(keyring_read(&none, dir, &whose), DIFFUSE_OK);
+    assert_int_equal(chmod(dir, 0777), 0);
+    assert_int_equal(keyring_read(&none, dir, &whose), DIFFUSE_INVAL);
+    assert_non_null(strstr(whose.text, "0777, so that others may change it"));
+    assert_int_equal(chmod(dir, 0700), 0);
     snprintf(path, sizeof path, "%s/k", dir);
     write_file(path, "public-key = \"" KEY_A "\"\nsecret-key = \"" KEY_B "\"\n", 0600);
     assert_int_equal(keyfile_read(path, KEYFILE_SECRET, &k, &why), DIFFUSE_OK);

@@ -32,6 +32,26 @@ static void words_are_understood(void **state) {
     assert_memory_equal(&r.policy, &none, sizeof none);
 }
 
+/* The rule that names the label, with the longest prefix; those are no rules for all labels. */
+static void a_label_of_its_own(void **state) {
+    struct policy_rule rules[3];
+    struct reason why = {""};
+    float least = -1;
+    (void)state;
+    assert_int_equal(policy_parse(":min_confidence=0.5", &rules[0], &why), DIFFUSE_OK);
+    assert_int_equal(policy_parse(":label=fault,min_confidence=0.75", &rules[1], &why), DIFFUSE_OK);
+    assert_int_equal(policy_parse("r7/:min_confidence=0.25,label=fault", &rules[2], &why),
+                     DIFFUSE_OK);
+    assert_true(policy_least(rules, 3, "a", 1, "fault", &least));
+    assert_true(least == 0.75f);
+    assert_true(policy_least(rules, 3, "r7/log", 6, "fault", &least));
+    assert_true(least == 0.25f);
+    assert_false(policy_least(rules, 3, "r7/log", 6, "ok", &least));
+    assert_true(policy_find(rules, 3, "r7/log", 6).min_confidence == 0.5f);
+    assert_int_equal(policy_parse(":label=fault,every=3", &rules[0], &why), DIFFUSE_INVAL);
+    assert_int_equal(policy_parse(":label=fault", &rules[0], &why), DIFFUSE_INVAL);
+}
+
 static void others_are_refused_with_the_reason(void **state) {
     static const struct {
         const char *text, *word;
@@ -101,6 +121,7 @@ static void the_longest_prefix_counts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_understood),
+        cmocka_unit_test(a_label_of_its_own),
         cmocka_unit_test(others_are_refused_with_the_reason),
         cmocka_unit_test(what_came_with_a_sample_is_held_to_the_same),
         cmocka_unit_test(the_longest_prefix_counts),

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -76,6 +77,47 @@ static void same_number_takes_the_place(void **state) {
     arena_done(&arena);
 }
 
+/* What may not be aimed at: rows that fall into one chain of a hash without a key (FNV-1a of the
+ * name, the number xored in, times an odd number) cost no more than others. */
+static double seconds_of(uint64_t (*number)(uint64_t i)) {
+    enum { MANY = 1 << 15 };
+    struct retain *r = NULL;
+    struct timespec begin, end;
+    uint32_t id = 1;
+    assert_int_equal(arena_init(&arena, retain_bytes(MANY, 1)), DIFFUSE_OK);
+    assert_int_equal(retain_new(&arena, MANY, 1, &r), DIFFUSE_OK);
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+    for (uint64_t i = 0; i < MANY; i++) {
+        struct inflight_sample s = {
+            .stream = "r", .stream_len = 1, .seq = number(i), .ids = &id, .n = 1};
+        retain_keep(r, &s);
+    }
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+    assert_int_equal(retain_count(r), MANY);
+    arena_done(&arena);
+    return (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+}
+
+static uint64_t in_order(uint64_t i) {
+    return i;
+}
+
+static uint64_t aimed(uint64_t i) {
+    const uint64_t odd = 0x9e3779b97f4a7c15u;
+    const uint64_t name = (14695981039346656037u ^ (uint8_t)'r') * 1099511628211u;
+    uint64_t inverse = odd;
+    for (int k = 0; k < 6; k++)
+        inverse *= 2 - odd * inverse;
+    return (i * inverse) ^ name; /* times odd: i, of which the upper half is the bucket */
+}
+
+static void nobody_aims_at_a_chain(void **state) {
+    (void)state;
+    double usual = seconds_of(in_order), crafted = seconds_of(aimed);
+    if (crafted > 20 * usual)
+        fail_msg("%.4f s for numbers in order, %.4f s for crafted ones", usual, crafted);
+}
+
 /* Against a plain list, through many laps and repeated numbers. */
 static void holds_the_latest(void **state) {
     struct retain *r = make();
@@ -109,8 +151,8 @@ static void holds_the_latest(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(found_as_kept),
-                                       cmocka_unit_test(same_number_takes_the_place),
-                                       cmocka_unit_test(holds_the_latest)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_aims_at_a_chain), cmocka_unit_test(found_as_kept),
+        cmocka_unit_test(same_number_takes_the_place), cmocka_unit_test(holds_the_latest)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
