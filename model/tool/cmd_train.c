@@ -126,7 +126,7 @@ static diffuse_err make_model(struct train_run *r, bool *found) {
     if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit, &r->why)))
         return e;
     train_memory_say(r, fit_plan(r->fit));
-    if (*found && (e = train_save_resume(r)))
+    if ((*found && (e = train_save_resume(r))) || (e = train_record_begin(&r->record, &r->why)))
         return e;
     return train_record_config(&r->record, &r->o, &r->config, &data, &r->why);
 }

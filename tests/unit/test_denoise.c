@@ -308,7 +308,7 @@ static void test_windows_leave_nothing_out(void **state) {
     int fd = mkstemp(path);
     uint64_t count[256] = {0};
     uint32_t ids[10], length, label, got = 0;
-    struct load load = {spec, DATASET_TRAIN, NULL, NULL};
+    const struct load load = {.spec = spec, .split = DATASET_TRAIN};
     struct dataset_stats stats;
     struct reason why = {""};
     struct tokenizer *t;
