@@ -18,6 +18,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/notify.h"
+#include "daemon/permit.h"
 #include "daemon/plan.h"
 #include "daemon/reload.h"
 #include "daemon/residue.h"
@@ -378,6 +379,49 @@ static int read_configuration(struct daemon *d) {
     return 0;
 }
 
+static diffuse_err check_groups(const struct conf *c, struct reason *why) {
+    const struct {
+        const char *group, *key;
+    } all[] = {{c->ingest_group, "ingest_group"},
+               {c->push_group, "push_group"},
+               {c->labels_group, "labels_group"},
+               {c->control_group, "control_group"},
+               {c->feedback_group, "feedback_group"}};
+    diffuse_err e = DIFFUSE_OK;
+    for (size_t i = 0; !e && i < sizeof all / sizeof all[0]; i++) {
+        struct permit permit;
+        e = permit_group(all[i].group, all[i].key, &permit, why);
+    }
+    return e;
+}
+
+/* The model, read through and held against the plan, as at the start. */
+static diffuse_err check_model(struct daemon *d, struct reason *why) {
+    struct ckpt *ckpt = NULL;
+    char root[DIGEST_HEX_BYTES];
+    diffuse_err e = open_model(d, &ckpt, why);
+    if (!e)
+        e = ckpt_verify(ckpt, root, why);
+    ckpt_close(ckpt);
+    return e;
+}
+
+/* What the start tries, but for what it would change or a running daemon holds. All that is wrong
+ * is said. */
+static int check(struct daemon *d) {
+    struct reason key = {""}, group = {""}, model = {""};
+    int status = 0;
+    if (curve_check(&d->conf, &key))
+        status = fail(&key);
+    if (check_groups(&d->conf, &group))
+        status = fail(&group);
+    if (check_model(d, &model))
+        status = fail(&model);
+    if (status == 0)
+        printf("configuration ok\n");
+    return status;
+}
+
 static int plan_only(struct daemon *d) {
     struct reason why = {""};
     struct ckpt *ckpt = NULL;
@@ -474,10 +518,8 @@ int main(int argc, char **argv) {
     d->resident = plan_resident();
     if (status == 0 && d->args.print_config)
         show_configuration(&d->conf);
-    if (status == 0 && d->args.check && curve_check(&d->conf, &why))
-        status = fail(&why);
     if (status == 0 && d->args.check)
-        printf("configuration ok\n");
+        status = check(d);
     if (status == 0 && d->args.cpu && cpu_show(&d->conf, &why))
         status = fail(&why);
     bool shown = d->args.print_config || d->args.check || d->args.cpu;
