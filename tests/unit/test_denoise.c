@@ -271,7 +271,7 @@ static struct net_config small(uint32_t steps) {
                            .ngram_order = 2,
                            .ngram_rows = 512,
                            .norm = NET_NORM_RESIDUAL,
-                           .alpha = 0.5f};
+                           .alpha = 0.375f};
 
     for (unsigned t = 0; t < LIMIT_STEPS; t++)
         c.offsets[t] = t + 1;

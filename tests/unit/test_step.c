@@ -27,7 +27,7 @@ static struct net_config small(uint32_t steps) {
                            .head_width = 16,
                            .labels = 2,
                            .steps = steps,
-                           .alpha = 0.5f,
+                           .alpha = 0.375f,
                            .pool = NET_POOL_MEAN_MAX};
 
     for (unsigned t = 0; t < LIMIT_STEPS; t++)
