@@ -218,6 +218,9 @@ static void stop_memory(struct daemon *d) {
 
 static diffuse_err start_workers(struct daemon *d, struct reason *why) {
     gemm_single_thread();
+    diffuse_err e = d->conf.tune ? gemm_check(1, why) : DIFFUSE_OK;
+    if (e)
+        return e;
     for (size_t i = 0; i < d->conf.workers; i++) {
         struct worker *w = &d->workers[i];
         w->inflight = d->inflight;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/base/gemm.h"
 #include "model/ckpt/ckpt.h"
 #include "model/tool/commands.h"
 #include "model/tool/pretrain_save.h"
@@ -151,6 +152,7 @@ static diffuse_err make_model(struct pretrain_run *r) {
         (e = net_config_check(&r->config, &r->why)) ||
         (e = arena_init(&r->net_arena, weights_bytes(&r->config))) ||
         (e = weights_new(&r->net_arena, &r->config, &r->weights)) ||
+        (e = gemm_reserve(r->o.model.threads, &r->why)) ||
         (e = team_new(r->o.model.threads, &r->team)))
         return e;
     rng_init(&rng, r->o.model.seed, 0x1217);

@@ -212,6 +212,21 @@ def check_byte_order_mark(at):
     assert read(at.path("bare", "model.safetensors")) == read(at.path("marked", "model.safetensors"))
 
 
+def check_address_space(at):
+    """Where products cannot have their buffers that is said, instead of waiting for them for ever."""
+    def limit(mib):
+        return lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
+
+    if "san" in os.environ.get("B", ""):  # it takes terabytes itself
+        return
+    said = at.train("narrow", f"tsv:{at.data}", "--threads", "2", status=1, timeout=60, preexec_fn=limit(250))
+    one_line(said, "address space", "2 threads", "ulimit -v")
+    done = subprocess.run([DIFFUSE, "train", "--out", at.path("wide"), "--data", f"tsv:{at.data}", *SMALL[:-1]],
+                          capture_output=True, text=True, check=True, timeout=60, preexec_fn=limit(900))
+    used = int(re.search(r"memory: ([0-9]+) MiB may be used", done.stderr).group(1))
+    assert used < 900, done.stderr
+
+
 def check_label_without_rows(at):
     folder = at.path("news")
     os.mkdir(folder)
@@ -330,6 +345,7 @@ def main():
         check_one_record(at)
         check_empty_options(at)
         check_byte_order_mark(at)
+        check_address_space(at)
         check_label_without_rows(at)
         check_divergence(at)
         check_full_disk(at)
