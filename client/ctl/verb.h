@@ -48,13 +48,14 @@ struct verb_input {
     char *buffer;
     size_t size, begin, end; /* begin..end is read and not yet handed out */
     bool over;
+    bool begun; /* a line was handed out */
 };
 
 /* True when verb_input_line would not wait long: a line, a part of one, or the end is there. */
 bool verb_input_ready(const struct verb_input *in);
 
-/* The next line without its newline, NUL-terminated, valid until the next call; its bytes, or -1 at
- * the end, after a signal, or when memory is short. */
+/* The next line without its newline, the first without a byte order mark; NUL-terminated, valid
+ * until the next call; its bytes, or -1 at the end, after a signal, or when memory is short. */
 long verb_input_line(struct verb_input *in, const char **ret_line);
 
 /* Nanoseconds of the wall clock. */
