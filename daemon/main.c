@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/args.h"
+#include "daemon/check.h"
 #include "daemon/clock.h"
 #include "daemon/confread.h"
 #include "daemon/conftcp.h"
@@ -18,7 +19,6 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/notify.h"
-#include "daemon/permit.h"
 #include "daemon/plan.h"
 #include "daemon/reload.h"
 #include "daemon/residue.h"
@@ -84,17 +84,6 @@ static void stop_nothing(struct daemon *d) {
     (void)d;
 }
 
-/* The plan is made, and held against the budget, before a byte of weights is read. */
-static diffuse_err open_model(struct daemon *d, struct ckpt **ret_ckpt, struct reason *why) {
-    d->reload = (struct reload){
-        .conf = &d->conf, .resident = d->resident, .aside = d->conf.reload != CONF_RELOAD_NO};
-    diffuse_err e = reload_open(&d->reload, d->conf.model, NULL, ret_ckpt, &d->plan, why);
-    if (e != DIFFUSE_BUDGET || d->conf.reload != CONF_RELOAD_AUTO)
-        return e;
-    d->reload.aside = false;
-    return reload_open(&d->reload, d->conf.model, NULL, ret_ckpt, &d->plan, why);
-}
-
 /* What was promoted before serves again. False: nothing was, or it cannot be loaded, which is said.
  */
 static bool load_promoted(struct daemon *d, const char *root) {
@@ -128,7 +117,7 @@ static diffuse_err start_model(struct daemon *d, struct reason *why) {
     struct ckpt *ckpt = NULL;
     char root[DIGEST_HEX_BYTES];
     aside_init(&d->aside);
-    diffuse_err e = open_model(d, &ckpt, why);
+    diffuse_err e = reload_open_first(&d->reload, &d->conf, d->resident, &ckpt, &d->plan, why);
     if (!e)
         e = ckpt_verify(ckpt, root, why);
     if (!e && !load_promoted(d, root))
@@ -382,53 +371,10 @@ static int read_configuration(struct daemon *d) {
     return 0;
 }
 
-static diffuse_err check_groups(const struct conf *c, struct reason *why) {
-    const struct {
-        const char *group, *key;
-    } all[] = {{c->ingest_group, "ingest_group"},
-               {c->push_group, "push_group"},
-               {c->labels_group, "labels_group"},
-               {c->control_group, "control_group"},
-               {c->feedback_group, "feedback_group"}};
-    diffuse_err e = DIFFUSE_OK;
-    for (size_t i = 0; !e && i < sizeof all / sizeof all[0]; i++) {
-        struct permit permit;
-        e = permit_group(all[i].group, all[i].key, &permit, why);
-    }
-    return e;
-}
-
-/* The model, read through and held against the plan, as at the start. */
-static diffuse_err check_model(struct daemon *d, struct reason *why) {
-    struct ckpt *ckpt = NULL;
-    char root[DIGEST_HEX_BYTES];
-    diffuse_err e = open_model(d, &ckpt, why);
-    if (!e)
-        e = ckpt_verify(ckpt, root, why);
-    ckpt_close(ckpt);
-    return e;
-}
-
-/* What the start tries, but for what it would change or a running daemon holds. All that is wrong
- * is said. */
-static int check(struct daemon *d) {
-    struct reason key = {""}, group = {""}, model = {""};
-    int status = 0;
-    if (curve_check(&d->conf, &key))
-        status = fail(&key);
-    if (check_groups(&d->conf, &group))
-        status = fail(&group);
-    if (check_model(d, &model))
-        status = fail(&model);
-    if (status == 0)
-        printf("configuration ok\n");
-    return status;
-}
-
 static int plan_only(struct daemon *d) {
     struct reason why = {""};
     struct ckpt *ckpt = NULL;
-    diffuse_err e = open_model(d, &ckpt, &why);
+    diffuse_err e = reload_open_first(&d->reload, &d->conf, d->resident, &ckpt, &d->plan, &why);
     char drop_in[256];
     fence_drop_in(d->plan.budget, d->plan.total, drop_in, sizeof drop_in);
     if (d->plan.n > 0 && d->args.plan)
@@ -522,7 +468,9 @@ int main(int argc, char **argv) {
     if (status == 0 && d->args.print_config)
         show_configuration(&d->conf);
     if (status == 0 && d->args.check)
-        status = check(d);
+        status = check_start(&d->conf, d->resident, print_line, NULL) ? 0 : 1;
+    if (status == 0 && d->args.check)
+        printf("configuration ok\n");
     if (status == 0 && d->args.cpu && cpu_show(&d->conf, &why))
         status = fail(&why);
     bool shown = d->args.print_config || d->args.check || d->args.cpu;
