@@ -9,6 +9,7 @@
 #include "daemon/nearest.h"
 #include "daemon/policy.h"
 #include "daemon/webaddress.h"
+#include "model/base/cgroup.h"
 
 #define CONF(key, type, preset, min, max, choices, when, help)                                     \
     {#key, CONFVALUE_##type,          preset, min, max, choices, CONF_AT_##when,                   \
@@ -253,8 +254,7 @@ static void finish_groups(struct conf *c) {
 static void finish_workers(struct conf *c) {
     if (c->workers > 0)
         return;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    c->workers = cores < 1 ? 1 : (uint64_t)cores;
+    c->workers = cgroup_cores();
     if (c->workers > LIMIT_WORKERS)
         c->workers = LIMIT_WORKERS;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "daemon/confvalue.h"
+#include "model/engine/kernel.h"
 #include "proto/diffuse_err.h"
 #include "proto/limits.h"
 #include "proto/reason.h"

@@ -31,6 +31,20 @@ __attribute__((format(printf, 2, 3))) static void complain(struct reading *r, co
     r->errors++;
 }
 
+/* A comment behind a value begins with '#' after a blank, which the parser does not know, and a
+ * line that is indented would go on with the value before. Neither is meant: take both out. */
+static char *plain_line(char *line) {
+    size_t indent = strspn(line, " \t");
+    memmove(line, line + indent, strlen(line + indent) + 1);
+    for (char *c = strchr(line, '#'); c; c = strchr(c + 1, '#')) {
+        if (c > line && (c[-1] == ' ' || c[-1] == '\t')) {
+            *c = '\0';
+            break;
+        }
+    }
+    return line;
+}
+
 /* Like fgets, and counts lines. The parser's own buffer bounds a line; a longer one would arrive in
  * pieces that look like lines, so it is refused and handed on as a comment. */
 static char *next_line(char *buffer, int size, void *user) {
@@ -39,10 +53,10 @@ static char *next_line(char *buffer, int size, void *user) {
         return NULL;
     r->line++;
     if (memchr(buffer, '\n', strlen(buffer)) || feof(r->file))
-        return buffer;
+        return plain_line(buffer);
     int c = fgetc(r->file);
     if (c == EOF)
-        return buffer;
+        return plain_line(buffer);
     while (c != '\n' && c != EOF)
         c = fgetc(r->file);
     complain(r, "the line is longer than %d bytes; shorten it", size - 2);

@@ -1,5 +1,5 @@
 /* confread.h - the files of the configuration: lines of `key = value`, comments begin with '#' or
- * ';' (inside a line: ' ;').
+ * ';', at the start of a line or after a blank.
  *
  * Beside FILE stands a folder FILE.d; what is dropped into it as *.conf is read after it, in the
  * order of the names, and a later value takes the place of an earlier one.

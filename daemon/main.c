@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/args.h"
+#include "daemon/check.h"
 #include "daemon/clock.h"
 #include "daemon/confread.h"
 #include "daemon/conftcp.h"
@@ -39,8 +40,7 @@ struct daemon {
     uint64_t started_ns, started_wall_ns;
     struct watcher watch;
     struct reload reload;
-    struct plan plan;    /* of the start */
-    struct reason alone; /* why no second model is planned, and so no tuning */
+    struct plan plan; /* of the start */
     struct models models;
     struct aside aside;
     struct arena arena; /* everything that does not depend on the model */
@@ -85,20 +85,6 @@ static void stop_nothing(struct daemon *d) {
     (void)d;
 }
 
-/* The plan is made, and held against the budget, before a byte of weights is read. */
-static diffuse_err open_model(struct daemon *d, struct ckpt **ret_ckpt, struct reason *why) {
-    d->reload = (struct reload){
-        .conf = &d->conf, .resident = d->resident, .aside = d->conf.reload != CONF_RELOAD_NO};
-    diffuse_err e = reload_open(&d->reload, d->conf.model, NULL, ret_ckpt, &d->plan, why);
-    if (!d->reload.aside)
-        (void)reason_set(&d->alone, DIFFUSE_OK, "reload = no: no second model is planned");
-    if (e != DIFFUSE_BUDGET || d->conf.reload != CONF_RELOAD_AUTO)
-        return e;
-    d->alone = *why;
-    d->reload.aside = false;
-    return reload_open(&d->reload, d->conf.model, NULL, ret_ckpt, &d->plan, why);
-}
-
 /* What was promoted before serves again. False: nothing was, or it cannot be loaded, which is said.
  */
 static bool load_promoted(struct daemon *d, const char *root) {
@@ -132,7 +118,7 @@ static diffuse_err start_model(struct daemon *d, struct reason *why) {
     struct ckpt *ckpt = NULL;
     char root[DIGEST_HEX_BYTES];
     aside_init(&d->aside);
-    diffuse_err e = open_model(d, &ckpt, why);
+    diffuse_err e = reload_open_first(&d->reload, &d->conf, d->resident, &ckpt, &d->plan, why);
     if (!e)
         e = ckpt_verify(ckpt, root, why);
     if (!e && !load_promoted(d, root))
@@ -222,6 +208,9 @@ static void stop_memory(struct daemon *d) {
 
 static diffuse_err start_workers(struct daemon *d, struct reason *why) {
     gemm_single_thread();
+    diffuse_err e = d->conf.tune ? gemm_check(1, why) : DIFFUSE_OK;
+    if (e)
+        return e;
     for (size_t i = 0; i < d->conf.workers; i++) {
         struct worker *w = &d->workers[i];
         w->inflight = d->inflight;
@@ -417,13 +406,13 @@ static int read_configuration(struct daemon *d) {
 static int plan_only(struct daemon *d) {
     struct reason why = {""};
     struct ckpt *ckpt = NULL;
-    diffuse_err e = open_model(d, &ckpt, &why);
+    diffuse_err e = reload_open_first(&d->reload, &d->conf, d->resident, &ckpt, &d->plan, &why);
     char drop_in[256];
     fence_drop_in(d->plan.budget, d->plan.total, drop_in, sizeof drop_in);
     if (d->plan.n > 0 && d->args.plan)
         show_plan(&d->plan);
-    if (!e && d->conf.tune && d->alone.text[0])
-        fprintf(stderr, "diffused: tune = yes, but tuning will be off: %s\n", d->alone.text);
+    if (!e && d->conf.tune && d->reload.alone.text[0])
+        fprintf(stderr, "diffused: tune = yes, but tuning will be off: %s\n", d->reload.alone.text);
     if (!e && d->args.memory_max)
         fputs(drop_in, stdout);
     fflush(stdout);
@@ -460,7 +449,7 @@ static void announce(struct daemon *d) {
     if (!d->reload.aside && d->conf.reload == CONF_RELOAD_AUTO)
         log_line(&d->log, LOG_reload_unavailable,
                  "reload is not offered%s: a second model does not fit memory_budget: %s",
-                 d->conf.tune ? ", and tuning stays off" : "", d->alone.text);
+                 d->conf.tune ? ", and tuning stays off" : "", d->reload.alone.text);
     compare_fence(d);
     struct reason whole = {""};
     if (d->conf.segments > 0 && segment_check(&model->config, &whole))
@@ -514,10 +503,8 @@ int main(int argc, char **argv) {
     d->resident = plan_resident();
     if (status == 0 && d->args.print_config)
         show_configuration(&d->conf);
-    if (status == 0 && d->args.check && curve_check(&d->conf, &why))
-        status = fail(&why);
-    if (status == 0 && d->args.check && d->conf.tune)
-        status = plan_only(d); /* says when there is no room for tuning */
+    if (status == 0 && d->args.check)
+        status = check_start(&d->conf, d->resident, print_line, NULL) ? 0 : 1;
     if (status == 0 && d->args.check)
         printf("configuration ok\n");
     if (status == 0 && d->args.cpu && cpu_show(&d->conf, &why))

@@ -21,11 +21,19 @@
 struct reload {
     const struct conf *conf; /* borrowed */
     uint64_t resident;       /* bytes of the process before anything was loaded */
+    struct reason alone;     /* why no second model is planned, and so no tuning; or "" */
     bool aside;              /* reloads are offered: there is memory for a second model */
     uint64_t tuning;         /* bytes that tuning takes; 0: it is off. Of the thread that reloads */
     bool laid;               /* the tables are laid, for room: */
     struct plan_room room;
 };
+
+/* At the start: begin *ret_reload and open the configured checkpoint. The plan is made, and held
+ * against the budget, before a byte of weights is read; with reload = auto it does without a second
+ * model where both do not fit. Errors: as reload_open. */
+DIFFUSE_MUST_CHECK diffuse_err reload_open_first(struct reload *ret_reload, const struct conf *c,
+                                                 uint64_t resident, struct ckpt **ret_ckpt,
+                                                 struct plan *ret_plan, struct reason *why);
 
 struct reload_report {
     uint64_t verify_ns, load_ns;

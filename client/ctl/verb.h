@@ -50,13 +50,14 @@ struct verb_input {
     bool over;
     int error; /* errno of what ended it, or 0 */
     unsigned long long lines;
+    bool begun; /* a line was handed out */
 };
 
 /* True when verb_input_line would not wait long: a line, a part of one, or the end is there. */
 bool verb_input_ready(const struct verb_input *in);
 
-/* The next line without its newline, NUL-terminated, valid until the next call; its bytes, or -1 at
- * the end, after a signal, or after an error. */
+/* The next line without its newline, the first without a byte order mark; NUL-terminated, valid
+ * until the next call; its bytes, or -1 at the end, after a signal, or after an error. */
 long verb_input_line(struct verb_input *in, const char **ret_line);
 
 /* Free it, and say what error ended it, if one did: VERB_FAILED then. */

@@ -74,6 +74,9 @@ long verb_input_line(struct verb_input *in, const char **ret_line) {
     if (stop > line && stop[-1] == '\r')
         stop--;
     *stop = '\0';
+    if (!in->begun && strncmp(line, "\xef\xbb\xbf", 3) == 0)
+        line += 3;
+    in->begun = true;
     *ret_line = line;
     in->lines++;
     return stop - line;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/conf.h"
 #include "daemon/stats.h"
 #include "proto/diffuse_err.h"
 #include "proto/limits.h"

@@ -5,6 +5,10 @@
 #include <cblas.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define BUFFER_BYTES ((size_t)128 << 20) /* of OpenBLAS, for a thread; less on some processors */
+#define SPARE_BYTES  ((size_t)16 << 20)  /* for what the program itself takes meanwhile */
 
 #ifdef DIFFUSE_DOUBLE
 #define cblas_gemm cblas_dgemm
@@ -72,6 +76,39 @@ void gemm_plain_tn(size_t M, size_t N, size_t K, const real *A, const real *B, r
 
 void gemm_single_thread(void) {
     openblas_set_num_threads(1);
+}
+
+/* OpenBLAS's own allocator of its buffers, which are mapped once and kept. */
+extern void *blas_memory_alloc(int where) __attribute__((weak));
+extern void blas_memory_free(void *buffer) __attribute__((weak));
+
+diffuse_err gemm_check(unsigned threads, struct reason *why) {
+    size_t bytes = (size_t)threads * BUFFER_BYTES + SPARE_BYTES;
+    void *tried = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (tried == MAP_FAILED)
+        return reason_set(why, DIFFUSE_NOMEM,
+                          "matrix products of %u thread%s take %zu MiB of address space, and the "
+                          "system refuses them: raise ulimit -v (LimitAS= of a unit), or take "
+                          "fewer threads",
+                          threads, threads == 1 ? "" : "s", bytes >> 20);
+    (void)munmap(tried, bytes);
+    return DIFFUSE_OK;
+}
+
+diffuse_err gemm_reserve(unsigned threads, struct reason *why) {
+    void *buffer[LIMIT_WORKERS];
+    diffuse_err e = gemm_check(threads, why);
+
+    if (e)
+        return e;
+    if (!blas_memory_alloc || !blas_memory_free)
+        return DIFFUSE_OK;
+    for (unsigned i = 0; i < threads && i < LIMIT_WORKERS; i++)
+        buffer[i] = blas_memory_alloc(0);
+    for (unsigned i = 0; i < threads && i < LIMIT_WORKERS; i++)
+        blas_memory_free(buffer[i]);
+    return DIFFUSE_OK;
 }
 
 const char *gemm_kernels(void) {

@@ -4,11 +4,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define LINKS 40 /* that lead from one to the next, as many as the system follows */
 
 static void done(struct atomic_file *f) {
     if (f->fd >= 0)
@@ -25,12 +29,59 @@ static size_t folder_len(const char *path) {
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-diffuse_err atomic_file_open(struct atomic_file *f, const char *path, struct reason *why) {
-    size_t folder = folder_len(path);
+/* Where the link path points, from its folder on unless it says a whole path; path is freed. NULL:
+ * no memory. */
+static char *follow(char *path) {
+    char *target = malloc(PATH_MAX), *joined = NULL;
+    ssize_t len = target ? readlink(path, target, PATH_MAX) : -1;
 
-    *f = (struct atomic_file){.fd = -1, .path = strdup(path)};
-    if (!f->path || asprintf(&f->temp, "%.*s.%s.tmp.%ld", (int)folder, path, path + folder,
-                             (long)getpid()) < 0) {
+    if (len > 0 && len < PATH_MAX) {
+        target[len] = 0;
+        if (asprintf(&joined, "%.*s%s", target[0] == '/' ? 0 : (int)folder_len(path), path,
+                     target) < 0)
+            joined = NULL;
+    }
+    free(target);
+    free(path);
+    return joined;
+}
+
+/* The file that path stands for, which need not be there. */
+static diffuse_err find_file(const char *path, char **ret_file, struct reason *why) {
+    char *file = strdup(path);
+    struct stat last;
+
+    *ret_file = file;
+    if (stat(path, &last) == 0 && !S_ISREG(last.st_mode))
+        return reason_set(why, DIFFUSE_IO, "is there and is no regular file");
+    for (unsigned i = 0; file; i++) {
+        struct stat st;
+
+        *ret_file = file;
+        if (lstat(file, &st))
+            return DIFFUSE_OK; /* what is wrong with it, creating one beside it says */
+        if (!S_ISLNK(st.st_mode))
+            return DIFFUSE_OK;
+        if (i == LINKS)
+            return reason_set(why, DIFFUSE_IO, "%s", strerror(ELOOP));
+        file = follow(file);
+    }
+    *ret_file = NULL;
+    return reason_set(why, DIFFUSE_NOMEM, "out of memory");
+}
+
+diffuse_err atomic_file_open(struct atomic_file *f, const char *path, struct reason *why) {
+    size_t folder;
+    diffuse_err e;
+
+    *f = (struct atomic_file){.fd = -1};
+    if ((e = find_file(path, &f->path, why))) {
+        done(f);
+        return e;
+    }
+    folder = folder_len(f->path);
+    if (asprintf(&f->temp, "%.*s.%s.tmp.%ld", (int)folder, f->path, f->path + folder,
+                 (long)getpid()) < 0) {
         f->temp = NULL;
         done(f);
         return reason_set(why, DIFFUSE_NOMEM, "out of memory");

@@ -14,7 +14,8 @@ struct atomic_file {
     char *temp; /* owned: where it is written, beside path: ".NAME.tmp.PID" */
 };
 
-/* Begin a file that will replace path. Errors: IO, NOMEM. */
+/* Begin a file that will replace path, or what path is a link to: the link stays. Errors: IO (also
+ * where it is no regular file: a pipe or device cannot be replaced), NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err atomic_file_open(struct atomic_file *f, const char *path,
                                                 struct reason *why);
 

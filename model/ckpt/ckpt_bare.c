@@ -11,6 +11,9 @@
 
 #include "model/ckpt/ckpt_labels.h"
 
+#define MARK     "\xef\xbb\xbf" /* a byte order mark, which some editors put in front */
+#define MARK_LEN (sizeof MARK - 1)
+
 static diffuse_err read_open_file(int fd, const char *path, size_t limit, uint8_t **ret_bytes,
                                   size_t *ret_len, struct reason *why) {
     struct reason inner = {""};
@@ -29,8 +32,12 @@ static diffuse_err read_open_file(int fd, const char *path, size_t limit, uint8_
         free(bytes);
         return reason_set(why, e, "%s: %.300s", path, inner.text);
     }
-    *ret_bytes = bytes;
     *ret_len = (size_t)st.st_size;
+    if (*ret_len >= MARK_LEN && memcmp(bytes, MARK, MARK_LEN) == 0) {
+        *ret_len -= MARK_LEN;
+        memmove(bytes, bytes + MARK_LEN, *ret_len);
+    }
+    *ret_bytes = bytes;
     return DIFFUSE_OK;
 }
 

@@ -172,8 +172,13 @@ void corpus_next(struct corpus *c, struct corpus_row *ret_row) {
         line.len--;
     line.bytes[line.len] = '\0';
     (void)snprintf(c->stream, sizeof c->stream, "%s/%s", c->robot, wrap->channel);
-    *ret_row = (struct corpus_row){
-        corpus_table_labels[label].name, label, at, c->text, line.len, c->stream};
+    *ret_row = (struct corpus_row){.label = corpus_table_labels[label].name,
+                                   .label_id = label,
+                                   .body = at,
+                                   .wrap = (uint32_t)(wrap - corpus_table_wraps),
+                                   .text = c->text,
+                                   .len = line.len,
+                                   .stream = c->stream};
 }
 
 uint32_t corpus_labels(void) {

@@ -35,6 +35,7 @@ struct corpus_row {
     const char *label;  /* static text */
     uint32_t label_id;  /* its place in corpus_label.def, from 0 */
     uint32_t body;      /* which pattern made it: a row of the table in corpus_table.h */
+    uint32_t wrap;      /* which line format it wears: likewise */
     const char *text;   /* one line of UTF-8 without tabs, NUL-terminated; until the next call */
     size_t len;         /* bytes of text */
     const char *stream; /* "robot7/rosout"; until the next call */

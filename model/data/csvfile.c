@@ -13,8 +13,10 @@ struct csvfile {
     struct csv_parser parser;
     char *bytes; /* the record's fields, each with a NUL */
     size_t used, cap;
-    size_t starts[CSVFILE_FIELDS + 1]; /* in bytes; one more for the end */
-    size_t n;
+    struct csvfile_field *fields; /* (fields_cap); bytes is set when all have come */
+    size_t n, fields_cap;
+    const char *separators; /* to choose from; NULL: chosen */
+    unsigned char separator;
     bool complete; /* the parser has seen the end of the record */
     bool nomem;
 };
@@ -28,10 +30,12 @@ static diffuse_err start_parser(struct csvfile *f) {
     if (csv_init(&f->parser, CSV_STRICT))
         return DIFFUSE_NOMEM;
     csv_set_term_func(&f->parser, is_line_end);
+    csv_set_delim(&f->parser, f->separator);
     return DIFFUSE_OK;
 }
 
-diffuse_err csvfile_open(const char *path, struct csvfile **ret_file, struct reason *why) {
+diffuse_err csvfile_open(const char *path, const char *separators, struct csvfile **ret_file,
+                         struct reason *why) {
     struct csvfile *f = calloc(1, sizeof *f);
     diffuse_err e;
 
@@ -39,6 +43,7 @@ diffuse_err csvfile_open(const char *path, struct csvfile **ret_file, struct rea
         free(f);
         return reason_set(why, DIFFUSE_NOMEM, "%s: out of memory", path);
     }
+    f->separators = separators;
     if ((e = gzfile_open(path, &f->file, why))) {
         csvfile_close(f);
         return e;
@@ -53,6 +58,7 @@ void csvfile_close(struct csvfile *f) {
     gzfile_close(f->file);
     csv_free(&f->parser);
     free(f->bytes);
+    free(f->fields);
     free(f);
 }
 
@@ -72,21 +78,34 @@ static bool make_room(struct csvfile *f, size_t len) {
     return true;
 }
 
+static bool make_field(struct csvfile *f) {
+    size_t cap = f->fields_cap ? 2 * f->fields_cap : 64;
+    struct csvfile_field *fields;
+
+    if (f->n < f->fields_cap)
+        return true;
+    fields = reallocarray(f->fields, cap, sizeof *fields);
+    if (!fields)
+        return false;
+    f->fields = fields;
+    f->fields_cap = cap;
+    return true;
+}
+
 /* Called by libcsv for each field. */
 static void take_field(void *field, size_t len, void *user) {
     struct csvfile *f = user;
 
-    if (f->n < CSVFILE_FIELDS) {
-        if (!make_room(f, len + 1)) {
+    if (f->n < CSVFILE_FIELDS && !f->nomem) {
+        if (!make_room(f, len + 1) || !make_field(f)) {
             f->nomem = true;
             return;
         }
-        f->starts[f->n] = f->used;
         if (len > 0)
             memcpy(f->bytes + f->used, field, len);
         f->bytes[f->used + len] = 0;
         f->used += len + 1;
-        f->starts[f->n + 1] = f->used;
+        f->fields[f->n].len = len;
     }
     f->n++;
 }
@@ -106,26 +125,48 @@ static bool is_blank(const char *line, size_t len) {
     return true;
 }
 
+/* Which of the separators the line has most of. */
+static void choose_separator(struct csvfile *f, const char *line, size_t len) {
+    size_t best = 0;
+
+    f->separator = (unsigned char)*f->separators;
+    for (const char *s = f->separators; *s; s++) {
+        size_t n = 0;
+        bool quoted = false;
+
+        for (size_t i = 0; i < len; i++) {
+            quoted ^= line[i] == '"';
+            n += line[i] == *s && !quoted;
+        }
+        if (n > best) {
+            best = n;
+            f->separator = (unsigned char)*s;
+        }
+    }
+    f->separators = NULL;
+    csv_set_delim(&f->parser, f->separator);
+}
+
 /* Feed one line; the flaw it shows, or NULL. */
 static const char *feed(struct csvfile *f, const char *line, size_t len) {
     if (memchr(line, 0, len))
         return "a NUL byte";
     if (csv_parse(&f->parser, line, len, take_field, take_record, f) == len &&
         csv_parse(&f->parser, "\n", 1, take_field, take_record, f) == 1)
-        return NULL;
+        return f->n > CSVFILE_FIELDS ? "more columns than 65536" : NULL;
     if (csv_error(&f->parser) == CSV_ENOMEM)
         f->nomem = true;
     return "a quote where none may be";
 }
 
 /* Lines until the record is complete, flawed, or the file at its end. */
-static diffuse_err gather(struct csvfile *f, uint64_t *ret_line, const char **ret_flaw,
-                          bool *ret_more, struct reason *why) {
+static diffuse_err gather(struct csvfile *f, struct csvfile_record *record, bool *ret_more,
+                          struct reason *why) {
     size_t bytes = 0;
     bool begun = false;
 
-    *ret_flaw = NULL;
-    while (!f->complete && !*ret_flaw) {
+    record->flaw = NULL;
+    while (!f->complete && !record->flaw) {
         const char *line;
         size_t len;
         bool more;
@@ -134,20 +175,23 @@ static diffuse_err gather(struct csvfile *f, uint64_t *ret_line, const char **re
         if (e)
             return e;
         if (!more) {
-            *ret_flaw = begun ? "a quoted field that never ends" : NULL;
+            record->flaw = begun ? "a quoted field that never ends" : NULL;
             *ret_more = begun;
             return DIFFUSE_OK;
         }
         if (!begun && is_blank(line, len))
             continue;
         if (!begun)
-            *ret_line = gzfile_line_number(f->file);
+            record->line = gzfile_line_number(f->file);
+        if (f->separators)
+            choose_separator(f, line, len);
         begun = true;
         bytes += len + 1;
         if (bytes > LIMIT_ROW_BYTES)
             return reason_set(why, DIFFUSE_TOOBIG, "%s:%llu: row over %u bytes",
-                              gzfile_path(f->file), (unsigned long long)*ret_line, LIMIT_ROW_BYTES);
-        *ret_flaw = feed(f, line, len);
+                              gzfile_path(f->file), (unsigned long long)record->line,
+                              LIMIT_ROW_BYTES);
+        record->flaw = feed(f, line, len);
         if (f->nomem)
             return reason_set(why, DIFFUSE_NOMEM, "%s: out of memory for a row",
                               gzfile_path(f->file));
@@ -156,30 +200,32 @@ static diffuse_err gather(struct csvfile *f, uint64_t *ret_line, const char **re
     return DIFFUSE_OK;
 }
 
-static void fill_record(const struct csvfile *f, struct csvfile_record *record) {
+static void fill_record(struct csvfile *f, struct csvfile_record *record) {
+    const char *at = f->bytes;
+
+    for (size_t i = 0; i < f->n; i++) {
+        f->fields[i].bytes = at;
+        at += f->fields[i].len + 1;
+    }
     record->n = f->n;
-    for (size_t i = 0; i < f->n && i < CSVFILE_FIELDS; i++)
-        record->fields[i] =
-            (struct csvfile_field){f->bytes + f->starts[i], f->starts[i + 1] - f->starts[i] - 1};
+    record->fields = f->fields;
 }
 
 diffuse_err csvfile_next(struct csvfile *f, struct csvfile_record *ret_record, bool *ret_more,
                          struct reason *why) {
-    const char *flaw;
-    uint64_t line = 0;
+    struct csvfile_record record = {0};
     diffuse_err e;
 
     f->used = f->n = 0;
     f->complete = false;
-    if ((e = gather(f, &line, &flaw, ret_more, why)) || !*ret_more)
+    if ((e = gather(f, &record, ret_more, why)) || !*ret_more)
         return e;
-    ret_record->line = line;
-    ret_record->flaw = flaw;
-    ret_record->n = 0;
-    if (!flaw) {
-        fill_record(f, ret_record);
+    record.lines = gzfile_line_number(f->file) - record.line + 1;
+    if (!record.flaw)
+        fill_record(f, &record);
+    *ret_record = record;
+    if (!record.flaw)
         return DIFFUSE_OK;
-    }
     csv_free(&f->parser); /* forget the half of a record it holds */
     return start_parser(f);
 }

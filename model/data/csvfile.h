@@ -15,7 +15,7 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-#define CSVFILE_FIELDS 64u /* fields kept of a record; further ones are counted only */
+#define CSVFILE_FIELDS 65536u /* of a record; one with more is flawed */
 
 struct csvfile_field {
     const char *bytes; /* NUL-terminated */
@@ -23,17 +23,20 @@ struct csvfile_field {
 };
 
 struct csvfile_record {
-    uint64_t line;                               /* where it began, from 1 */
-    size_t n;                                    /* fields in the record */
-    struct csvfile_field fields[CSVFILE_FIELDS]; /* borrowed until the next call */
+    uint64_t line;                      /* where it began, from 1 */
+    uint64_t lines;                     /* that it takes in the file */
+    size_t n;                           /* fields in the record */
+    const struct csvfile_field *fields; /* (n) borrowed until the next call */
     const char *flaw; /* NULL, or why this is no record (static text); there are no fields then */
 };
 
 struct csvfile;
 
-/* Errors: those of gzfile_open. */
-DIFFUSE_MUST_CHECK diffuse_err csvfile_open(const char *path, struct csvfile **ret_file,
-                                            struct reason *why);
+/* separators: what may stand between two fields; of several, the one that the first record's first
+ * line has most of outside quotes, the first of them where it has as many of another. Errors: those
+ * of gzfile_open. */
+DIFFUSE_MUST_CHECK diffuse_err csvfile_open(const char *path, const char *separators,
+                                            struct csvfile **ret_file, struct reason *why);
 void csvfile_close(struct csvfile *f); /* fine with NULL */
 
 /* The next record. A flawed one ends with the line on which the flaw shows. *ret_more false: the

@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "model/data/dataset_columns.h"
 #include "model/data/dataset_kind.h"
 #include "model/text/utf8.h"
 #include "proto/limits.h"
@@ -13,15 +15,15 @@ static const struct dataset_kind *const kinds[] = {
     &dataset_tsv,     &dataset_csv,  &dataset_jsonl,    &dataset_fasttext};
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
-#define BAD_ROWS_FREE  10u  /* so many bad rows are borne whatever their share */
-#define BAD_ROWS_SHARE 100u /* beyond them, one row in so many */
+#define BAD_LINES_FREE  10u  /* so many lines of bad rows are borne whatever their share */
+#define BAD_LINES_SHARE 100u /* beyond them, one in so many */
 
 struct dataset {
     const struct dataset_kind *kind;
     void *state;
     enum dataset_split split;
-    uint64_t rows, bad_rows;
-    char first_bad[sizeof((struct dataset_stats *)0)->first_bad];
+    bool headless; /* no row names the columns */
+    struct dataset_stats stats;
 };
 
 /* The kind that spec begins with, or NULL. */
@@ -70,8 +72,23 @@ static diffuse_err check_spec(const char *spec, enum dataset_split split,
                       kind->name, what[split], list);
 }
 
-diffuse_err dataset_open(const char *spec, enum dataset_split split, struct dataset **ret_dataset,
-                         struct reason *why) {
+static diffuse_err open_kind(struct dataset *d, const char *path,
+                             const struct dataset_columns *columns, struct reason *why) {
+    if (!columns || (!columns->text && !columns->label)) {
+        d->headless = d->kind->headless;
+        return d->kind->open(path, d->split, &d->state, why);
+    }
+    if (!d->kind->open_columns)
+        return reason_set(why, DIFFUSE_INVAL,
+                          "data set '%s:%s': --text-column and --label-column are for csv and tsv",
+                          d->kind->name, path);
+    d->headless = dataset_columns_headless(columns, d->split == DATASET_UNLABELLED);
+    return d->kind->open_columns(path, d->split, columns, &d->state, why);
+}
+
+diffuse_err dataset_open_columns(const char *spec, enum dataset_split split,
+                                 const struct dataset_columns *columns,
+                                 struct dataset **ret_dataset, struct reason *why) {
     const struct dataset_kind *kind = kind_of(spec);
     struct dataset *d;
     diffuse_err e = check_spec(spec, split, kind, why);
@@ -83,12 +100,29 @@ diffuse_err dataset_open(const char *spec, enum dataset_split split, struct data
         return reason_set(why, DIFFUSE_NOMEM, "data set '%s': out of memory", spec);
     d->kind = kind;
     d->split = split;
-    if ((e = kind->open(spec + strlen(kind->name) + 1, split, &d->state, why))) {
+    if ((e = open_kind(d, spec + strlen(kind->name) + 1, columns, why))) {
         dataset_close(d);
         return e;
     }
     *ret_dataset = d;
     return DIFFUSE_OK;
+}
+
+diffuse_err dataset_open(const char *spec, enum dataset_split split, struct dataset **ret_dataset,
+                         struct reason *why) {
+    return dataset_open_columns(spec, split, NULL, ret_dataset, why);
+}
+
+diffuse_err dataset_check_twice(const char *spec, struct reason *why) {
+    const char *path = strchr(spec, ':');
+    struct stat st;
+
+    if (!path || stat(path + 1, &st) || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+        return DIFFUSE_OK;
+    return reason_set(why, DIFFUSE_INVAL,
+                      "%s: a pipe or device, and its rows are read twice here; write them to a "
+                      "file first",
+                      path + 1);
 }
 
 void dataset_close(struct dataset *d) {
@@ -122,22 +156,35 @@ static const char *flaw(const struct dataset *d, const struct dataset_row *row) 
     return NULL;
 }
 
-static diffuse_err count_bad(struct dataset *d, uint64_t line, const char *what,
+static diffuse_err count_bad(struct dataset *d, const struct dataset_row *row, const char *what,
                              struct reason *why) {
-    if (d->bad_rows++ == 0)
-        snprintf(d->first_bad, sizeof d->first_bad, "%s:%llu: %.180s", d->kind->file(d->state),
-                 (unsigned long long)line, what);
-    if (d->bad_rows <= BAD_ROWS_FREE || d->bad_rows * BAD_ROWS_SHARE <= d->rows + d->bad_rows)
+    struct dataset_stats *s = &d->stats;
+
+    if (s->bad_rows++ == 0)
+        snprintf(s->first_bad, sizeof s->first_bad, "%s:%llu: %.180s", d->kind->file(d->state),
+                 (unsigned long long)row->line, what);
+    s->bad_lines += row->lines;
+    if (s->bad_lines <= BAD_LINES_FREE || s->bad_lines * BAD_LINES_SHARE <= s->rows + s->bad_lines)
         return DIFFUSE_OK;
-    return reason_set(why, DIFFUSE_BADDATA, "%llu of %llu rows are bad; the first: %s",
-                      (unsigned long long)d->bad_rows, (unsigned long long)(d->rows + d->bad_rows),
-                      d->first_bad);
+    return reason_set(why, DIFFUSE_BADDATA,
+                      "%llu of %llu rows are bad, which took %llu lines; the first: %s",
+                      (unsigned long long)s->bad_rows, (unsigned long long)(s->rows + s->bad_rows),
+                      (unsigned long long)s->bad_lines, s->first_bad);
+}
+
+/* The first row of a file that has no names of columns by what was said of it. */
+static void look_at_first(struct dataset *d, const struct dataset_row *row) {
+    if (d->headless && dataset_columns_named(row->label, row->text, row->len))
+        snprintf(d->stats.suspicion, sizeof d->stats.suspicion,
+                 "%.120s:%llu: names columns, but is read as a row; give --text-column and "
+                 "--label-column their names",
+                 d->kind->file(d->state), (unsigned long long)row->line);
 }
 
 diffuse_err dataset_next(struct dataset *d, struct dataset_row *ret_row, bool *ret_more,
                          struct reason *why) {
     for (;;) {
-        struct dataset_row row;
+        struct dataset_row row = {.lines = 1};
         struct reason bad = {""};
         enum dataset_got got;
         const char *what;
@@ -149,14 +196,17 @@ diffuse_err dataset_next(struct dataset *d, struct dataset_row *ret_row, bool *r
             *ret_more = false;
             return DIFFUSE_OK;
         }
+        row.number = d->stats.rows + d->stats.bad_rows + 1;
         what = got == DATASET_BAD_ROW ? bad.text : flaw(d, &row);
         if (!what) {
-            d->rows++;
+            if (row.number == 1)
+                look_at_first(d, &row);
+            d->stats.rows++;
             *ret_row = row;
             *ret_more = true;
             return DIFFUSE_OK;
         }
-        if ((e = count_bad(d, row.line, what, why)))
+        if ((e = count_bad(d, &row, what, why)))
             return e;
     }
 }
@@ -167,9 +217,8 @@ const char *const *dataset_labels(const struct dataset *d, uint32_t *ret_n) {
 }
 
 void dataset_stats(const struct dataset *d, struct dataset_stats *ret_stats) {
-    *ret_stats = (struct dataset_stats){.rows = d->rows, .bad_rows = d->bad_rows};
+    *ret_stats = d->stats;
     d->kind->progress(d->state, &ret_stats->bytes_read, &ret_stats->bytes_total);
-    memcpy(ret_stats->first_bad, d->first_bad, sizeof d->first_bad);
 }
 
 struct dataset_defaults dataset_defaults(const char *spec) {

@@ -34,7 +34,7 @@ static diffuse_err open_files(const char *path, enum dataset_split split, void *
         return reason_set(why, DIFFUSE_NOMEM, "%s: out of memory", path);
     if ((e = split_path_need_folder(path, "train.csv and test.csv", why)) ||
         (e = split_path_find(path, split, "", ".csv", &file, why)) ||
-        (e = csvfile_open(file, &s->file, why))) {
+        (e = csvfile_open(file, ",", &s->file, why))) {
         free(file);
         close_files(s);
         return e;

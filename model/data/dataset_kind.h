@@ -8,7 +8,8 @@
 
 enum dataset_got {
     DATASET_ROW,     /* a row; dataset.c still checks its label and text */
-    DATASET_BAD_ROW, /* row.line is set and *why says what is wrong with it */
+    DATASET_BAD_ROW, /* row.line is set (and row.lines, where not 1), and *why says what is wrong
+                        with it */
     DATASET_END
 };
 
@@ -23,6 +24,11 @@ struct dataset_kind {
     /* Open the split under path. Errors as dataset_open. */
     diffuse_err (*open)(const char *path, enum dataset_split split, void **ret_state,
                         struct reason *why);
+    /* The same with the columns named, of a kind that has some; else NULL. */
+    diffuse_err (*open_columns)(const char *path, enum dataset_split split,
+                                const struct dataset_columns *columns, void **ret_state,
+                                struct reason *why);
+    bool headless; /* open takes the first row for a row like the others */
     /* Errors (not bad rows) as dataset_next. The row is borrowed until the next call. Its label is
      * "" in DATASET_UNLABELLED. */
     diffuse_err (*next)(void *state, struct dataset_row *ret_row, enum dataset_got *ret_got,

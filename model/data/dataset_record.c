@@ -14,6 +14,7 @@ diffuse_err dataset_record_next(struct csvfile *f, size_t columns, const char *w
         return DIFFUSE_OK;
     *ret_got = DATASET_BAD_ROW;
     ret_row->line = ret_record->line;
+    ret_row->lines = ret_record->lines;
     if (ret_record->flaw)
         return reason_set(why, DIFFUSE_OK, "%s", ret_record->flaw);
     if (ret_record->n != columns)

@@ -2,21 +2,32 @@
 #include "model/data/gzfile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "proto/limits.h"
 
 #define CHUNK       (256u * 1024) /* of a large file, or one of unknown size */
 #define SMALL_CHUNK (8u * 1024)   /* the least, for a small file: there may be many thousands */
+#define GZIP_WINDOW (15 + 16)     /* the largest window, and gzip's frame around the data */
+
+/* What is to come of a file that is stored as gzip. */
+enum part { MEMBER, BETWEEN, PADDING };
 
 struct gzfile {
-    gzFile stream;
+    int fd;
     char *path;
-    uint64_t bytes_total;
-    unsigned chunk; /* bytes asked of zlib at a time */
+    uint64_t bytes_total, bytes_read;
+    unsigned chunk; /* bytes asked of the system at a time */
+    bool begun;     /* the first bytes were looked at */
+    bool packed;    /* they are gzip's */
+    enum part part;
+    z_stream z;
+    unsigned char *stored; /* (chunk) bytes as they are on disk, with packed */
     uint64_t line_number;
     char *buffer; /* (cap + 1): room for a NUL */
     size_t cap;
@@ -33,21 +44,20 @@ static unsigned chunk_for(uint64_t bytes_total) {
 static diffuse_err open_stream(struct gzfile *f, struct reason *why) {
     struct stat st;
 
-    f->stream = gzopen(f->path, "rbe");
-    if (!f->stream && errno == ENOENT) {
+    f->fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    if (f->fd < 0 && errno == ENOENT) {
         memcpy(f->path + strlen(f->path), ".gz", sizeof ".gz"); /* there is room */
-        f->stream = gzopen(f->path, "rbe");
-        if (!f->stream)
+        f->fd = open(f->path, O_RDONLY | O_CLOEXEC);
+        if (f->fd < 0)
             f->path[strlen(f->path) - 3] = 0;
     }
-    if (!f->stream)
+    if (f->fd < 0)
         return reason_set(why, errno == ENOENT ? DIFFUSE_NOTFOUND : DIFFUSE_IO, "%s: %s", f->path,
                           errno == ENOENT ? "no such file, nor with .gz" : strerror(errno));
-    if (stat(f->path, &st) || S_ISDIR(st.st_mode))
+    if (fstat(f->fd, &st) || S_ISDIR(st.st_mode))
         return reason_set(why, DIFFUSE_IO, "%s: a folder; expected a file", f->path);
     f->bytes_total = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
     f->chunk = chunk_for(f->bytes_total);
-    (void)gzbuffer(f->stream, f->chunk);
     return DIFFUSE_OK;
 }
 
@@ -56,9 +66,10 @@ diffuse_err gzfile_open(const char *path, struct gzfile **ret_file, struct reaso
     diffuse_err e;
 
     if (!f || !(f->path = malloc(strlen(path) + sizeof ".gz"))) {
-        gzfile_close(f);
+        free(f);
         return reason_set(why, DIFFUSE_NOMEM, "%s: out of memory", path);
     }
+    f->fd = -1;
     memcpy(f->path, path, strlen(path) + 1);
     if ((e = open_stream(f, why))) {
         gzfile_close(f);
@@ -71,8 +82,11 @@ diffuse_err gzfile_open(const char *path, struct gzfile **ret_file, struct reaso
 void gzfile_close(struct gzfile *f) {
     if (!f)
         return;
-    if (f->stream)
-        (void)gzclose(f->stream);
+    if (f->fd >= 0)
+        (void)close(f->fd);
+    if (f->packed)
+        (void)inflateEnd(&f->z);
+    free(f->stored);
     free(f->path);
     free(f->buffer);
     free(f);
@@ -101,24 +115,114 @@ static diffuse_err make_room(struct gzfile *f, struct reason *why) {
     return DIFFUSE_OK;
 }
 
-static diffuse_err fill(struct gzfile *f, struct reason *why) {
-    diffuse_err e = make_room(f, why);
-    int got, code = Z_OK;
-    const char *text;
+/* Bytes of the file as it is stored. *ret_n 0: its end. */
+static diffuse_err take(struct gzfile *f, void *bytes, size_t size, size_t *ret_n,
+                        struct reason *why) {
+    ssize_t got;
+
+    do
+        got = read(f->fd, bytes, size);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return reason_set(why, DIFFUSE_IO, "%s: %s", f->path, strerror(errno));
+    f->bytes_read += (uint64_t)got;
+    *ret_n = (size_t)got;
+    return DIFFUSE_OK;
+}
+
+/* More of the stored bytes for inflate. f->eof: there are none. */
+static diffuse_err take_stored(struct gzfile *f, struct reason *why) {
+    size_t n = 0;
+    diffuse_err e = take(f, f->stored, f->chunk, &n, why);
 
     if (e)
         return e;
-    got = gzread(f->stream, f->buffer + f->end, f->chunk);
-    text = gzerror(f->stream, &code);
-    if (got >= 0 && (code == Z_OK || (code == Z_BUF_ERROR && got > 0))) {
-        f->end += (size_t)got;
-        f->eof = got == 0;
-        return DIFFUSE_OK;
-    }
-    if (code == Z_BUF_ERROR)
+    if (n == 0 && f->part == MEMBER)
         return reason_set(why, DIFFUSE_IO, "%s: gzip data ends early; copy the file again",
                           f->path);
-    return reason_set(why, DIFFUSE_IO, "%s: %s", f->path, code == Z_ERRNO ? strerror(errno) : text);
+    f->z.next_in = f->stored;
+    f->z.avail_in = (uInt)n;
+    f->eof = n == 0;
+    return DIFFUSE_OK;
+}
+
+/* One byte behind a member: another one begins, or the file is filled up with zeros. */
+static diffuse_err step_between(struct gzfile *f, struct reason *why) {
+    unsigned char next = *f->z.next_in;
+
+    if (next == 0x1f && f->part == BETWEEN && inflateReset(&f->z) == Z_OK) {
+        f->part = MEMBER;
+        return DIFFUSE_OK;
+    }
+    if (next != 0)
+        return reason_set(why, DIFFUSE_IO,
+                          "%s: bytes behind the end of its gzip data, from byte %llu on, which "
+                          "are no gzip data; remove them, or pack them too",
+                          f->path, (unsigned long long)(f->bytes_read - f->z.avail_in));
+    f->part = PADDING;
+    f->z.next_in++;
+    f->z.avail_in--;
+    return DIFFUSE_OK;
+}
+
+static diffuse_err inflate_some(struct gzfile *f, struct reason *why) {
+    int code;
+
+    if (f->part != MEMBER)
+        return step_between(f, why);
+    f->z.next_out = (unsigned char *)f->buffer + f->end;
+    f->z.avail_out = f->chunk;
+    code = inflate(&f->z, Z_NO_FLUSH);
+    f->end += f->chunk - f->z.avail_out;
+    if (code == Z_STREAM_END)
+        f->part = BETWEEN;
+    else if (code != Z_OK && code != Z_BUF_ERROR)
+        return reason_set(why, code == Z_MEM_ERROR ? DIFFUSE_NOMEM : DIFFUSE_IO,
+                          "%s: damaged gzip data: %s", f->path, f->z.msg ? f->z.msg : zError(code));
+    return DIFFUSE_OK;
+}
+
+/* The first bytes, and what they are of. */
+static diffuse_err begin(struct gzfile *f, struct reason *why) {
+    size_t n = 1;
+
+    f->begun = true;
+    for (f->end = 0; n > 0 && f->end < 2; f->end += n) {
+        diffuse_err e = take(f, f->buffer + f->end, f->chunk - f->end, &n, why);
+
+        if (e)
+            return e;
+    }
+    f->eof = n == 0;
+    if (f->end < 2 || memcmp(f->buffer, "\x1f\x8b", 2) != 0)
+        return DIFFUSE_OK;
+    f->stored = malloc(f->chunk);
+    if (!f->stored || inflateInit2(&f->z, GZIP_WINDOW) != Z_OK)
+        return reason_set(why, DIFFUSE_NOMEM, "%s: out of memory", f->path);
+    f->packed = true;
+    memcpy(f->stored, f->buffer, f->end);
+    f->z.next_in = f->stored;
+    f->z.avail_in = (uInt)f->end;
+    f->z.avail_out = f->chunk;
+    f->end = 0;
+    return DIFFUSE_OK;
+}
+
+/* More bytes behind f->end, or f->eof. */
+static diffuse_err fill(struct gzfile *f, struct reason *why) {
+    diffuse_err e = make_room(f, why);
+    size_t n = 0, before = f->end;
+
+    if (!e && !f->begun && ((e = begin(f, why)) || !f->packed))
+        return e;
+    if (!e && !f->packed && !(e = take(f, f->buffer + f->end, f->chunk, &n, why))) {
+        f->end += n;
+        f->eof = n == 0;
+    }
+    while (!e && f->packed && !f->eof && f->end == before)
+        e = f->z.avail_in || (f->part == MEMBER && f->z.avail_out == 0) ? inflate_some(f, why)
+                                                                        : take_stored(f, why);
+    return e;
 }
 
 static const char *skip_byte_order_mark(const struct gzfile *f, const char *line, size_t *len) {
@@ -193,8 +297,6 @@ uint64_t gzfile_line_number(const struct gzfile *f) {
 }
 
 void gzfile_progress(const struct gzfile *f, uint64_t *ret_read, uint64_t *ret_total) {
-    z_off_t at = gzoffset(f->stream);
-
-    *ret_read = at > 0 ? (uint64_t)at : 0;
+    *ret_read = f->bytes_read;
     *ret_total = f->bytes_total;
 }

@@ -58,6 +58,15 @@ diffuse_err split_path_join(const char *folder, const char *name, char **ret_pat
     return DIFFUSE_OK;
 }
 
+/* A pipe in a folder would be waited for, and could not be read again. */
+static diffuse_err check_regular(const char *path, struct reason *why) {
+    struct stat st;
+
+    if (stat(path, &st) || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+        return DIFFUSE_OK;
+    return reason_set(why, DIFFUSE_IO, "%s: a pipe or device; expected a file", path);
+}
+
 diffuse_err split_path_find(const char *path, enum dataset_split split, const char *prefix,
                             const char *extension, char **ret_file, struct reason *why) {
     const char *const *name = names[split];
@@ -74,7 +83,7 @@ diffuse_err split_path_find(const char *path, enum dataset_split split, const ch
             return e;
         if (split_path_exists(file)) {
             *ret_file = file;
-            return DIFFUSE_OK;
+            return check_regular(file, why);
         }
         free(file);
     }

@@ -104,6 +104,9 @@ struct kernel {
 #endif
 };
 
+/* The names of all kernels, of all machines: what an option or a configuration may say. */
+#define KERNEL_NAMES "portable avx2 avx512 vnni neon dotprod"
+
 /* All kernels that were built, the plainest first; NULL beyond the last. */
 const struct kernel *kernel_at(size_t i);
 

@@ -1,5 +1,6 @@
 /* cmd_eval.c - diffuse eval: how good a checkpoint is on a data set's test split. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 struct args {
     struct model_args model;
+    struct dataset_columns columns;
     const char *data;
     const char *predictions, *confusion;
     unsigned threads;
@@ -26,7 +28,11 @@ enum { KEY_THREADS = 0x200, KEY_TRAIN, KEY_CONFUSION, KEY_ALL };
 static const struct argp_option options[] = {
     {"data", 'd', "KIND:PATH", 0, "Data set (required); its test split is read", 0},
     {"train-split", KEY_TRAIN, 0, 0, "Read the training split instead", 0},
-    {"predictions", 'p', "FILE", 0, "Write the label given to each row, one a line", 0},
+    {"predictions", 'p', "FILE", 0,
+     "Write the label given to each row: the row's number, a TAB, the label. Rows are counted from "
+     "1, "
+     "also those that are left out",
+     0},
     {"confusion", KEY_CONFUSION, "FILE", 0,
      "Write how often each label (rows) was given each label (columns), as CSV", 0},
     {"all", KEY_ALL, 0, 0, "A line for every label, also of more than 20", 0},
@@ -41,6 +47,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->model;
+        state->child_inputs[1] = &a->columns;
         return 0;
     case 'd':
         a->data = arg;
@@ -72,10 +79,19 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
+/* The rows, and which of the data set's are not among them. */
+struct judged {
+    struct rows rows;
+    struct load_gaps gaps;
+};
+
 /* What is done while the rows are classified. */
 struct scores {
     const struct model *model;
-    FILE *predictions; /* NULL: none are asked for */
+    FILE *predictions;            /* NULL: none are asked for */
+    const struct load_gaps *gaps; /* rows that are left out */
+    size_t gap;                   /* of those, behind us */
+    uint64_t number;              /* of the row before */
     struct say_progress progress;
 };
 
@@ -83,8 +99,11 @@ static void tick_row(void *user, uint32_t label, uint32_t predicted) {
     struct scores *s = user;
 
     (void)label;
+    s->number++;
+    for (; s->gap < s->gaps->n && s->gaps->number[s->gap] == s->number; s->gap++)
+        s->number++;
     if (s->predictions)
-        fprintf(s->predictions, "%s\n", s->model->labels[predicted]);
+        fprintf(s->predictions, "%" PRIu64 "\t%s\n", s->number, s->model->labels[predicted]);
 }
 
 static void tick_progress(void *user, size_t done, size_t total) {
@@ -109,9 +128,9 @@ static diffuse_err close_written(FILE *f, const char *path, struct reason *why) 
 }
 
 /* Fill metrics and, when asked for, the file of predictions. */
-static diffuse_err score(const struct args *a, const struct model *m, const struct rows *rows,
+static diffuse_err score(const struct args *a, const struct model *m, const struct judged *j,
                          struct team *team, struct metrics *metrics, struct reason *why) {
-    struct scores s = {.model = m};
+    struct scores s = {.model = m, .gaps = &j->gaps};
     struct engine_kind kind;
     const struct eval_watch watch = {tick_row, tick_progress, &s, &kind};
     diffuse_err e, closed = DIFFUSE_OK;
@@ -121,7 +140,7 @@ static diffuse_err score(const struct args *a, const struct model *m, const stru
     if (a->predictions && (e = open_to_write(a->predictions, &s.predictions, why)))
         return e;
     say_progress_start(&s.progress, "classifying", a->json);
-    e = eval_judge(&m->config, m->weights, team, rows, &watch, metrics, why);
+    e = eval_judge(&m->config, m->weights, team, &j->rows, &watch, metrics, why);
     say_progress_end(&s.progress);
     if (s.predictions)
         closed = close_written(s.predictions, a->predictions, e ? NULL : why);
@@ -161,13 +180,13 @@ static diffuse_err print(const struct args *a, const struct model *m,
     return e;
 }
 
-static diffuse_err run(const struct args *a, const struct model *m, const struct rows *rows,
+static diffuse_err run(const struct args *a, const struct model *m, const struct judged *j,
                        struct team *team, struct reason *why) {
     struct metrics metrics;
     diffuse_err e = metrics_init(&metrics, m->config.labels, (double)m->temperature);
 
     if (!e)
-        e = score(a, m, rows, team, &metrics, why);
+        e = score(a, m, j, team, &metrics, why);
     if (!e && a->confusion)
         e = write_confusion(a->confusion, m, &metrics, why);
     if (!e)
@@ -176,21 +195,26 @@ static diffuse_err run(const struct args *a, const struct model *m, const struct
     return e;
 }
 
-static diffuse_err read_rows(const struct args *a, const struct model *m, struct rows *rows,
+static diffuse_err read_rows(const struct args *a, const struct model *m, struct judged *j,
                              struct reason *why) {
-    const struct rows_arg arg = {a->data, a->train_split ? DATASET_TRAIN : DATASET_TEST, a->json};
+    const struct rows_arg arg = {.data = a->data,
+                                 .split = a->train_split ? DATASET_TRAIN : DATASET_TEST,
+                                 .quiet = a->json,
+                                 .columns = a->columns,
+                                 .gaps = &j->gaps};
 
-    return rows_arg_read(&arg, a->model.path, m, rows, why);
+    return rows_arg_read(&arg, a->model.path, m, &j->rows, why);
 }
 
 int cmd_eval(int argc, char **argv) {
-    const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
+    const struct argp_child children[] = {
+        {&model_argp, 0, NULL, 0}, {&columns_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {options,  parse, NULL, "How good a checkpoint is on a data set.",
                               children, NULL,  NULL};
     struct args args = {.threads = team_cores()};
     struct arena arena = {0};
     struct model *model;
-    struct rows rows = {0};
+    struct judged judged = {0};
     struct team *team = NULL;
     struct reason why = {""};
     diffuse_err e;
@@ -198,13 +222,14 @@ int cmd_eval(int argc, char **argv) {
 
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if ((e = ckpt_read(args.model.path, &args.model.hints, CKPT_SERVE, &arena, &model, &why)) ||
-        (e = read_rows(&args, model, &rows, &why)) || (e = team_new(args.threads, &team)) ||
-        (e = run(&args, model, &rows, team, &why)))
+        (e = read_rows(&args, model, &judged, &why)) || (e = team_new(args.threads, &team)) ||
+        (e = run(&args, model, &judged, team, &why)))
         status = say_error(e, &why);
     else
         status = 0;
     team_free(team);
-    rows_done(&rows);
+    rows_done(&judged.rows);
+    load_gaps_done(&judged.gaps);
     arena_done(&arena);
     return status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/base/gemm.h"
 #include "model/ckpt/ckpt.h"
 #include "model/tool/commands.h"
 #include "model/tool/pretrain_save.h"
@@ -43,8 +44,12 @@ static diffuse_err survey(struct pretrain_run *r, enum tokenizer_kind kind, char
                           size_t *ret_len) {
     const struct train_options *m = &r->o.model;
     struct say_progress progress;
-    struct load load = {m->data, r->o.labelled ? DATASET_TRAIN : DATASET_UNLABELLED, tick_bytes,
-                        &progress};
+    const struct load load = {.spec = m->data,
+                              .split = r->o.labelled ? DATASET_TRAIN : DATASET_UNLABELLED,
+                              .tick = tick_bytes,
+                              .user = &progress,
+                              .columns = &m->columns};
+    struct dataset_stats stats;
     struct load_vocab_options options = {.kind = kind,
                                          .size = (uint32_t)m->vocab_size,
                                          .min_count = (uint32_t)m->min_count,
@@ -53,7 +58,8 @@ static diffuse_err survey(struct pretrain_run *r, enum tokenizer_kind kind, char
     diffuse_err e;
 
     say_progress_start(&progress, "vocabulary", m->quiet);
-    e = load_survey(&load, m->vocab ? NULL : &options, &r->labels, ret_vocab, ret_len, &r->why);
+    e = load_survey(&load, m->vocab ? NULL : &options, &r->labels, ret_vocab, ret_len, &stats,
+                    &r->why);
     say_progress_end(&progress);
     if (!e && m->vocab)
         e = textfile_read(m->vocab, ret_vocab, ret_len, &r->why);
@@ -83,7 +89,11 @@ static diffuse_err make_tokenizer(struct pretrain_run *r) {
 
 static diffuse_err read_split(struct pretrain_run *r, enum dataset_split split, const char *what) {
     struct say_progress progress;
-    struct load load = {r->o.model.data, split, tick_bytes, &progress};
+    const struct load load = {.spec = r->o.model.data,
+                              .split = split,
+                              .tick = tick_bytes,
+                              .user = &progress,
+                              .columns = &r->o.model.columns};
     struct dataset_stats stats;
     size_t before = r->all.n;
     diffuse_err e;
@@ -94,9 +104,9 @@ static diffuse_err read_split(struct pretrain_run *r, enum dataset_split split, 
     say_progress_end(&progress);
     if (e)
         return e;
-    if (stats.bad_rows)
-        train_record_line(&r->record, "%s: %llu bad rows left out, the first: %s", what,
-                          (unsigned long long)stats.bad_rows, stats.first_bad);
+    if (stats.rows == 0)
+        return load_no_rows(r->o.model.data, &stats, &r->why);
+    train_record_stats(&r->record, what, &stats);
     train_record_line(&r->record, "%s: %llu rows, %zu windows", what,
                       (unsigned long long)stats.rows, r->all.n - before);
     return DIFFUSE_OK;
@@ -142,6 +152,7 @@ static diffuse_err make_model(struct pretrain_run *r) {
         (e = net_config_check(&r->config, &r->why)) ||
         (e = arena_init(&r->net_arena, weights_bytes(&r->config))) ||
         (e = weights_new(&r->net_arena, &r->config, &r->weights)) ||
+        (e = gemm_reserve(r->o.model.threads, &r->why)) ||
         (e = team_new(r->o.model.threads, &r->team)))
         return e;
     rng_init(&rng, r->o.model.seed, 0x1217);
@@ -194,6 +205,7 @@ static diffuse_err begin(struct pretrain_run *r) {
     diffuse_err e;
 
     if ((r->o.model.resume && (e = pretrain_save_resume(r, &found))) ||
+        (e = train_record_begin(&r->record, &r->why)) ||
         (e = train_record_rewind(&r->record, &r->why)))
         return e;
     if (!found)

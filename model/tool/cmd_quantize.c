@@ -15,6 +15,7 @@
 
 struct args {
     struct model_args model;
+    struct dataset_columns columns;
     const char *out, *data;
     enum ckpt_type type;
     bool typed, json;
@@ -38,6 +39,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->model;
+        state->child_inputs[1] = &a->columns;
         return 0;
     case 'o':
         a->out = arg;
@@ -171,7 +173,8 @@ static void print(const struct args *a, const struct side *x, const struct side 
 
 static diffuse_err compare(const struct args *a, struct side *x, struct side *y, struct rows *rows,
                            struct reason *why) {
-    const struct rows_arg arg = {a->data, DATASET_TEST, a->json};
+    const struct rows_arg arg = {
+        .data = a->data, .split = DATASET_TEST, .quiet = a->json, .columns = a->columns};
     struct team *team = NULL;
     diffuse_err e;
 
@@ -185,7 +188,8 @@ static diffuse_err compare(const struct args *a, struct side *x, struct side *y,
 }
 
 int cmd_quantize(int argc, char **argv) {
-    const struct argp_child children[] = {{&model_argp, 0, NULL, 0}, {0}};
+    const struct argp_child children[] = {
+        {&model_argp, 0, NULL, 0}, {&columns_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {options,
                               parse,
                               NULL,

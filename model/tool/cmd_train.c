@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/base/gemm.h"
 #include "model/tool/commands.h"
 #include "model/tool/say.h"
 #include "model/tool/state_file.h"
@@ -119,14 +120,15 @@ static diffuse_err make_model(struct train_run *r, bool *found) {
     if ((e = train_options_config(&r->o, &r->config, &r->why)) ||
         (e = train_options_step(&r->o, &fit.step, &fit.decay, &r->why)) || (e = make_weights(r)) ||
         (e = pick_rehearsal(r)) || (r->o.resume && (e = train_save_look(r, found, &fit.pieces))) ||
-        (e = team_new(r->o.threads, &r->team)) || (e = train_data_teach(r)) ||
-        (!*found && (e = start_linear(r))) || (e = train_memory_budget(r, &fit.memory)))
+        (e = gemm_reserve(r->o.threads, &r->why)) || (e = team_new(r->o.threads, &r->team)) ||
+        (e = train_data_teach(r)) || (!*found && (e = start_linear(r))) ||
+        (e = train_memory_budget(r, &fit.memory)))
         return e;
     data.soft = r->soft.teachers ? &r->soft : NULL;
     if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit, &r->why)))
         return e;
     train_memory_say(r, fit_plan(r->fit));
-    if (*found && (e = train_save_resume(r)))
+    if ((*found && (e = train_save_resume(r))) || (e = train_record_begin(&r->record, &r->why)))
         return e;
     return train_record_config(&r->record, &r->o, &r->config, &data, &r->why);
 }

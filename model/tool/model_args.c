@@ -20,8 +20,7 @@ enum {
 
 static const struct argp_option options[] = {
     {"model", 'm', "FILE", 0, "Checkpoint to use (required)", 0},
-    {"kernel", KEY_KERNEL, "NAME", 0,
-     "Inner loops: portable, avx2, avx512, vnni (auto: the best here)", 0},
+    {"kernel", KEY_KERNEL, "NAME", 0, "Inner loops: " KERNEL_NAMES " (auto: the best here)", 0},
     {"precision", KEY_PRECISION, "f32|bf16|i8", 0,
      "Numbers to multiply in (auto: i8 when the checkpoint stores its matrices so)", 0},
     {0, 0, 0, 0, "For a checkpoint without a header of ours, such as a bare PyTorch export:", 10},

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/tool/rows_arg.h"
 #include "model/tool/whole_arg.h"
 
 #define MASK "[MASK]"
@@ -46,6 +47,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     }
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->model.columns;
+        return 0;
     case 'd':
         o->model.data = arg;
         return 0;
@@ -82,10 +86,14 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 void pretrain_options_parse(int argc, char **argv, struct pretrain_options *ret_options) {
     struct argp_option options[FIXED + ROWS + 2] = {{0}};
+    const struct argp_child children[] = {{&columns_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
-        options, parse,
-        NULL,    "Learn embeddings and steps from text without labels, for `diffuse train --init`.",
-        NULL,    NULL,
+        options,
+        parse,
+        NULL,
+        "Learn embeddings and steps from text without labels, for `diffuse train --init`.",
+        children,
+        NULL,
         NULL};
 
     memcpy(options, fixed, sizeof fixed);

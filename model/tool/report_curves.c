@@ -220,6 +220,13 @@ static void draw_best(FILE *f, const struct chart *c) {
              c->what == REPORT_CURVES_LOSS ? c->y + 12 : c->y + c->height - 7, &font, text);
 }
 
+/* About two digits of a number above 0, and never an exponent. */
+static void show_top(double value, char *ret_text, size_t size) {
+    double places = 1 - floor(log10(value));
+
+    (void)snprintf(ret_text, size, "%.*f", places > 0 ? (int)fmin(places, 9) : 0, value);
+}
+
 /* A thin chart of its own, from 0 to the largest value. */
 static void draw_strip(FILE *f, const struct chart *over, const char *name, pick *value) {
     const struct svg_font font = {10.5, SVG_GREY, SVG_START, false, 0};
@@ -237,7 +244,7 @@ static void draw_strip(FILE *f, const struct chart *over, const char *name, pick
     if (!(c.axis.high > 0))
         c.axis.high = 1;
     svg_text(f, c.x, c.y - 6, &font, name);
-    (void)snprintf(number, sizeof number, "%.2g", c.axis.high);
+    show_top(c.axis.high, number, sizeof number);
     svg_text(f, c.x - 8, c.y + 7, &end, number);
     svg_text(f, c.x - 8, c.y + c.height + 3, &end, "0");
     svg_line(f, c.x, c.y, c.x + PLOT_W, c.y, SVG_RULE, 1, NULL);

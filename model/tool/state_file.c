@@ -1,9 +1,12 @@
 /* state_file.c - see state_file.h. */
 #include "model/tool/state_file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define PATH_BYTES 4096
@@ -79,11 +82,30 @@ void state_file_forget(const char *dir) {
     (void)unlink(path_of(dir, STATE, path));
 }
 
+diffuse_err state_file_lock(const char *dir, int *ret_fd, struct reason *why) {
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return reason_set(why, DIFFUSE_IO, "%s: the folder cannot be opened: %s", dir,
+                          strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) &&
+        errno == EWOULDBLOCK) { /* some file systems have no locks */
+        (void)close(fd);
+        return reason_set(why, DIFFUSE_BUSY,
+                          "%s: another run writes there; wait for it, or give another --out", dir);
+    }
+    *ret_fd = fd;
+    return DIFFUSE_OK;
+}
+
+/* The summary above all, or --resume would take the new run for finished. */
 void state_file_begin(const char *dir) {
+    static const char *const of_a_run[] = {STATE,           SUMMARY,      "per_class.csv",
+                                           "confusion.csv", "report.svg", "last.safetensors"};
     char path[PATH_BYTES];
 
-    state_file_forget(dir);
-    (void)unlink(path_of(dir, SUMMARY, path)); /* or --resume would take the new run for finished */
+    for (size_t i = 0; i < sizeof of_a_run / sizeof of_a_run[0]; i++)
+        (void)unlink(path_of(dir, of_a_run[i], path));
 }
 
 bool state_file_finished(const char *dir) {

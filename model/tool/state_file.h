@@ -25,7 +25,11 @@ DIFFUSE_MUST_CHECK diffuse_err state_file_read(const char *dir, json_t **ret_all
 DIFFUSE_MUST_CHECK diffuse_err state_file_compare(const char *dir, json_t *ours_p,
                                                   const json_t *saved, struct reason *why);
 
-void state_file_forget(const char *dir);   /* remove it: the run is finished */
+void state_file_forget(const char *dir); /* remove it: the run is finished */
+/* Keep other runs out of the folder until *ret_fd is closed. Errors: BUSY (another run is there),
+ * IO. */
+DIFFUSE_MUST_CHECK diffuse_err state_file_lock(const char *dir, int *ret_fd, struct reason *why);
+
 void state_file_begin(const char *dir);    /* remove what an earlier run in the folder left */
 bool state_file_finished(const char *dir); /* is there a summary.json? */
 

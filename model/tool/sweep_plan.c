@@ -133,6 +133,19 @@ static diffuse_err settle(struct sweep_plan *p, const struct train_options *o, s
     return g->seeds ? DIFFUSE_OK : sweep_grid_add_seeds(g, seed, why);
 }
 
+/* Rows that no run could read are better named once. */
+static diffuse_err check_data(const char *spec, enum dataset_split split,
+                              const struct dataset_columns *columns, struct reason *why) {
+    struct dataset *d = NULL;
+    diffuse_err e = spec ? dataset_check_twice(spec, why) : DIFFUSE_OK;
+
+    if (!e && spec)
+        e = dataset_open_columns(spec, split, columns, &d, why);
+
+    dataset_close(d);
+    return e;
+}
+
 /* With the command line that all runs share. */
 static diffuse_err make_common(struct sweep_plan *p, struct reason *why) {
     struct words w = begin(p, 1);
@@ -146,6 +159,10 @@ static diffuse_err make_common(struct sweep_plan *p, struct reason *why) {
     e = parse(argv, &o);
     if (!e)
         e = settle(p, &o, why);
+    if (!e)
+        e = check_data(p->data, DATASET_TRAIN, &o.columns, why);
+    if (!e)
+        e = check_data(p->test, DATASET_TEST, &o.columns, why);
     sweep_plan_argv_free(argv);
     return e;
 }
@@ -229,24 +246,14 @@ static diffuse_err check_runs(struct sweep_plan *p, struct reason *why) {
     return e;
 }
 
-/* Rows that no run could read are better named once. */
-static diffuse_err check_data(const char *spec, enum dataset_split split, struct reason *why) {
-    struct dataset *d = NULL;
-    diffuse_err e = spec ? dataset_open(spec, split, &d, why) : DIFFUSE_OK;
-
-    dataset_close(d);
-    return e;
-}
-
 diffuse_err sweep_plan_make(struct sweep_plan *p, struct reason *why) {
     unsigned cores = team_cores();
     diffuse_err e;
 
     p->threads = cores > p->jobs ? cores / p->jobs : 1;
-    if ((e = make_common(p, why)) || (e = make_runs(p, why)) || (e = check_runs(p, why)) ||
-        (e = check_data(p->data, DATASET_TRAIN, why)))
+    if ((e = make_common(p, why)) || (e = make_runs(p, why)))
         return e;
-    return check_data(p->test, DATASET_TEST, why);
+    return check_runs(p, why);
 }
 
 void sweep_plan_done(struct sweep_plan *p) {

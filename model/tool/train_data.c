@@ -13,10 +13,34 @@ static void tick_bytes(void *user, uint64_t done, uint64_t total) {
     say_progress_tick(user, done, total, NULL);
 }
 
+/* Labels that are many, or hardly differ, are seldom meant. */
+static diffuse_err look_at_labels(struct train_run *r, const struct dataset_stats *stats) {
+    size_t pairs = 0;
+    uint32_t a = 0, b = 0;
+    diffuse_err e = label_set_alike(&r->labels, &pairs, &a, &b);
+
+    if (!e && pairs)
+        train_record_warn(&r->record,
+                          "training: %zu pairs of labels look alike and are two labels each, the "
+                          "first: \"%s\" and \"%s\"; write them alike where one is meant",
+                          pairs, r->labels.names[a], r->labels.names[b]);
+    if (!e && r->labels.n > stats->rows / 4)
+        train_record_warn(&r->record,
+                          "training: %u labels for %llu rows: is the label where it is expected? "
+                          "(--label-column, --text-column)",
+                          r->labels.n, (unsigned long long)stats->rows);
+    return e;
+}
+
 /* Label names and vocabulary, by a first pass over the training rows. */
 static diffuse_err make_tokenizer(struct train_run *r) {
     struct say_progress progress;
-    struct load load = {r->o.data, DATASET_TRAIN, tick_bytes, &progress};
+    struct load load = {.spec = r->o.data,
+                        .split = DATASET_TRAIN,
+                        .tick = tick_bytes,
+                        .user = &progress,
+                        .columns = &r->o.columns};
+    struct dataset_stats stats;
     struct load_vocab_options options = {.size = (uint32_t)r->o.vocab_size,
                                          .min_count = (uint32_t)r->o.min_count};
     char *vocab = NULL;
@@ -29,8 +53,10 @@ static diffuse_err make_tokenizer(struct train_run *r) {
                           r->o.tokenizer);
     say_progress_start(&progress, "vocabulary", r->o.quiet);
     e = load_survey(&load, r->o.vocab || r->init.model ? NULL : &options, &r->labels, &vocab, &len,
-                    &r->why);
+                    &stats, &r->why);
     say_progress_end(&progress);
+    if (!e)
+        e = look_at_labels(r, &stats);
     if (!e && r->init.model) {
         r->tokenizer = r->init.model->tokenizer;
         return DIFFUSE_OK;
@@ -49,7 +75,11 @@ static diffuse_err make_tokenizer(struct train_run *r) {
 static diffuse_err read_rows(struct train_run *r, const struct load *from, const char *what,
                              const struct tokenizer *t, size_t max_length, struct rows *rows) {
     struct say_progress progress;
-    struct load load = {from->spec, from->split, tick_bytes, &progress};
+    const struct load load = {.spec = from->spec,
+                              .split = from->split,
+                              .tick = tick_bytes,
+                              .user = &progress,
+                              .columns = &r->o.columns};
     struct dataset_stats stats;
     diffuse_err e;
 
@@ -58,16 +88,14 @@ static diffuse_err read_rows(struct train_run *r, const struct load *from, const
     say_progress_end(&progress);
     if (e)
         return e;
-    if (stats.bad_rows)
-        train_record_line(&r->record, "%s: %llu bad rows left out, the first: %s", what,
-                          (unsigned long long)stats.bad_rows, stats.first_bad);
+    if (rows->n == 0)
+        return load_no_rows(from->spec, &stats, &r->why);
+    train_record_stats(&r->record, what, &stats);
     if (rows->skipped)
-        train_record_line(&r->record, "%s: %llu rows without a token left out", what,
+        train_record_warn(&r->record, "%s: %llu rows without a token left out", what,
                           (unsigned long long)rows->skipped);
     train_record_line(&r->record, "%s: %zu rows, longest %zu tokens, %llu cut at %zu", what,
                       rows->n, rows->longest, (unsigned long long)rows->truncated, max_length);
-    if (rows->n == 0)
-        return reason_set(&r->why, DIFFUSE_BADDATA, "%s: no rows", from->spec);
     return DIFFUSE_OK;
 }
 

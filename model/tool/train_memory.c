@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "model/base/cgroup.h"
+
 #define MIB ((uint64_t)1 << 20)
 
 /* The BLAS's packing buffers of a thread, as far as products of our shapes touch them, and the
@@ -20,20 +22,6 @@ static uint64_t resident(void) {
     if (f)
         fclose(f);
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-/* What the machine could hand out without swapping. */
-static uint64_t available(void) {
-    unsigned long long kib = 0;
-    char line[128];
-    FILE *f = fopen("/proc/meminfo", "re");
-
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-            break;
-    if (f)
-        fclose(f);
-    return kib * 1024;
 }
 
 /* Scratch of an evaluation, in all threads. */
@@ -55,7 +43,11 @@ diffuse_err train_memory_budget(struct train_run *r, uint64_t *ret_bytes) {
         others += r->list.entries * sizeof *r->best;
     if (r->o.ema > 0)
         others += r->list.entries * sizeof(real);
-    r->memory_limit = r->o.memory ? r->o.memory : now + available() / 5 * 4;
+    r->memory_limit = r->o.memory ? r->o.memory : now + cgroup_memory_left() / 5 * 4;
+    if (r->planned) {
+        *ret_bytes = 0; /* its pieces fitted, and they decide about the bits: no new plan */
+        return DIFFUSE_OK;
+    }
     if (now + others >= r->memory_limit)
         return reason_set(&r->why, DIFFUSE_TOOBIG,
                           "data, weights and evaluation take %llu MiB, --memory allows %llu MiB: "

@@ -4,9 +4,10 @@
 
 #include "model/tool/train_run.h"
 
-/* Of --memory (or of what the machine has free, at most 80 %): what is left for the steps once all
- * that is there already, the evaluations and the libraries have had their part. Call when data and
- * weights are in memory. Fills r->memory_limit. Errors: TOOBIG: nothing is left. */
+/* Of --memory (or of what machine, control groups and limits leave, at most 80 %): what is left for
+ * the steps once all that is there already, the evaluations and the libraries have had their part.
+ * 0, which limits nothing, for a run that goes on as it was planned. Call when data and weights are
+ * in memory. Fills r->memory_limit. Errors: TOOBIG: nothing is left. */
 DIFFUSE_MUST_CHECK diffuse_err train_memory_budget(struct train_run *r, uint64_t *ret_bytes);
 
 /* A line in the log: how a batch goes through. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/tool/rows_arg.h"
 #include "model/tool/type_arg.h"
 #include "model/tool/whole_arg.h"
 #include "model/train/team.h"
@@ -120,6 +121,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     }
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->columns;
+        return 0;
     case 'd':
         o->data = arg;
         return 0;
@@ -178,8 +182,9 @@ void train_options_defaults(struct train_options *ret_options) {
 
 void train_options_parse(int argc, char **argv, struct train_options *ret_options) {
     struct argp_option options[FIXED + ROWS + 2] = {{0}};
-    const struct argp argp = {options, parse, NULL, "Train a model and write a checkpoint.",
-                              NULL,    NULL,  NULL};
+    const struct argp_child children[] = {{&columns_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {options,  parse, NULL, "Train a model and write a checkpoint.",
+                              children, NULL,  NULL};
 
     memcpy(options, fixed, sizeof fixed);
     options[FIXED] = (struct argp_option){.doc = "Hyper-parameters:", .group = 1};
@@ -212,13 +217,13 @@ static diffuse_err parse_offsets(const char *text, struct net_config *c, struct 
             c->offsets[t] = t < 16 ? 1u << t : 1u << 15;
             continue;
         }
-        if (*at == '\0') { /* the last of the list goes on */
+        if (*at == '\0' && t > 0) { /* the last of the list goes on */
             c->offsets[t] = c->offsets[t - 1];
             continue;
         }
         errno = 0;
         o = strtoul(at, &end, 10);
-        if (end == at || errno || o < 1 || o > LIMIT_TOKENS || (*end && *end != ','))
+        if (*at < '0' || *at > '9' || errno || o < 1 || o > LIMIT_TOKENS || (*end && *end != ','))
             return reason_set(why, DIFFUSE_INVAL,
                               "--offsets is \"%s\", expected dilated or a list such as 1,2,4",
                               text);
@@ -358,6 +363,10 @@ json_t *train_options_json(const struct train_options *o) {
     json_object_set_new(all, "teachers", o->teachers ? json_string(o->teachers) : json_null());
     json_object_set_new(all, "unlabelled",
                         o->unlabelled ? json_string(o->unlabelled) : json_null());
+    json_object_set_new(all, "text-column",
+                        o->columns.text ? json_string(o->columns.text) : json_null());
+    json_object_set_new(all, "label-column",
+                        o->columns.label ? json_string(o->columns.label) : json_null());
     json_object_set_new(all, "memory", json_integer((json_int_t)o->memory));
     json_object_set_new(all, "threads", json_integer(o->threads));
     return all;

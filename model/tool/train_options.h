@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "model/ckpt/ckpt.h"
+#include "model/data/dataset.h"
 #include "model/net/config.h"
 #include "model/text/tokenize.h"
 #include "model/tool/option_table.h"
@@ -23,7 +24,8 @@ struct train_options {
 #undef COUNT
 #undef CHOICE
     const char *data, *test, *out, *vocab, *init, *valid_data, *teachers, *unlabelled;
-    uint64_t memory; /* bytes; 0: what is free */
+    struct dataset_columns columns; /* of all of these rows */
+    uint64_t memory;                /* bytes; 0: what is free */
     bool resume;
     uint64_t given; /* bit i: row i of train.def was on the command line */
     enum ckpt_type type;

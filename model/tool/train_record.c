@@ -12,6 +12,7 @@
 
 #include "model/ckpt/atomic_file.h"
 #include "model/tool/machine.h"
+#include "model/tool/state_file.h"
 
 #define PATH_BYTES 4096
 
@@ -33,14 +34,42 @@ diffuse_err train_record_open_csv(struct train_record *r, const char *dir, bool 
                                   const char *csv, const char *header, struct reason *why) {
     diffuse_err e;
 
-    *r = (struct train_record){.dir = dir, .header = header, .quiet = quiet};
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+    *r = (struct train_record){
+        .dir = dir, .csv_name = csv, .header = header, .quiet = quiet, .go_on = go_on, .lock = -1};
+    r->made = mkdir(dir, 0777) == 0;
+    if (!r->made && errno != EEXIST)
         return reason_set(why, DIFFUSE_IO, "%s: the folder cannot be made: %s", dir,
                           strerror(errno));
-    if ((e = open_in(r, "training.log", go_on ? "ae" : "we", &r->log, why)) ||
-        (e = open_in(r, csv, "ae", &r->csv, why)))
+    if ((e = state_file_lock(dir, &r->lock, why)))
         return e;
-    return go_on ? DIFFUSE_OK : train_record_rewind(r, why);
+    r->log = open_memstream(&r->held, &r->held_len);
+    return r->log ? DIFFUSE_OK : DIFFUSE_NOMEM;
+}
+
+/* The lines that were held go to the file, and those to come. */
+static diffuse_err begin_log(struct train_record *r, struct reason *why) {
+    FILE *log = NULL;
+    diffuse_err e;
+
+    if (fflush(r->log) != 0)
+        return DIFFUSE_NOMEM;
+    if ((e = open_in(r, "training.log", r->go_on ? "ae" : "we", &log, why)))
+        return e;
+    (void)fwrite(r->held, 1, r->held_len, log);
+    fflush(log);
+    fclose(r->log);
+    free(r->held);
+    r->held = NULL;
+    r->log = log;
+    return DIFFUSE_OK;
+}
+
+diffuse_err train_record_begin(struct train_record *r, struct reason *why) {
+    diffuse_err e = begin_log(r, why);
+
+    if (e || (e = open_in(r, r->csv_name, "ae", &r->csv, why)))
+        return e;
+    return r->go_on ? DIFFUSE_OK : train_record_rewind(r, why);
 }
 
 diffuse_err train_record_rewind(struct train_record *r, struct reason *why) {
@@ -66,23 +95,55 @@ void train_record_close(struct train_record *r) {
         fclose(r->log);
     if (r->csv)
         fclose(r->csv);
+    else if (r->made)
+        (void)rmdir(r->dir);
+    free(r->held);
+    if (r->dir && r->lock >= 0)
+        (void)close(r->lock);
     *r = (struct train_record){0};
 }
 
-void train_record_line(struct train_record *r, const char *format, ...) {
-    char line[1024], stamp[32];
+static void log_line(struct train_record *r, const char *line) {
+    char stamp[32];
     time_t now = time(NULL);
     struct tm tm;
+
+    strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", localtime_r(&now, &tm));
+    fprintf(r->log, "%s %s\n", stamp, line);
+    fflush(r->log);
+}
+
+void train_record_line(struct train_record *r, const char *format, ...) {
+    char line[1024];
     va_list args;
 
     va_start(args, format);
     (void)vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", localtime_r(&now, &tm));
-    fprintf(r->log, "%s %s\n", stamp, line);
-    fflush(r->log);
+    log_line(r, line);
     if (!r->quiet)
         fprintf(stderr, "%s\n", line);
+}
+
+void train_record_warn(struct train_record *r, const char *format, ...) {
+    char line[1024];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    log_line(r, line);
+    fprintf(stderr, "diffuse: %s\n", line);
+}
+
+void train_record_stats(struct train_record *r, const char *what,
+                        const struct dataset_stats *stats) {
+    if (stats->suspicion[0])
+        train_record_warn(r, "%s: %s", what, stats->suspicion);
+    if (stats->bad_rows)
+        train_record_warn(r, "%s: %llu bad rows left out, the first: %s (%llu lines in all)", what,
+                          (unsigned long long)stats->bad_rows, stats->first_bad,
+                          (unsigned long long)stats->bad_lines);
 }
 
 double train_record_resident_mb(void) {

@@ -28,6 +28,7 @@ struct train_run {
     struct team *team;
     struct fit *fit;
     uint64_t memory_limit; /* bytes that the process may take */
+    bool planned;          /* the run that goes on was planned to keep within the same --memory */
     struct train_record record;
     struct run_watch watch;
     real *best;               /* (list.entries) weights of the best epoch, with validation rows */

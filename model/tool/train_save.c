@@ -135,11 +135,11 @@ static json_t *scaler_json(const struct scaler *s) {
 static json_t *state_json(struct train_run *r) {
     struct step_state s = fit_step_state(r->fit);
 
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:f, s:o, s:o}", "run", identity(r), "epochs",
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:o, s:o}", "run", identity(r), "epochs",
                      epochs_json(r), "best_epoch", (json_int_t)r->best_epoch, "updates",
                      (json_int_t)*s.count, "pieces", (json_int_t)fit_plan(r->fit)->piece_tokens,
-                     "seconds", run_watch_seconds(&r->watch), "place",
-                     place_json(fit_place(r->fit)), "scaler", scaler_json(s.scaler));
+                     "memory", (json_int_t)r->o.memory, "seconds", run_watch_seconds(&r->watch),
+                     "place", place_json(fit_place(r->fit)), "scaler", scaler_json(s.scaler));
 }
 
 diffuse_err train_save_state(struct train_run *r) {
@@ -214,6 +214,7 @@ diffuse_err train_save_look(struct train_run *r, bool *ret_found, size_t *ret_pi
         return e == DIFFUSE_NOTFOUND ? DIFFUSE_OK : e;
     e = state_file_compare(r->o.out, identity(r), json_object_get(all, "run"), &r->why);
     *ret_pieces = (size_t)state_file_whole(all, "pieces");
+    r->planned = r->o.memory && state_file_whole(all, "memory") == r->o.memory;
     json_decref(all);
     return e;
 }

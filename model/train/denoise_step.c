@@ -323,10 +323,14 @@ diffuse_err denoise_step_run(struct denoise_step *s, const struct rows *rows, co
         loss += s->part[i].sum.loss;
         squares += s->part[i].squares;
     }
-    update_prepare(&s->update, rate, sqrt(squares));
-    team_run(s->team, apply, s);
     ret_result->loss = loss / s->picked.n;
     ret_result->norm = sqrt(squares);
+    if (!isfinite(ret_result->norm)) { /* the weights stay numbers */
+        update_skip(&s->update);
+        return DIFFUSE_OK;
+    }
+    update_prepare(&s->update, rate, ret_result->norm);
+    team_run(s->team, apply, s);
     return DIFFUSE_OK;
 }
 

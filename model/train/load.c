@@ -20,6 +20,32 @@ static void show_progress(const struct load *l, const struct dataset *d, uint64_
     l->tick(l->user, s.bytes_read, s.bytes_total);
 }
 
+void load_gaps_done(struct load_gaps *g) {
+    free(g->number);
+    *g = (struct load_gaps){0};
+}
+
+static diffuse_err add_gap(struct load_gaps *g, uint64_t number) {
+    if (g->n == g->cap) {
+        size_t cap = g->cap ? 2 * g->cap : 64;
+        uint64_t *more = reallocarray(g->number, cap, sizeof *more);
+
+        if (!more)
+            return DIFFUSE_NOMEM;
+        g->number = more;
+        g->cap = cap;
+    }
+    g->number[g->n++] = number;
+    return DIFFUSE_OK;
+}
+
+diffuse_err load_no_rows(const char *spec, const struct dataset_stats *stats, struct reason *why) {
+    if (stats->bad_rows)
+        return reason_set(why, DIFFUSE_BADDATA, "%s: no good rows; bad ones: %llu, the first: %s",
+                          spec, (unsigned long long)stats->bad_rows, stats->first_bad);
+    return reason_set(why, DIFFUSE_BADDATA, "%s: no rows", spec);
+}
+
 /* The labels that the kind itself fixes. */
 static diffuse_err fixed_labels(const struct dataset *d, struct label_set *labels,
                                 bool *ret_fixed) {
@@ -116,31 +142,36 @@ static diffuse_err survey_rows(const struct load *l, struct dataset *d, struct l
 
 static diffuse_err survey_split(const struct load *l, enum dataset_split split,
                                 struct learner *learner, struct label_set *labels, bool *ret_fixed,
-                                struct reason *why) {
+                                struct dataset_stats *ret_stats, struct reason *why) {
     struct dataset *d = NULL;
-    diffuse_err e = dataset_open(l->spec, split, &d, why);
+    diffuse_err e = dataset_check_twice(l->spec, why);
 
+    if (!e)
+        e = dataset_open_columns(l->spec, split, l->columns, &d, why);
     if (!e && split != DATASET_UNLABELLED)
         e = fixed_labels(d, labels, ret_fixed);
     if (!e)
         e = survey_rows(l, d, learner, labels, *ret_fixed, why);
+    if (!e)
+        dataset_stats(d, ret_stats);
     dataset_close(d);
     return e;
 }
 
 diffuse_err load_survey(const struct load *l, const struct load_vocab_options *o,
                         struct label_set *labels, char **ret_vocab, size_t *ret_len,
-                        struct reason *why) {
+                        struct dataset_stats *ret_stats, struct reason *why) {
+    struct dataset_stats unlabelled;
     struct learner learner;
     bool fixed = false;
     diffuse_err e = learner_init(&learner, o);
 
     if (!e)
-        e = survey_split(l, l->split, &learner, labels, &fixed, why);
+        e = survey_split(l, l->split, &learner, labels, &fixed, ret_stats, why);
     if (!e && labels->n == 0 && l->split != DATASET_UNLABELLED)
-        e = reason_set(why, DIFFUSE_BADDATA, "%s: no rows", l->spec);
+        e = load_no_rows(l->spec, ret_stats, why);
     if (!e && o && o->unlabelled_too && l->split != DATASET_UNLABELLED)
-        e = survey_split(l, DATASET_UNLABELLED, &learner, labels, &fixed, why);
+        e = survey_split(l, DATASET_UNLABELLED, &learner, labels, &fixed, &unlabelled, why);
     if (!e && !fixed)
         label_set_sort(labels);
     if (!e)
@@ -196,7 +227,7 @@ diffuse_err load_windows(const struct load *l, const struct tokenizer *t, size_t
     struct dataset_row row;
     struct whole whole = {0};
     bool more = true;
-    diffuse_err e = dataset_open(l->spec, l->split, &d, why);
+    diffuse_err e = dataset_open_columns(l->spec, l->split, l->columns, &d, why);
 
     for (uint64_t n = 0; !e; n++) {
         e = dataset_next(d, &row, &more, why);
@@ -234,22 +265,39 @@ static diffuse_err add_row(const struct load *l, const struct dataset_row *row,
     return e;
 }
 
+/* The bad rows before the one of that number. */
+static diffuse_err note_bad(struct load_gaps *g, uint64_t number, uint64_t *next) {
+    diffuse_err e = DIFFUSE_OK;
+
+    for (; !e && *next < number; ++*next)
+        e = add_gap(g, *next);
+    *next = number + 1;
+    return e;
+}
+
 diffuse_err load_rows(const struct load *l, const struct tokenizer *t,
                       const struct label_set *labels, size_t max_length, struct rows *ret_rows,
                       struct dataset_stats *ret_stats, struct reason *why) {
     struct rows rows = {0};
     struct dataset *d = NULL;
     struct dataset_row row;
+    uint64_t next = 1; /* the number that a row has if none is bad */
     bool more = true;
     diffuse_err e = rows_init(&rows, tokenizer_vocab_size(t), ROWS_MEMORY);
 
     if (!e)
-        e = dataset_open(l->spec, l->split, &d, why);
+        e = dataset_open_columns(l->spec, l->split, l->columns, &d, why);
     for (uint64_t n = 0; !e; n++) {
+        size_t before = rows.n;
+
         e = dataset_next(d, &row, &more, why);
         if (e || !more)
             break;
+        if (l->gaps && (e = note_bad(l->gaps, row.number, &next)))
+            break;
         e = add_row(l, &row, t, labels, max_length, &rows, why);
+        if (!e && l->gaps && rows.n == before)
+            e = add_gap(l->gaps, row.number);
         show_progress(l, d, n);
     }
     if (e) {

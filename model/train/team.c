@@ -2,10 +2,10 @@
 #include "model/train/team.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "model/base/cgroup.h"
 #include "proto/limits.h"
 
 struct member {
@@ -94,12 +94,9 @@ unsigned team_size(const struct team *t) {
 }
 
 unsigned team_cores(void) {
-    cpu_set_t set;
-    unsigned n = 1;
+    unsigned n = cgroup_cores();
 
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        n = (unsigned)CPU_COUNT(&set);
-    return n < 1 ? 1 : n > LIMIT_WORKERS ? LIMIT_WORKERS : n;
+    return n > LIMIT_WORKERS ? LIMIT_WORKERS : n;
 }
 
 void team_run(struct team *t, team_job *job, void *arg) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/base/gemm.h"
 #include "model/ckpt/ckpt.h"
 #include "model/tune/candidate.h"
 #include "model/tune/drift.h"
@@ -154,7 +155,7 @@ diffuse_err tune_new(const struct model *serving, const struct tune_options *o,
     diffuse_err e = tune_setup_check(serving, o, why);
     struct tune *t;
 
-    if (e)
+    if (e || (e = gemm_reserve(1, why)))
         return e;
     if (!(t = calloc(1, sizeof *t)))
         return reason_set(why, DIFFUSE_NOMEM, "out of memory for tuning");

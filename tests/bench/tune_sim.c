@@ -152,12 +152,13 @@ static void load(struct sim *s, const char *spec, enum dataset_split split, stru
 static void survey(struct sim *s, const char *spec, enum dataset_split split) {
     const struct load l = {.spec = spec, .split = split};
     struct label_set found = {0};
+    struct dataset_stats stats;
     struct reason why = {""};
     char *vocab;
     size_t len;
     uint32_t id;
 
-    must(load_survey(&l, NULL, &found, &vocab, &len, &why), &why);
+    must(load_survey(&l, NULL, &found, &vocab, &len, &stats, &why), &why);
     for (uint32_t i = 0; i < found.n; i++)
         must(label_set_add(&s->labels, found.names[i], &id), NULL);
     label_set_done(&found);

@@ -31,7 +31,7 @@ says diffused@.service 'ExecStart=/usr/bin/diffused --config /etc/diffused/%i.co
 says diffused@.service 'ExecReload=/usr/bin/diffusectl --endpoint %t/diffused-%i reload'
 says diffused@.service 'RuntimeDirectory=diffused-%i'
 says diffused@.service 'StateDirectory=diffused-%i'
-"$root/usr/bin/diffused" --config "$root/etc/diffused/diffused.conf" --check >/dev/null || { echo "its own configuration does not pass --check"; bad=1; }
+"$root/usr/bin/diffused" --config "$root/etc/diffused/diffused.conf" --set model=model/pretrained/robot-text.safetensors --check >/dev/null || { echo "its own configuration does not pass --check"; bad=1; }
 make -s --no-print-directory B="$build" uninstall PREFIX=/usr DESTDIR="$root" >/dev/null || bad=1
 left=$(find "$root/usr" -type f)
 [ -z "$left" ] || { echo "left by uninstall: $left"; bad=1; }

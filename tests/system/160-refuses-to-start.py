@@ -51,6 +51,12 @@ with r.Rig() as rig:
     with open(rig.path("run/push"), encoding="ascii") as file:
         r.equal(file.read(), "precious", "the file")
 
+    # No address space for the products of tuning, which OpenBLAS would ask for again and again.
+    inner, rig.command = rig.command, lambda *options, **keys: ["prlimit", "--as=150000000", *inner(*options, **keys)]
+    if "san" not in os.path.basename(r.BUILD):
+        refused(rig, ["address space", "ulimit -v"], tune="yes", state_dir=rig.path("state"))
+    rig.command = inner
+
     # The configuration file.
     config = rig.path("diffused.conf")
     with open(config, "w", encoding="ascii") as file:
@@ -60,6 +66,13 @@ with r.Rig() as rig:
         file.write(f"queue = 50\nmodel = {rig.model}\nruntime_dir = {rig.path('run')}\n")
     status, out, err = rig.run("--config", config, "--check")
     r.equal((status, out, err), (0, "configuration ok\n", ""), "--check")
+    for change, word in (({"model": rig.path("none")}, "none"), ({"socket_group": "no-such-group"}, "no-such-group"),
+                         ({"feedback_group": "no-such-group"}, "feedback_group"), ({"memory_budget": "2M"}, "the plan"),
+                         ({"kernel": "neon" if os.uname().machine == "x86_64" else "avx2"}, "kernel")):
+        status, out, err = rig.run("--config", config, "--check", **change)
+        r.check(status == 1 and out == "" and word in err, f"--check of {change}: {err}")
+    status, out, err = rig.run("--config", config, "--check", model=rig.path("none"), push_group="no-such-group")
+    r.check(status == 1 and "none" in err and "push_group" in err and err.count("\n") == 2, f"all at once: {err}")
     status, out, err = rig.run("--config", config, "--print-config", batch_max=7)
     r.check(f"queue = 50    ; {config}:1\n" in out, "a value of the file")
     r.check("batch_max = 7    ; --set\n" in out, "a value of the command line")

@@ -37,7 +37,7 @@ def eval_labels(rig, model, data):
     done = subprocess.run([os.path.join(r.BUILD, "diffuse"), "eval", "--model", model, "--data", data,
                            "--predictions", out], check=True, capture_output=True, text=True)
     with open(out, encoding="utf-8") as f:
-        return f.read().splitlines(), done.stdout.splitlines()[-1]
+        return [line.split("\t")[1] for line in f.read().splitlines()], done.stdout.splitlines()[-1]
 
 
 def publish(rig, rows, which, answered):

@@ -3,6 +3,7 @@
 daemon's plan, and says what diffuse eval says of it; the daemon gives the labels of the int8 file."""
 import json
 import os
+import stat
 import subprocess
 
 import rig as r
@@ -40,6 +41,29 @@ def model_row(rig, path):
     return float(number) * {"KiB": 1024, "MiB": 1 << 20}[unit]
 
 
+def replaced(rig, kept):
+    """Only a file is replaced; a link goes on pointing to it."""
+    with open(kept, "rb") as f:
+        bytes_of = f.read()
+    os.mkfifo(rig.path("fifo"))
+    os.symlink("fifo", rig.path("to_fifo"))
+    for out in (rig.path("fifo"), rig.path("to_fifo"), rig.path("data")):
+        err = diffuse("quantize", "--model", MODEL, "--out", out, "--type", "i8", status=1)
+        r.check(out in err and "no regular file" in err and err.count("\n") == 1, err)
+    r.check(stat.S_ISFIFO(os.lstat(rig.path("fifo")).st_mode) and os.path.islink(rig.path("to_fifo")), "all are there")
+    os.mkdir(rig.path("there"))
+    os.symlink("../there/model", rig.path("data/link"))
+    os.symlink(rig.path("data/link"), rig.path("first"))
+    for _ in range(2):  # to nothing yet, and then to a file
+        diffuse("quantize", "--model", MODEL, "--out", rig.path("first"), "--type", "i8")
+        r.check(os.path.islink(rig.path("first")) and os.path.islink(rig.path("data/link")), "the links are links")
+        with open(rig.path("there/model"), "rb") as f:
+            r.check(f.read() == bytes_of, "the file is where they point")
+    os.symlink("loop", rig.path("loop"))
+    err = diffuse("quantize", "--model", MODEL, "--out", rig.path("loop"), "--type", "i8", status=1)
+    r.check("symbolic links" in err, err)
+
+
 with r.Rig() as the_rig:
     if not os.path.exists(MODEL):
         r.skip(f"{MODEL} is missing")
@@ -64,13 +88,16 @@ with r.Rig() as the_rig:
     for seq, text in enumerate(rows, 1):
         push.send_multipart([b"s", the_rig.sample(seq, text)])
     given = [the_rig.label(labels)[1].label_name.decode() for _ in rows]
-    differ = sum(a != b for a, b in zip(given, open(said, encoding="utf-8").read().splitlines()))
+    with open(said, encoding="utf-8") as f:
+        expected = [line.split("\t")[1] for line in f.read().splitlines()]
+    differ = sum(a != b for a, b in zip(given, expected))
     print(f"{differ} of {ROWS} labels differ from diffuse eval")
     r.check(differ <= ROWS // 1000, "labels as diffuse eval gives them")
     for s in (push, labels):
         s.close()
     r.equal(the_rig.stop(), 0, "exit status")
 
+    replaced(the_rig, made["i8"][0])
     err = diffuse("quantize", "--model", MODEL, "--out", "x", "--type", "i2", status=2)
     r.check("expected f32, f16, bf16, i8 or i4" in err, err)
     err = diffuse("quantize", "--model", MODEL, "--out", "/no/such/place", "--type", "i8", status=1)

@@ -9,6 +9,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import tempfile
@@ -59,8 +60,8 @@ class Runs:
     def start(self, name, *more):
         return subprocess.Popen(self.command(name, *more), stderr=subprocess.PIPE, text=True)
 
-    def run(self, name, *more, status=0):
-        done = subprocess.run(self.command(name, *more), capture_output=True, text=True, check=False)
+    def run(self, name, *more, status=0, **options):
+        done = subprocess.run(self.command(name, *more), capture_output=True, text=True, check=False, **options)
         assert done.returncode == status, (more, done.returncode, done.stderr)
         return done.stderr
 
@@ -240,7 +241,11 @@ def check_memory(runs):
 
     # In pieces, and gone on with.
     interrupt(runs, "pieces", signal.SIGTERM, *big, "--epochs", "8", "--memory", "48M")
-    runs.run("pieces", *big, "--epochs", "8", "--memory", "48M", "--resume")
+    # Its pieces were planned once: that the process is larger this time, by its environment, is no reason.
+    larger = dict(os.environ, **{f"FILLING_{k}": "x" * 100000 for k in range(50)})
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    runs.run("pieces", *big, "--epochs", "8", "--memory", "48M", "--resume", env=larger,
+             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (64 << 20, hard)))
     sizes = re.findall(r"in pieces of up to (\d+) tokens", runs.log("pieces"))
     assert len(sizes) == 2 and sizes[0] == sizes[1], sizes
 

@@ -101,6 +101,132 @@ def check_rows(at):
     one_line(at.train("x", f"tsv:{binary}", status=1), "binary.tsv")
 
 
+def check_loss_is_said(at):
+    """What is left out is said, also when progress is not."""
+    said = {}
+    for name, data, rows in (("quote", "csv", b'text,label\n' + b"".join(b"row %d,%s\n" % (k, b"ab"[k % 2:][:1])
+                                                                          for k in range(40)) + b'"c d,y\ne f,x\n'),
+                             ("header", "tsv", b"label\ttext\n" + b"".join(b"l%d\trow %d\n" % (k % 2, k)
+                                                                        for k in range(40))),
+                             ("many", "tsv", b"".join(b"row %d\tlabel\n" % k for k in range(40))),
+                             ("alike", "tsv", b"".join(row + b"\tx\n" for row in (
+                                 b"link", b"link,", b"caf\xc3\xa9", b"cafe\xcc\x81", b"a b", b"a\xc2\xa0b",
+                                 b"C", b"C++") for k in range(9)))):
+        path = write(at.path(f"{name}.{data}"), rows)
+        said[name] = subprocess.run([DIFFUSE, "train", "--out", at.path(name), "--data", f"{data}:{path}", *SMALL],
+                                    capture_output=True, text=True, check=True).stderr
+    assert re.search(r"1 bad rows left out, the first: \S*quote.csv:42: a quoted field that never ends \(2 lines",
+                     said["quote"]), said["quote"]
+    assert "header.tsv:1: names columns" in said["header"] and "--label-column" in said["header"], said["header"]
+    assert "40 labels for 40 rows" in said["many"], said["many"]
+    assert '3 pairs of labels look alike' in said["alike"], said["alike"]
+    one_line(at.train("x", "tsv:" + write(at.path("bad.tsv"), b"no tab\n"), status=1), "bad.tsv:1: no TAB")
+    one_line(at.evaluate("plain", "tsv:" + at.path("bad.tsv"), status=1), "bad.tsv:1: no TAB")
+
+
+def check_columns(at):
+    """The same rows with their columns elsewhere: the same numbers."""
+    rows = [line.split(b"\t", 1) for line in read(at.data).splitlines()]
+    table = write(at.path("table.csv"), b"body;number;kind\n" + b"".join(
+        b'"%s";%d;%s\n' % (text.replace(b'"', b'""'), k, label) for k, (label, text) in enumerate(rows)))
+    named = ["--text-column", "body", "--label-column", "kind"]
+    at.train("table", f"csv:{table}", *named, "--test", f"csv:{table}")
+    one = at.evaluate("table", f"csv:{table}", *named)
+    assert one == at.evaluate("table", f"tsv:{at.data}"), one
+    one_line(at.evaluate("table", f"csv:{table}", status=1), "no column 'text'", "--text-column")
+
+
+def check_predictions(at):
+    """Each line says which row it is for, with rows left out before it."""
+    rows = read(at.test).splitlines(keepends=True)
+    rows[3:3] = [b"no tab\n"]
+    rows[8:8] = [b"battery.critical\t\xe2\x80\x8b\n"]  # no token
+    out = at.path("predictions")
+    at.evaluate("plain", "tsv:" + write(at.path("gaps.tsv"), b"".join(rows)), "--predictions", out)
+    lines = [line.split("\t") for line in read(out).decode().splitlines()]
+    assert [int(number) for number, _ in lines] == [k + 1 for k in range(len(rows)) if k not in (3, 8)], lines
+    at.evaluate("plain", f"tsv:{at.test}", "--predictions", out)
+    assert [label for _, label in lines] == [line.split("\t")[1] for line in read(out).decode().splitlines()]
+
+
+def check_pipes(at):
+    """Rows that can be read once are of no use where they are read twice, and nobody waits for more of them."""
+    os.mkfifo(at.path("pipe.tsv"))
+    folder = at.path("pipes")
+    os.mkdir(folder)
+    os.mkfifo(os.path.join(folder, "train.tsv"))
+    one_line(at.train("x", "tsv:" + at.path("pipe.tsv"), status=1, timeout=60), "pipe.tsv", "read twice")
+    one_line(at.train("x", f"tsv:{folder}", status=1, timeout=60), "pipes/train.tsv", "a pipe")
+    one_line(diffuse("sweep", "--data", "tsv:" + at.path("pipe.tsv"), "--out", at.path("s"), "--grid", "lr=0.1",
+                     "--", "--valid", "0.1", status=2, timeout=60), "read twice")
+    script = '"$1" train --out "$2" --data tsv:<(cat "$3") --quiet'
+    done = subprocess.run(["bash", "-c", script, "bash", DIFFUSE, at.path("x"), at.data], capture_output=True,
+                          text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    one_line(done.stderr, "read twice")
+    script = '"$1" eval --model "$2" --data tsv:<(cat "$3")'
+    once = subprocess.run(["bash", "-c", script, "bash", DIFFUSE, at.path("plain", "model.safetensors"), at.test],
+                          capture_output=True, text=True, check=True, timeout=60).stdout
+    assert once == at.evaluate("plain", f"tsv:{at.test}")
+
+
+def check_one_record(at):
+    """A folder is one run's: another is kept out, a mistake touches nothing, and nothing of the run before stays."""
+    at.train("record", f"tsv:{at.data}", "--test", f"tsv:{at.test}", "--valid", "0.1")
+    names = sorted(os.listdir(at.path("record")))
+    assert {"per_class.csv", "last.safetensors", "training.log"} <= set(names), names
+    before = {name: read(at.path("record", name)) for name in names}
+    for wrong in (["tsv:" + at.path("not there")], [f"tsv:{at.data}", "--norm", "nothing"],
+                  [f"tsv:{at.data}", "--offsets="], [f"tsv:{at.data}", "--offsets=1,,2"]):
+        one_line(at.train("record", *wrong, status=1))
+        assert {name: read(at.path("record", name)) for name in os.listdir(at.path("record"))} == before, wrong
+    at.train("fresh", "tsv:" + at.path("not there"), status=1)
+    assert not os.path.exists(at.path("fresh"))
+
+    with subprocess.Popen([DIFFUSE, "train", "--out", at.path("record"), "--data", f"tsv:{at.data}", *SMALL[:-1],
+                           "--epochs", "100000"], stderr=subprocess.PIPE, text=True) as running:
+        for line in running.stderr:
+            if line.startswith("epoch 1:"):
+                break
+        one_line(at.train("record", f"tsv:{at.data}", status=1), "record", "another run")
+        running.terminate()
+        running.stderr.read()
+    left = set(os.listdir(at.path("record")))
+    assert not left & {"per_class.csv", "confusion.csv", "report.svg", "last.safetensors", "summary.json"}, left
+
+
+def check_empty_options(at):
+    """An option that is given nothing is a mistake, not a crash."""
+    names = re.findall(r"--([a-z-]+)=", diffuse("train", "--help"))
+    assert len(names) > 40
+    for name in names:
+        done = subprocess.run([DIFFUSE, "train", "--out", at.path("e"), "--data", f"tsv:{at.data}", *SMALL,
+                               "--epochs", "1", f"--{name}="], capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 1, 2), (name, done.returncode, done.stderr)
+
+
+def check_byte_order_mark(at):
+    vocab = b"".join(b"%s\n" % word for word in (b"[PAD]", b"[UNK]", b"a", b"b", b"##c"))
+    for name, mark in (("bare", b""), ("marked", b"\xef\xbb\xbf")):
+        at.train(name, f"tsv:{at.data}", "--vocab", write(at.path(name + ".txt"), mark + vocab))
+    assert read(at.path("bare", "model.safetensors")) == read(at.path("marked", "model.safetensors"))
+
+
+def check_address_space(at):
+    """Where products cannot have their buffers that is said, instead of waiting for them for ever."""
+    def limit(mib):
+        return lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
+
+    if "san" in os.environ.get("B", ""):  # it takes terabytes itself
+        return
+    said = at.train("narrow", f"tsv:{at.data}", "--threads", "2", status=1, timeout=60, preexec_fn=limit(250))
+    one_line(said, "address space", "2 threads", "ulimit -v")
+    done = subprocess.run([DIFFUSE, "train", "--out", at.path("wide"), "--data", f"tsv:{at.data}", *SMALL[:-1]],
+                          capture_output=True, text=True, check=True, timeout=60, preexec_fn=limit(900))
+    used = int(re.search(r"memory: ([0-9]+) MiB may be used", done.stderr).group(1))
+    assert used < 900, done.stderr
+
+
 def check_label_without_rows(at):
     folder = at.path("news")
     os.mkdir(folder)
@@ -212,6 +338,14 @@ def main():
     with tempfile.TemporaryDirectory() as top:
         at = Place(top)
         check_rows(at)
+        check_loss_is_said(at)
+        check_columns(at)
+        check_predictions(at)
+        check_pipes(at)
+        check_one_record(at)
+        check_empty_options(at)
+        check_byte_order_mark(at)
+        check_address_space(at)
         check_label_without_rows(at)
         check_divergence(at)
         check_full_disk(at)

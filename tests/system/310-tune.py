@@ -160,7 +160,7 @@ def by_hand(rig, keys):
 
     accepted = rig.counters()["feedback_accepted"]
     ctl("feedback", "battery", "batao batbo the unit")
-    ctl("feedback", input="a/1\t7\tmotor\tmotao motbo now\na/1\t8\tcamera\tcamao at\n")
+    ctl("feedback", input="\ufeffa/1\t7\tmotor\tmotao motbo now\na/1\t8\tcamera\tcamao at\n")
     wait_counter(rig, "feedback_accepted", accepted + 3)
     r.check("line 1: expected STREAM" in ctl("feedback", input="nonsense\n", status=1), "a bad line is named")
     ctl("feedback", "battery", status=2)

@@ -172,8 +172,9 @@ static void test_id(void **state) {
 }
 
 static void test_vocab_and_labels(void **state) {
-    static const char vocab[] = "[UNK]\r\na\r\nb\r\nc\r\nd\r\ne\r\nf\r\ng\r\nh";
-    static const char labels[] = "left\r\nstraight on\nright";
+    static const char vocab[] = "\xef\xbb\xbf[UNK]\r\na\r\nb\r\nc\r\nd\r\ne\r\nf\r\ng\r\nh";
+    static const char labels[] = "\xef\xbb\xbf"
+                                 "left\r\nstraight on\nright";
     char path[CKPT_SAMPLE_PATH], vocab_path[CKPT_SAMPLE_PATH], labels_path[CKPT_SAMPLE_PATH];
     const struct ckpt_hints hints = {.vocab_path = vocab_path, .labels_path = labels_path};
     struct reason why = {""};

@@ -95,6 +95,49 @@ static void test_file_is_read(void **state) {
     assert_string_equal(text, "default");
 }
 
+/* A comment may stand behind a value; an indented line is a line of its own. */
+static void test_comments_and_blanks(void **state) {
+    (void)state;
+    struct conf c;
+    struct heard h;
+    char text[CONF_TEXT_BYTES];
+    assert_int_equal(read_text(&c,
+                               "  # comment\n"
+                               "\tmodel = /srv/a#b.safetensors # the best\n"
+                               "queue = 64\t# few\n"
+                               "  scores = yes ; all\n"
+                               "push_hwm = 9#\n"
+                               "   workers = 2\n",
+                               &h),
+                     DIFFUSE_INVAL);
+    assert_int_equal(h.n, 1);
+    assert_non_null(strstr(h.lines[0], "5: push_hwm: '9#' is not understood"));
+    assert_string_equal(c.model, "/srv/a#b.safetensors");
+    assert_int_equal(c.queue, 64);
+    assert_int_equal(c.scores, 1);
+    assert_int_equal(c.workers, 2);
+    conf_origin(&c, CONF_KEY_workers, text, sizeof text);
+    assert_string_equal(text + strlen(text) - 2, ":6");
+}
+
+/* Every kernel of this build can be asked for, and those of other machines, too. */
+static void test_kernels_are_choices(void **state) {
+    (void)state;
+    struct conf c;
+    struct reason why;
+    for (size_t i = 0; kernel_at(i); i++) {
+        char shown[CONF_TEXT_BYTES];
+        conf_init(&c);
+        assert_int_equal(conf_assign(&c, "kernel", kernel_at(i)->name, CONF_FROM_OPTION, 0, &why),
+                         DIFFUSE_OK);
+        conf_show(&c, CONF_KEY_kernel, shown, sizeof shown);
+        assert_string_equal(shown, kernel_at(i)->name);
+    }
+    assert_int_equal(conf_set(&c, "kernel=neon", &why), DIFFUSE_OK);
+    assert_int_equal(conf_set(&c, "kernel=dotprod", &why), DIFFUSE_OK);
+    assert_int_equal(conf_set(&c, "kernel=vnni", &why), DIFFUSE_OK);
+}
+
 static void test_mistakes_name_line_and_remedy(void **state) {
     (void)state;
     struct conf c;
@@ -350,6 +393,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_are_in_range),
         cmocka_unit_test(test_file_is_read),
+        cmocka_unit_test(test_comments_and_blanks),
+        cmocka_unit_test(test_kernels_are_choices),
         cmocka_unit_test(test_mistakes_name_line_and_remedy),
         cmocka_unit_test(test_later_files_win),
         cmocka_unit_test(test_all_mistakes_at_once),

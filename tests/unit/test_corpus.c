@@ -190,6 +190,29 @@ static void splits_use_their_own_bodies(void **state) {
     }
 }
 
+/* Train never shows the line formats that are held for test, which shows all. */
+static void held_formats_stay_out_of_training(void **state) {
+    (void)state;
+    for (int split = CORPUS_TRAIN; split <= CORPUS_TEST; split++) {
+        struct corpus *c = open_corpus(12, (enum corpus_split)split, false);
+        struct corpus_row row;
+        unsigned held = 0;
+
+        for (unsigned i = 0; i < ROWS; i++) {
+            corpus_next(c, &row);
+            assert_in_range(row.wrap, 0, corpus_table_n_wraps - 1);
+            assert_int_equal((int)corpus_table_wraps[row.wrap].kind,
+                             (int)corpus_table_bodies[row.body].kind);
+            held += corpus_table_wraps[row.wrap].held;
+        }
+        if (split == CORPUS_TRAIN)
+            assert_int_equal(held, 0);
+        else
+            assert_in_range(held, ROWS / 50, ROWS * 49 / 50);
+        corpus_close(c);
+    }
+}
+
 static void every_robot_speaks_under_one_name(void **state) {
     struct corpus_options options = {.seed = 2, .robots = 5};
     char names[6][32] = {{0}};
@@ -238,6 +261,7 @@ int main(void) {
         cmocka_unit_test(texts_are_whole_lines),
         cmocka_unit_test(noise_damages_some_rows_and_no_label),
         cmocka_unit_test(splits_use_their_own_bodies),
+        cmocka_unit_test(held_formats_stay_out_of_training),
         cmocka_unit_test(every_robot_speaks_under_one_name),
         cmocka_unit_test(bad_options_are_refused),
     };

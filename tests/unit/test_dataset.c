@@ -215,6 +215,56 @@ static void gzip_is_read_alike(void **state) {
     free(text);
 }
 
+/* tail.gz: gzip data, and other bytes behind it. */
+static void gzip_with_tail(const char *text, const char *tail, size_t len) {
+    FILE *f;
+
+    dataset_files_gzip("tail.gz", text);
+    f = fopen(dataset_files_path("tail.gz"), "ab");
+    assert_non_null(f);
+    assert_int_equal(fwrite(tail, 1, len, f), len);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void bytes_behind_gzip_are_an_error(void **state) {
+    static const char zeros[1000];
+    struct reason why = {""};
+    struct dataset *d;
+
+    (void)state;
+    gzip_with_tail("a\tone\n", "b\ttwo\n", 6);
+    d = dataset_files_open("tsv", "tail", DATASET_TRAIN);
+    assert_int_equal(dataset_files_drain(d, &why), DIFFUSE_IO);
+    assert_non_null(strstr(why.text, "tail.gz: bytes behind the end of its gzip data, from byte "));
+    dataset_close(d);
+
+    gzip_with_tail("a\tone\n", zeros, sizeof zeros); /* as on a tape */
+    d = dataset_files_open("tsv", "tail", DATASET_TRAIN);
+    dataset_files_row(d, 1, "a", "one");
+    dataset_files_end(d);
+    dataset_close(d);
+}
+
+static void gzip_members_are_read_in_turn(void **state) {
+    char member[256];
+    struct dataset *d;
+    size_t len;
+    FILE *f;
+
+    (void)state;
+    dataset_files_gzip("second.gz", "b\ttwo\n");
+    f = fopen(dataset_files_path("second.gz"), "rb");
+    assert_non_null(f);
+    len = fread(member, 1, sizeof member, f);
+    assert_int_equal(fclose(f), 0);
+    gzip_with_tail("a\tone\n", member, len);
+    d = dataset_files_open("tsv", "tail", DATASET_TRAIN);
+    dataset_files_row(d, 1, "a", "one");
+    dataset_files_row(d, 2, "b", "two");
+    dataset_files_end(d);
+    dataset_close(d);
+}
+
 /* Cut off anywhere, a gzip file is an error, never a short data set. */
 static void truncated_gzip_is_an_error(void **state) {
     char *text = big_text(500);
@@ -382,6 +432,8 @@ int main(void) {
         cmocka_unit_test(tsv_finds_the_split_in_a_folder),
         cmocka_unit_test(gzip_is_read_alike),
         cmocka_unit_test(truncated_gzip_is_an_error),
+        cmocka_unit_test(bytes_behind_gzip_are_an_error),
+        cmocka_unit_test(gzip_members_are_read_in_turn),
         cmocka_unit_test(what_is_not_there_is_named),
         cmocka_unit_test(a_folder_without_the_split_is_named),
         cmocka_unit_test(few_bad_rows_are_borne),

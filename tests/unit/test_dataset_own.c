@@ -77,16 +77,173 @@ static void csv_refuses_to_guess_columns(void **state) {
     dataset_close(dataset_files_open("csv", "a.csv", DATASET_UNLABELLED));
 }
 
-/* A header wider than the reader keeps is no reason to read past it. */
 static void csv_bears_many_columns(void **state) {
-    char bytes[4096] = "";
+    static char bytes[600000];
+    size_t used = 0;
+    struct dataset *d;
 
     (void)state;
     for (unsigned i = 0; i < 300; i++)
-        sprintf(bytes + strlen(bytes), "column%u,", i);
-    strcat(bytes, "text,label\n");
+        used += (size_t)sprintf(bytes + used, "column%u,", i);
+    used += (size_t)sprintf(bytes + used, "text,label\n");
+    for (unsigned i = 0; i < 300; i++)
+        bytes[used++] = ',';
+    sprintf(bytes + used, "all is well,good\n");
     dataset_files_text("a.csv", bytes);
-    dataset_files_refused("csv", "a.csv", DATASET_TRAIN, DIFFUSE_BADDATA, "no column 'text'");
+    d = dataset_files_open("csv", "a.csv", DATASET_TRAIN);
+    dataset_files_row(d, 2, "good", "all is well");
+    dataset_files_end(d);
+    dataset_close(d);
+
+    memset(bytes, ',', 70000);
+    sprintf(bytes + 70000, "text,label\n");
+    dataset_files_text("a.csv", bytes);
+    dataset_files_refused("csv", "a.csv", DATASET_TRAIN, DIFFUSE_BADDATA,
+                          "more columns than 65536");
+}
+
+static void csv_finds_its_separator(void **state) {
+    static const char separators[] = ",;\t|";
+
+    (void)state;
+    for (const char *s = separators; *s; s++) {
+        char bytes[] = "text!label!\"id,;,;,;\t\t\t|||\"\nall is well!good!1\n\"a!b\"!bad!2\n";
+        char quoted[] = {'a', *s, 'b', 0};
+        struct dataset *d;
+
+        for (char *at = bytes; *at; at++)
+            *at = *at == '!' ? *s : *at;
+        dataset_files_text("a.csv", bytes);
+        d = dataset_files_open("csv", "a.csv", DATASET_TRAIN);
+        dataset_files_row(d, 2, "good", "all is well");
+        dataset_files_row(d, 3, "bad", quoted);
+        dataset_files_end(d);
+        dataset_files_bad(d, 0, "");
+        dataset_close(d);
+    }
+}
+
+/* What a quote that is not closed takes is counted in lines. */
+static void csv_counts_what_a_quote_swallows(void **state) {
+    struct dataset_stats stats;
+    struct reason why = {""};
+    struct dataset *d;
+    char bytes[1024] = "text,label\na b,x\n\"c d,y\n";
+
+    (void)state;
+    for (unsigned i = 0; i < 9; i++)
+        sprintf(bytes + strlen(bytes), "g h %u,y\n", i);
+    dataset_files_text("a.csv", bytes);
+    d = dataset_files_open("csv", "a.csv", DATASET_TRAIN);
+    dataset_files_row(d, 2, "x", "a b");
+    dataset_files_end(d);
+    dataset_files_bad(d, 1, "a.csv:3: a quoted field that never ends");
+    dataset_stats(d, &stats);
+    assert_int_equal(stats.bad_lines, 10);
+    dataset_close(d);
+
+    strcat(bytes, "one more,y\n");
+    dataset_files_text("a.csv", bytes);
+    d = dataset_files_open("csv", "a.csv", DATASET_TRAIN);
+    assert_int_equal(dataset_files_drain(d, &why), DIFFUSE_BADDATA);
+    assert_non_null(strstr(why.text, "1 of 2 rows are bad, which took 11 lines; the first: "));
+    dataset_close(d);
+}
+
+static struct dataset *open_columns(const char *kind, const char *name, const char *text,
+                                    const char *label) {
+    const struct dataset_columns columns = {text, label};
+    struct dataset *d = NULL;
+    struct reason why = {""};
+    char spec[256];
+
+    snprintf(spec, sizeof spec, "%s:%s", kind, dataset_files_path(name));
+    if (dataset_open_columns(spec, DATASET_TRAIN, &columns, &d, &why))
+        fail_msg("%s", why.text);
+    return d;
+}
+
+static void columns_are_chosen(void **state) {
+    static const struct {
+        const char *kind, *bytes, *text, *label;
+        unsigned line;
+    } cases[] = {
+        {"csv", "id,class,body\n1,good,row\n2,good,row\n", "BODY", "class", 2},
+        {"csv", "id,class,body\n1,good,row\n2,good,row\n", "3", "class", 2},
+        {"csv", "id,label,body\n1,good,row\n2,good,row\n", "body", NULL, 2},
+        {"csv", "1,good,row\n2,good,row\n", "3", "2", 1},
+        {"csv", "1;good;row\n2;good;row\n", "3", "2", 1},
+        {"tsv", "id\tclass\tbody\n1\tgood\trow\n2\tgood\trow\n", "body", "class", 2},
+        {"tsv", "row\tgood\nrow\tgood\n", "1", "2", 1},
+        {"tsv", "text\tclass\nrow\tgood\nrow\tgood\n", NULL, "class", 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct dataset *d;
+
+        dataset_files_text("a.table", cases[i].bytes);
+        d = open_columns(cases[i].kind, "a.table", cases[i].text, cases[i].label);
+        dataset_files_row(d, cases[i].line, "good", "row");
+        dataset_files_row(d, cases[i].line + 1, "good", "row");
+        dataset_files_end(d);
+        dataset_files_bad(d, 0, "");
+        dataset_close(d);
+    }
+}
+
+static void columns_that_are_not_there_are_named(void **state) {
+    static const struct {
+        const char *kind, *text, *label, *why;
+        diffuse_err e;
+    } cases[] = {
+        {"csv", "body", NULL, "a.table:1: no column 'body'", DIFFUSE_BADDATA},
+        {"csv", "9", "1", "a.table:1: no column 9; the first row has 2", DIFFUSE_BADDATA},
+        {"tsv", "text", "9", "a.table:1: no column 'text'", DIFFUSE_BADDATA},
+        {"jsonl", "text", NULL, "--text-column and --label-column are for csv and tsv",
+         DIFFUSE_INVAL},
+    };
+
+    (void)state;
+    dataset_files_text("a.table", "text,label\nrow,good\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct dataset_columns columns = {cases[i].text, cases[i].label};
+        struct dataset *d = NULL;
+        struct reason why = {""};
+        char spec[256];
+
+        snprintf(spec, sizeof spec, "%s:%s", cases[i].kind, dataset_files_path("a.table"));
+        assert_int_equal(dataset_open_columns(spec, DATASET_TRAIN, &columns, &d, &why), cases[i].e);
+        if (!strstr(why.text, cases[i].why))
+            fail_msg("'%s'; expected '%s'", why.text, cases[i].why);
+    }
+}
+
+/* A first row that names columns, and is none of their names by what the kind knows. */
+static void a_row_of_names_is_suspected(void **state) {
+    static const struct {
+        const char *bytes;
+        bool suspected;
+    } cases[] = {
+        {"label\ttext\ngood\trow\n", true},   {"id\tlabel\tsentence\n1\tgood\trow\n", true},
+        {"Text\tLabel\nrow\tgood\n", true},   {"label\tread the text\ngood\trow\n", false},
+        {"title\thello\ngood\trow\n", false}, {"good\trow\nlabel\ttext\n", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct dataset_stats stats;
+        struct reason why = {""};
+        struct dataset *d;
+
+        dataset_files_text("a.tsv", cases[i].bytes);
+        d = dataset_files_open("tsv", "a.tsv", DATASET_TRAIN);
+        assert_int_equal(dataset_files_drain(d, &why), DIFFUSE_OK);
+        dataset_stats(d, &stats);
+        assert_int_equal(strstr(stats.suspicion, "a.tsv:1: names columns") != NULL,
+                         cases[i].suspected);
+        dataset_close(d);
+    }
 }
 
 /* bad[i] between two good rows: it alone is lost, and named by its line. */
@@ -169,6 +326,61 @@ static void jsonl_names_bad_rows(void **state) {
         {"{\"text\":\"a\",\"label\":\"\"}", ": the label is empty"},
         {"{\"text\":\"a\",\"label\":\"b\\n\"}", ": the label is not UTF-8, or has control"},
         {"{\"text\":\" \\n\",\"label\":\"b\"}", ": the text is empty"},
+    };
+
+    (void)state;
+    expect_each_bad("jsonl", "", "{\"text\":\"row\",\"label\":\"good\"}", bad,
+                    sizeof bad / sizeof bad[0]);
+}
+
+/* What is not asked for may be any JSON, also such as no parser keeps. */
+static void jsonl_passes_over_other_keys(void **state) {
+    static const char *const values[] = {"9223372036854775808",
+                                         "-1e400",
+                                         "\"\\ud800\"",
+                                         "\"\\u0000\"",
+                                         "\"\xff\"",
+                                         "[{\"text\":1,\"text\":[]},{},[[]], 1.5e-3 ,null]",
+                                         "{\"a\":{\"b\":[true,false]},\"a\":\"\\\"}\"}",
+                                         "0,\"id\":1,\"id\":2",
+                                         "0,\"\\ud800\":1"};
+    static char deep[5000];
+    char bytes[10240];
+    struct dataset *d;
+
+    (void)state;
+    memset(deep, '[', 2000);
+    memset(deep + 2000, ']', 2000);
+    for (size_t i = 0; i <= sizeof values / sizeof values[0]; i++) {
+        const char *value = i < sizeof values / sizeof values[0] ? values[i] : deep;
+
+        snprintf(bytes, sizeof bytes,
+                 "{\"n\":%s , \"t\\u0065xt\" : \"a \\u00fc\",\"label\":\"x\",\"m\" : %s}\n", value,
+                 value);
+        dataset_files_text("a.jsonl", bytes);
+        d = dataset_files_open("jsonl", "a.jsonl", DATASET_TRAIN);
+        dataset_files_row(d, 1, "x", "a \xc3\xbc");
+        dataset_files_end(d);
+        dataset_close(d);
+    }
+    dataset_files_text("a.jsonl", "{\"text\":\"a\",\"label\":99999999999999999999}\n");
+    d = dataset_files_open("jsonl", "a.jsonl", DATASET_UNLABELLED);
+    dataset_files_row(d, 1, "", "a");
+    dataset_close(d);
+}
+
+static void jsonl_refuses_what_is_no_json_in_other_keys(void **state) {
+    static const struct bad_row bad[] = {
+        {"{\"text\":\"a\",\"label\":\"c\",\"n\":01}", ": not JSON at column "},
+        {"{\"text\":\"a\",\"label\":\"c\",\"n\":[1,]}", ": not JSON at column "},
+        {"{\"text\":\"a\",\"label\":\"c\",\"n\":{\"a\" 1}}", ": not JSON at column "},
+        {"{\"text\":\"a\",\"label\":\"c\",\"n\":[1}}", ": not JSON at column "},
+        {"{\"text\":\"a\",\"label\":\"c\",\"n\":\"\\x\"}", ": not JSON at column "},
+        {"{\"text\":\"a\",\"label\":\"c\",\"n\":\"\t\"}", ": not JSON at column "},
+        {"{\"text\":\"a\",\"label\":\"c\",\"n\":nul}", ": not JSON at column "},
+        {"{\"text\":\"a\",\"label\":\"c\",\"n\":1,}", ": not JSON at column "},
+        {"{\"text\":\"a\",\"label\":\"c\",\"n\":-}", ": not JSON at column "},
+        {"{\"text\":\"a\",\"label\":\"c\",\"n\":}", ": not JSON at column "},
     };
 
     (void)state;
@@ -510,6 +722,13 @@ int main(void) {
         cmocka_unit_test(csv_reads_quotes_and_passes_over_other_columns),
         cmocka_unit_test(csv_refuses_to_guess_columns),
         cmocka_unit_test(csv_bears_many_columns),
+        cmocka_unit_test(csv_finds_its_separator),
+        cmocka_unit_test(csv_counts_what_a_quote_swallows),
+        cmocka_unit_test(columns_are_chosen),
+        cmocka_unit_test(columns_that_are_not_there_are_named),
+        cmocka_unit_test(a_row_of_names_is_suspected),
+        cmocka_unit_test(jsonl_passes_over_other_keys),
+        cmocka_unit_test(jsonl_refuses_what_is_no_json_in_other_keys),
         cmocka_unit_test(csv_names_bad_rows),
         cmocka_unit_test(jsonl_reads_objects),
         cmocka_unit_test(jsonl_names_bad_rows),

@@ -271,7 +271,7 @@ static struct net_config small(uint32_t steps) {
                            .ngram_order = 2,
                            .ngram_rows = 512,
                            .norm = NET_NORM_RESIDUAL,
-                           .alpha = 0.5f};
+                           .alpha = 0.375f};
 
     for (unsigned t = 0; t < LIMIT_STEPS; t++)
         c.offsets[t] = t + 1;
@@ -288,6 +288,52 @@ static void test_learns_what_follows_what(void **state) {
     assert_true(learn(c, 1, 4, 10).accuracy > 0.9);
     alone.ngram_order = alone.ngram_rows = 0; /* each token sees nothing but itself */
     assert_true(learn(alone, 2, 4, 10).accuracy < 0.3);
+}
+
+/* A gradient that is no number is said, and never reaches the weights. */
+static void test_divergence_leaves_the_weights(void **state) {
+    struct net_config c = small(1);
+    const struct denoise_fit_options o = {
+        .step = {.update = {.lr = 0.01, .table_lr = 0.01},
+                 .task = {.share = 0.15, .candidates = 10, .mask = MASK, .unknown = DENOISE_NONE}},
+        .passes = 1,
+        .batch = 32};
+    uint64_t count[PIECES] = {0};
+    struct denoise_pass pass = {0};
+    struct reason why = {""};
+    struct denoise_fit *fit;
+    struct weights_list l;
+    struct net_weights *w;
+    struct rows rows;
+    struct arena arena;
+    struct team *team;
+    struct rng rng;
+    real *before;
+    bool done = false;
+
+    (void)state;
+    make_rows(&rows, 100, 1, count);
+    assert_int_equal(net_config_check(&c, &why), DIFFUSE_OK);
+    assert_int_equal(arena_init(&arena, weights_bytes(&c)), DIFFUSE_OK);
+    assert_int_equal(weights_new(&arena, &c, &w), DIFFUSE_OK);
+    rng_init(&rng, 3, 1);
+    weights_init(w, &c, 0.1, &rng);
+    weights_list_make(&c, &l);
+    for (size_t i = 0; i < l.entries; i++)
+        w->block[i] *= (real)1e16;
+    before = malloc(l.entries * sizeof *before);
+    assert_non_null(before);
+    memcpy(before, w->block, l.entries * sizeof *before);
+    assert_int_equal(team_new(2, &team), DIFFUSE_OK);
+    assert_int_equal(denoise_fit_new(&c, w, &o, &rows, NULL, count, team, &fit), DIFFUSE_OK);
+    assert_int_equal(denoise_fit_run(fit, NULL, NULL, &pass, &done, &why), DIFFUSE_INVAL);
+    assert_non_null(strstr(why.text, "diverged"));
+    assert_memory_equal(before, w->block, l.entries * sizeof *before);
+    free(before);
+    denoise_fit_free(fit);
+    team_free(team);
+    arena_done(&arena);
+    rows_done(&rows);
 }
 
 static void test_same_seed_same_bits(void **state) {
@@ -308,7 +354,7 @@ static void test_windows_leave_nothing_out(void **state) {
     int fd = mkstemp(path);
     uint64_t count[256] = {0};
     uint32_t ids[10], length, label, got = 0;
-    struct load load = {spec, DATASET_TRAIN, NULL, NULL};
+    const struct load load = {.spec = spec, .split = DATASET_TRAIN};
     struct dataset_stats stats;
     struct reason why = {""};
     struct tokenizer *t;
@@ -348,6 +394,7 @@ int main(void) {
         cmocka_unit_test(test_sampled_softmax_is_right_on_average),
         cmocka_unit_test(test_score_counts_hits),
         cmocka_unit_test(test_learns_what_follows_what),
+        cmocka_unit_test(test_divergence_leaves_the_weights),
         cmocka_unit_test(test_same_seed_same_bits),
         cmocka_unit_test(test_windows_leave_nothing_out),
     };

@@ -356,7 +356,7 @@ static void run_open(struct run *r, enum store_type kept, uint64_t memory, doubl
                             .head_width = 16,
                             .labels = 2,
                             .steps = 1,
-                            .alpha = 0.5f,
+                            .alpha = 0.375f,
                             .noise_std = 0.05f}};
     for (unsigned t = 0; t < LIMIT_STEPS; t++)
         r->c.offsets[t] = 1;

@@ -260,6 +260,30 @@ static void test_numbers_that_are_none(void **state) {
     done(b);
 }
 
+/* However large or small, with its digits and no exponent. */
+static void test_numbers_of_an_axis(void **state) {
+    static const struct {
+        double norm;
+        const char *shown;
+    } cases[] = {{0.00002, ">0.000020<"},
+                 {0.5, ">0.50<"},
+                 {3, ">3.0<"},
+                 {120, ">120<"},
+                 {1234567, ">1234567<"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench *b = make(3, 4);
+
+        for (uint32_t k = 0; k < 4; k++)
+            b->epoch[k].grad_norm = cases[i].norm;
+        draw(b);
+        if (!strstr(b->svg, cases[i].shown))
+            fail_msg("%g is not shown as %s", cases[i].norm, cases[i].shown);
+        done(b);
+    }
+}
+
 static void test_names_that_mean_harm(void **state) {
     static const char *const names[] = {
         "</text><script>alert(1)</script>", "\" onload=\"x", "&lt;", "\xff\xfe\x80", "\x1b[2J\r\n",
@@ -320,13 +344,10 @@ static void test_tables(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many_shapes),
-        cmocka_unit_test(test_most_labels),
-        cmocka_unit_test(test_nothing_but_a_title),
-        cmocka_unit_test(test_numbers_that_are_none),
-        cmocka_unit_test(test_names_that_mean_harm),
-        cmocka_unit_test(test_long_text_is_cut),
-        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_many_shapes),         cmocka_unit_test(test_most_labels),
+        cmocka_unit_test(test_nothing_but_a_title), cmocka_unit_test(test_numbers_that_are_none),
+        cmocka_unit_test(test_numbers_of_an_axis),  cmocka_unit_test(test_names_that_mean_harm),
+        cmocka_unit_test(test_long_text_is_cut),    cmocka_unit_test(test_tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

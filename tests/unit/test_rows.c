@@ -398,7 +398,7 @@ static void test_broken_disk_reaches_the_caller(void **state) {
                            .mlp_width = 4,
                            .head_width = 4,
                            .labels = LABELS,
-                           .alpha = 0.5f};
+                           .alpha = 0.375f};
     struct fit_options o = {.step = {.lr = 0.01, .table_lr = 0.01}, .epochs = 1, .batch = 8};
     uint32_t ids[LONGEST], length, label;
     struct reason why[4] = {{""}, {""}, {""}, {""}};

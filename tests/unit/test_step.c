@@ -27,7 +27,7 @@ static struct net_config small(uint32_t steps) {
                            .head_width = 16,
                            .labels = 2,
                            .steps = steps,
-                           .alpha = 0.5f,
+                           .alpha = 0.375f,
                            .pool = NET_POOL_MEAN_MAX};
 
     for (unsigned t = 0; t < LIMIT_STEPS; t++)
@@ -137,6 +137,41 @@ static double largest_difference(size_t n, const real *a, const real *b) {
         most = apart > most ? apart : most;
     }
     return most;
+}
+
+/* A norm above the limit is brought down to it: the first moments after one step are the
+ * gradient's, which clipping made shorter and turned nowhere. Below the limit nothing happens. */
+static void test_clipping(void **state) {
+    const struct net_config c = small(2);
+    struct step_options o = {.lr = 1e-3, .table_lr = 1e-3, .label_smoothing = 0.1, .seed = 3};
+    struct step_result free_run, clipped, bounded;
+    struct step_plan plan;
+    struct rows rows;
+    struct model m;
+    real *x, *y, *z;
+    double most = 0;
+
+    (void)state;
+    model_init(&m, c, 5);
+    make_rows(&rows, ROWS, 7, false);
+    assert_int_equal(step_plan_make(&c, &o, 2, ROWS, LONG, 0, &plan, NULL), DIFFUSE_OK);
+    x = after(&m, &o, &plan, &rows, 1, &free_run);
+    o.clip = free_run.norm / 4;
+    y = after(&m, &o, &plan, &rows, 1, &clipped);
+    o.clip = free_run.norm * 4;
+    z = after(&m, &o, &plan, &rows, 1, &bounded);
+    assert_true(fabs(clipped.norm - free_run.norm) < 1e-6 * free_run.norm); /* what it was before */
+    for (size_t i = m.entries; i < 2 * m.entries; i++) {
+        assert_true(fabs((double)x[i] / 4 - (double)y[i]) <= 1e-6 * fabs((double)x[i]) + 1e-12);
+        most = fabs((double)x[i]) > most ? fabs((double)x[i]) : most;
+    }
+    assert_true(most > 1e-4);
+    assert_memory_equal(x, z, 2 * m.entries * sizeof *x);
+    free(x);
+    free(y);
+    free(z);
+    rows_done(&rows);
+    arena_done(&m.arena);
 }
 
 static void expect_pieces_like_whole(struct net_config c, double clip, double pull) {
@@ -700,6 +735,7 @@ static void test_two_passes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_learn_as_the_whole_batch),
+        cmocka_unit_test(test_clipping),
         cmocka_unit_test(test_plan_keeps_the_budget),
         cmocka_unit_test(test_too_small_a_budget),
         cmocka_unit_test(test_plan_repeated),

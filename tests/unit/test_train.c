@@ -250,7 +250,7 @@ static struct net_config small(uint32_t steps) {
                            .head_width = 16,
                            .labels = 2,
                            .steps = steps,
-                           .alpha = 0.5f,
+                           .alpha = 0.375f,
                            .noise_std = 0.05f};
 
     for (unsigned t = 0; t < LIMIT_STEPS; t++)
