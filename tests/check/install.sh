@@ -3,7 +3,7 @@
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 build=${B:-build}
-[ -x "$build/diffused" ] || { echo "skipped: $build/diffused is not built"; exit 9; }
+[ -x "$build/diffused" ] || { echo "$build/diffused is not built"; exit 1; }
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 bad=0

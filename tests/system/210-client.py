@@ -139,7 +139,7 @@ def restart(rig):
 with r.Rig() as rig:
     for program in ("diffusectl", "tests/probe_client"):
         if not os.path.exists(os.path.join(r.BUILD, program)):
-            r.skip(f"{program} is not built")
+            raise AssertionError(f"{program} is not built")
     without_a_daemon(rig)
     rig.start()
     for part in (probe, send_verb, classify_verb, watch_verb, status_verb, python_client, restart):

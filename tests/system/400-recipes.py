@@ -243,8 +243,8 @@ def main():
                 kitchen.end()
             missing |= kitchen.missing
         r.equal(rig.stop(), 0, "status of the daemon")
-    if missing:
-        print("recipes left out for want of:", " ".join(sorted(missing)))
+    for tool in sorted(missing):
+        print(f"left out: what takes {tool}: it is missing; make check-recipes installs it")
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ DEADLINE = 60
 
 def outside():
     if not os.path.exists(os.path.join(BUILD, "man", ".made")):
-        print(f"skipped: {BUILD}/man is not made")
-        return 9
+        print(f"{BUILD}/man is not made")
+        return 1
     layer = tempfile.mkdtemp(prefix="dfd-")
     try:
         subprocess.run(["make", "-s", "--no-print-directory", f"B={BUILD}", "install", "PREFIX=/usr", f"DESTDIR={layer}"],

@@ -68,7 +68,7 @@ class Rig:
     def __init__(self, model=("byte",)):
         for program in ("diffused", "tests/make_model"):
             if not os.path.exists(os.path.join(BUILD, program)):
-                skip(f"{BUILD}/{program} is not built")
+                raise AssertionError(f"{BUILD}/{program} is not built")
         self.dir = tempfile.mkdtemp(prefix="dfd-", dir="/tmp")
         self.pb = load_messages(self.dir)
         self.model = os.path.join(self.dir, "model.safetensors")
