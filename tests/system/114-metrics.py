@@ -51,7 +51,7 @@ def port_of(rig):
 
 
 def metrics_by_tool(rig):
-    done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), "--endpoint", rig.path("run"), "metrics"],
+    done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), *r.PATIENT, "--endpoint", rig.path("run"), "metrics"],
                           capture_output=True, text=True, timeout=r.DEADLINE)
     r.equal((done.returncode, done.stderr), (0, ""), "diffusectl metrics")
     return done.stdout
