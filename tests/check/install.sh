@@ -32,8 +32,25 @@ says diffused@.service 'ExecReload=/usr/bin/diffusectl --endpoint %t/diffused-%i
 says diffused@.service 'RuntimeDirectory=diffused-%i'
 says diffused@.service 'StateDirectory=diffused-%i'
 "$root/usr/bin/diffused" --config "$root/etc/diffused/diffused.conf" --check >/dev/null || { echo "its own configuration does not pass --check"; bad=1; }
+mkdir -p "$root/etc/systemd/system/multi-user.target.wants" # as enabling does
+ln -s /usr/lib/systemd/system/diffused.service "$root/etc/systemd/system/multi-user.target.wants/"
+ln -s /usr/lib/systemd/system/diffused@.service "$root/etc/systemd/system/multi-user.target.wants/diffused@a.service"
 make -s --no-print-directory B="$build" uninstall PREFIX=/usr DESTDIR="$root" >/dev/null || bad=1
-left=$(find "$root/usr" -type f)
+left=$(find "$root" ! -type d ! -path "$root/etc/diffused/diffused.conf")
+[ -z "$left" ] || { echo "left by uninstall: $left"; bad=1; }
+
+# Elsewhere, everything is below PREFIX, and what the machine has to learn of it is done or told.
+mkdir "$root/bin" "$root/there"
+printf '#!/bin/sh\necho "ldconfig $*" >>"%s/done"\n[ "$1" = -p ] || exit %s\n' "$root" 1 >"$root/bin/ldconfig"
+printf '#!/bin/sh\necho "journalctl $*" >>"%s/done"\n' "$root" >"$root/bin/journalctl"
+chmod +x "$root"/bin/*
+PATH=$root/bin:$PATH make -s --no-print-directory B="$build" install PREFIX="$root/there" >"$root.log" 2>&1 || { cat "$root.log"; bad=1; }
+[ -s "$root/there/etc/diffused/diffused.conf" ] || { echo "the configuration is not below PREFIX"; bad=1; }
+grep -qF -- "--config $root/there/etc/diffused/diffused.conf" "$root/there/lib/systemd/system/diffused.service" || { echo "the unit reads another configuration"; bad=1; }
+grep -qx "journalctl --update-catalog" "$root/done" || { echo "the journal is not told of the catalogue"; bad=1; }
+grep -q "install: not done: ldconfig .*$root/there/lib is named" "$root.log" || { echo "an ldconfig that fails is not told: $(cat "$root.log")"; bad=1; }
+make -s --no-print-directory B="$build" uninstall PREFIX="$root/there" >/dev/null || bad=1
+left=$(find "$root/there" ! -type d ! -path "*/etc/diffused/diffused.conf")
 [ -z "$left" ] || { echo "left by uninstall: $left"; bad=1; }
 rm -f "$root.log"
 exit $bad

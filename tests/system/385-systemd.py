@@ -243,6 +243,12 @@ def instances():
         file.write(run("diffused", "--config", "/etc/diffused/b.conf", "--memory-max"))
     run("systemctl", "daemon-reload")
     equal(int(show("diffused@b", "MemoryMax")), (256 + 32) << 20, "the fence that the daemon asks for")
+    with open("/etc/diffused/m.conf", "w", encoding="ascii") as file:
+        file.write("model = /usr/lib/under-test/one.safetensors\nmetrics = 127.0.0.1:0\n")
+    run("systemctl", "start", "diffused@m", ok=False)
+    check(said("diffused@m", "drop-in tcp.conf"), "what metrics take under the unit is named")
+    run("systemctl", "stop", "diffused@m")
+    run("systemctl", "reset-failed", "diffused@m", ok=None)
     run("systemctl", "stop", "diffused@a")
     check("label" in classify("member", "/run/diffused-b"), "the other goes on")
     check("label" in classify("member"), "and the one without a name")
