@@ -52,5 +52,29 @@ grep -q "install: not done: ldconfig .*$root/there/lib is named" "$root.log" || 
 make -s --no-print-directory B="$build" uninstall PREFIX="$root/there" >/dev/null || bad=1
 left=$(find "$root/there" ! -type d ! -path "*/etc/diffused/diffused.conf")
 [ -z "$left" ] || { echo "left by uninstall: $left"; bad=1; }
+
+# What the package does with the instances of diffused@.service: systemctl and deb-systemd-invoke stand in.
+printf '#!/bin/sh\necho "diffused@a.service loaded active running Text"\n' >"$root/bin/systemctl"
+printf '#!/bin/sh\necho "invoke $*" >>"%s/done"\n' "$root" >"$root/bin/deb-systemd-invoke"
+chmod +x "$root"/bin/*
+script() { # SCRIPT ARGUMENT...
+    sed "s|/run/systemd/system|$root/bin|g; s|/var/lib|$root/var|g; s|/etc/|$root/etc/|g" "systemd/debian/diffused.$1" >"$root/script"
+    PATH=$root/bin:$PATH sh "$root/script" "${@:2}" || { echo "diffused.$1 fails"; bad=1; }
+}
+mkdir -p "$root/var/diffused-a" "$root/var/other"
+ln -s /nowhere "$root/etc/systemd/system/multi-user.target.wants/diffused@a.service"
+script postinst configure
+! grep -q invoke "$root/done" || { echo "a first installation restarts instances"; bad=1; }
+script postinst configure 0.0.1-1
+grep -qx "invoke restart diffused@a.service" "$root/done" || { echo "an upgrade leaves the old program to instances"; bad=1; }
+script prerm upgrade
+! grep -q "invoke stop" "$root/done" || { echo "an upgrade stops instances"; bad=1; }
+script prerm remove
+grep -qx "invoke stop diffused@a.service" "$root/done" || { echo "removal leaves instances running"; bad=1; }
+script postrm remove
+[ -d "$root/var/diffused-a" ] || { echo "removal takes state away"; bad=1; }
+script postrm purge
+left=$(find "$root/var" "$root/etc/systemd" -name 'diffused*')
+[ -z "$left" ] && [ -d "$root/var/other" ] || { echo "purge leaves $left, or takes what is not its own"; bad=1; }
 rm -f "$root.log"
 exit $bad
