@@ -41,7 +41,8 @@ left=$(find "$root" ! -type d ! -path "$root/etc/diffused/diffused.conf")
 
 # Elsewhere, everything is below PREFIX, and what the machine has to learn of it is done or told.
 mkdir "$root/bin" "$root/there"
-printf '#!/bin/sh\necho "ldconfig $*" >>"%s/done"\n[ "$1" = -p ] || exit %s\n' "$root" 1 >"$root/bin/ldconfig"
+printf '#!/bin/sh\nexit 1\n' >"$root/bin/ldconfig"
+# shellcheck disable=SC2016 # the dollars are the stand-ins'
 printf '#!/bin/sh\necho "journalctl $*" >>"%s/done"\n' "$root" >"$root/bin/journalctl"
 chmod +x "$root"/bin/*
 PATH=$root/bin:$PATH make -s --no-print-directory B="$build" install PREFIX="$root/there" >"$root.log" 2>&1 || { cat "$root.log"; bad=1; }
@@ -75,6 +76,7 @@ script postrm remove
 [ -d "$root/var/diffused-a" ] || { echo "removal takes state away"; bad=1; }
 script postrm purge
 left=$(find "$root/var" "$root/etc/systemd" -name 'diffused*')
-[ -z "$left" ] && [ -d "$root/var/other" ] || { echo "purge leaves $left, or takes what is not its own"; bad=1; }
+[ -z "$left" ] || { echo "purge leaves: $left"; bad=1; }
+[ -d "$root/var/other" ] || { echo "purge takes what is not its own"; bad=1; }
 rm -f "$root.log"
 exit $bad
