@@ -57,6 +57,17 @@ def load_messages(folder):
     return diffused_pb2
 
 
+fallen = []  # what ended threads that the test began
+
+
+def note_fallen(what):
+    fallen.append(f"a thread of the test ended: {what.exc_type.__name__}: {what.exc_value}")
+    threading.__excepthook__(what)
+
+
+threading.excepthook = note_fallen
+
+
 def terminated(_number, _frame):
     """As any failure does, this ends the daemon and removes the folder."""
     raise AssertionError("the test was told to end")
@@ -92,6 +103,7 @@ class Rig:
             self.process.kill()
             self.process.wait()
         failed = kind is not None and kind is not SystemExit
+        lost = list(fallen) if kind is None else []
         if failed:
             sys.stderr.write(self.read_log())
         if failed and threading.active_count() > 2:  # more than this one and the reader of notifications
@@ -104,6 +116,8 @@ class Rig:
         self.context.destroy(linger=0)
         self.notify.close()
         shutil.rmtree(self.dir, ignore_errors=True)
+        if lost:
+            raise AssertionError("; ".join(lost))
 
     def path(self, name):
         return os.path.join(self.dir, name)
