@@ -126,10 +126,14 @@ with r.Rig() as rig:
         # resized, it fits again
         screen.resize(9, 40)
         os.kill(screen.process.pid, signal.SIGWINCH)
-        mark = len(screen.pages()) + 3
-        screen.until("more pages", lambda: len(screen.pages()) > mark)
+        def fits(page):
+            return len(page) <= 9 and all(len(line) <= 40 for line in page)
+
+        screen.until("a page that fits", lambda: fits(screen.pages()[-1]))
+        mark = len(screen.pages())
+        screen.until("the next page", lambda: len(screen.pages()) > mark)
         for page in screen.pages()[mark - 1:]:
-            r.check(len(page) <= 9 and all(len(line) <= 40 for line in page), f"the smaller page fits: {page}")
+            r.check(fits(page), f"the smaller page fits: {page}")
         os.write(screen.master, b"q")
         r.equal(screen.end(), 0, "q")
 
