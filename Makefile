@@ -13,7 +13,8 @@ comma   := ,
 ifdef SANITIZE
 B       ?= build/san-$(subst $(comma),-,$(SANITIZE))
 CFLAGS  ?= -O1 -g
-SAN     := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+# Compilers tell it to the code in ways of their own.
+SAN     := -DSANITIZED -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 else
 B       ?= build
 CFLAGS  ?= -O3 -g
@@ -30,6 +31,7 @@ DEBS_CHECK_DEB := $(DEBS_DEB) debootstrap systemd-container
 DEBS_TORCH := $(DEBS_CHECK) python3-torch
 DEBS_PEERS := python3 fasttext python3-sklearn
 DEBS_BENCH := $(DEBS_CHECK) python3-numpy
+DEBS_FUZZ := $(DEBS_BUILD) clang-14 libclang-rt-14-dev
 DEBS_ARM64 := gcc-aarch64-linux-gnu qemu-user-static mmdebstrap protobuf-c-compiler
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
@@ -61,7 +63,7 @@ PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffus
 all: $(PROGRAMS)
 
 # --- packages --------------------------------------------------------------------------------------
-.PHONY: deps deps-check deps-lint deps-recipes deps-deb deps-check-deb deps-torch deps-peers deps-bench deps-arm64
+.PHONY: deps deps-check deps-lint deps-recipes deps-deb deps-check-deb deps-torch deps-peers deps-bench deps-fuzz deps-arm64
 ## deps: install what the build needs (Debian packages; as root or through sudo)
 deps: ; $(call install,$(DEBS_BUILD))
 deps-check: ; $(call install,$(DEBS_CHECK))
@@ -72,6 +74,7 @@ deps-check-deb: ; $(call install,$(DEBS_CHECK_DEB))
 deps-torch: ; $(call install,$(DEBS_TORCH))
 deps-peers: ; $(call install,$(DEBS_PEERS))
 deps-bench: ; $(call install,$(DEBS_BENCH))
+deps-fuzz: ; $(call install,$(DEBS_FUZZ))
 deps-arm64: ; $(call install,$(DEBS_ARM64))
 
 # Asks dpkg first, so that it costs nothing when everything is there.
@@ -314,6 +317,15 @@ check-recipes: deps-recipes
 unit: $(UNIT) $(F64)
 	@tests/run -j $(JOBS) $(addprefix $B:,$(UNIT_NAMES))
 
+# --- fuzzing ---------------------------------------------------------------------------------------
+.PHONY: fuzz
+FUZZ_SECONDS ?= 60
+## fuzz: install clang; each harness of tests/fuzz under libFuzzer and sanitizers for FUZZ_SECONDS (60), and what it covered
+fuzz: deps-fuzz
+	@$(SUBMAKE) --silent B=build/fuzz CC=clang-14 SANITIZE=fuzzer-no-link$(comma)address$(comma)undefined CPPFLAGS=-DFUZZ_LIBFUZZER \
+	    LDFLAGS=-fsanitize=fuzzer $(patsubst $B/%,build/fuzz/%,$(FUZZ))
+	@tests/fuzz/run.sh $(FUZZ_SECONDS) build/fuzz
+
 # --- aarch64 ---------------------------------------------------------------------------------------
 # Built by a cross compiler against the libraries of an unpacked Debian tree, and run by qemu.
 ARM      := build/arm64
@@ -437,7 +449,7 @@ results-table:
 
 # --- lint ------------------------------------------------------------------------------------------
 SOURCES := $(sort $(wildcard $(foreach d,proto keys model/* client client/* daemon docs/man tests/*,$d/*.c $d/*.h)))
-SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/deb/*.sh tests/system/*.sh docs/*/*.sh systemd/debian/*.sh .ci/run)
+SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/deb/*.sh tests/fuzz/*.sh tests/system/*.sh docs/*/*.sh systemd/debian/*.sh .ci/run)
 CPPCHECK := cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
     --suppress=missingIncludeSystem -I. -D_GNU_SOURCE -DDIFFUSE_VERSION='"$(VERSION)"' -D__linux__
 
@@ -460,7 +472,7 @@ LIBDIR      ?= $(PREFIX)/lib
 INCLUDEDIR  ?= $(PREFIX)/include
 DATADIR     ?= $(PREFIX)/share/diffused
 DOCDIR      ?= $(PREFIX)/share/doc/diffused
-SYSCONFDIR  ?= /etc
+SYSCONFDIR  ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
@@ -520,10 +532,18 @@ install: all man
 	sed 's|^model = .*|model = $(DATADIR)/robot-text.safetensors|' daemon/diffused.conf >$(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
 	[ -e $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf ] || \
 	    install -m 644 $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf
+	@$(if $(DESTDIR),,$(SETTLE))
+
+# So that the library is found and the journal explains its lines. With DESTDIR it is up to whoever unpacks that tree.
+SETTLE = tell() { echo "install: not done: $$1 ($$2)" >&2; }; \
+    { ldconfig 2>/dev/null && ldconfig -p | grep -qF "$(LIBDIR)/libdiffuse.so.0"; } || \
+        tell ldconfig "as root; unless $(LIBDIR) is named in /etc/ld.so.conf.d, programs do not find libdiffuse.so.0"; \
+    ! command -v journalctl >/dev/null || journalctl --update-catalog >/dev/null 2>&1 || tell "journalctl --update-catalog" "as root"
 
 ## uninstall: remove what install put there; the configuration stays
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED)) $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
+	@[ ! -d $(DESTDIR)/etc/systemd/system ] || find $(DESTDIR)/etc/systemd/system -type l -lname '$(UNITDIR)/diffused*.service' -print -delete
 	rmdir --ignore-fail-on-non-empty $(addprefix $(DESTDIR),$(DATADIR)/systemd $(DATADIR) $(DOCDIR)) 2>/dev/null || true
 
 # --- Debian packages -------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ void guard_privileges(void) {
 }
 
 bool guard_offered(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(SANITIZED)
     return false;
 #else
     return true;

@@ -64,8 +64,9 @@ diffuse_err web_load(struct web **ret_web, struct reason *why) {
     void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL); /* for as long as the process lives */
     if (!library)
         return reason_set(why, DIFFUSE_UNSUPPORTED,
-                          "metrics over HTTP take libmicrohttpd: %.200s; install libmicrohttpd12, "
-                          "or leave metrics empty",
+                          "metrics over HTTP take libmicrohttpd: %.200s; install libmicrohttpd12 "
+                          "(and under the packaged unit, its drop-in tcp.conf), or leave metrics "
+                          "empty",
                           dlerror());
     struct web *w = calloc(1, sizeof *w);
     if (!w)
@@ -196,8 +197,12 @@ diffuse_err web_start(struct web *w, const struct conf *c, char ret_where[WEBADD
                      WEB_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
                      MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_END);
     if (!w->daemon)
-        return reason_set(why, DIFFUSE_IO, "metrics: %s: cannot be served: %s", c->metrics,
-                          strerror(errno ? errno : EIO));
+        return reason_set(why, DIFFUSE_IO, "metrics: %s: cannot be served: %s%s", c->metrics,
+                          strerror(errno ? errno : EIO),
+                          errno == EAFNOSUPPORT
+                              ? "; the unit's sandbox keeps the network away, and its drop-in "
+                                "tcp.conf lets metrics through"
+                              : "");
     const union MHD_DaemonInfo *info = w->mhd.info(w->daemon, MHD_DAEMON_INFO_BIND_PORT);
     webaddress_show(&address, info ? info->port : 0, ret_where, WEBADDRESS_BYTES);
     return DIFFUSE_OK;

@@ -10,14 +10,7 @@
 #include "client/ctl/verb.h"
 #include "proto/standard.h"
 
-enum {
-    INFLIGHT = 256,
-    TOKENS_MAX = 65536,
-    LOOK_MS = 20,
-    IDLE_MS = 1000,
-    PIECE_MS = 500,
-    PATIENCE_MS = 60000
-};
+enum { INFLIGHT = 256, TOKENS_MAX = 65536, LOOK_MS = 20, PIECE_MS = 500, PATIENCE_MS = 60000 };
 
 struct send_args {
     const char *stream;
@@ -388,7 +381,7 @@ static diffuse_err send_all(struct sender *s) {
     if (!e && s->args.segment && s->sent > 0)
         e = end_segment(s);
     while (!e && !ferror(stdout) && s->answered < s->sent) {
-        e = s->args.push ? answer(s, s->env->timeout_ms) : see_labels(s, IDLE_MS);
+        e = s->args.push ? answer(s, s->env->timeout_ms) : see_labels(s, s->env->timeout_ms);
         verb_progress_show(&s->progress, "answered", s->answered);
     }
     if (e == DIFFUSE_TIMEOUT && !s->args.push)

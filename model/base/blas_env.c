@@ -13,11 +13,12 @@
 /* The best kernels of OpenBLAS for this processor's instructions, NULL when none beat the fallback.
  */
 static const char *best_kernels(void) {
-    if (__builtin_cpu_supports("x86-64-v4"))
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return NULL;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
         return "SkylakeX";
-    if (__builtin_cpu_supports("x86-64-v3"))
-        return "Haswell";
-    return NULL;
+    return "Haswell";
 }
 
 /* Did OpenBLAS fall back to kernels from before AVX? */

@@ -9,7 +9,7 @@
 
 /* One body, compiled for several widths, chosen when the program is loaded. Sanitizers cannot run
  * before that choice is made, so they get the plain one. */
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && !defined(SANITIZED)
 #define VEC_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define VEC_CLONES

@@ -17,9 +17,11 @@ for std in c89 c17; do
 done
 if command -v "${CXX:-c++}" > /dev/null; then
     "${CXX:-c++}" -Wall -Wextra -pedantic -Werror -I"$work" -fsyntax-only "$work/main.cc"
+else
+    echo "left out: the headers in C++: ${CXX:-c++} is not installed"
 fi
 
-[ -e "$B/libdiffuse.so.0" ] || { echo "skipped: $B/libdiffuse.so.0 is not built"; exit 9; }
+[ -e "$B/libdiffuse.so.0" ] || { echo "$B/libdiffuse.so.0 is not built"; exit 1; }
 ${CC:-cc} -E -P -I"$work" "$work/main.c" | tr '\n' ' ' | grep -oE 'diffuse_[a-z_]+ ?\(' |
     tr -d ' (' | sort -u > "$work/declared"
 nm -D --defined-only "$B/libdiffuse.so.0" | awk '$2 == "T" { sub(/@.*/, "", $3); print $3 }' |

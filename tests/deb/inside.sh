@@ -46,6 +46,9 @@ step "upgrade, with a configuration that was changed and a file of state"
 echo 'scores = yes' >>/etc/diffused/diffused.conf
 systemctl restart diffused || fault "it does not restart"
 : >/var/lib/diffused/kept
+cp /etc/diffused/diffused.conf /etc/diffused/second.conf
+systemctl enable -q --now diffused@second || fault "an instance does not start"
+instance=$(systemctl show -p MainPID --value diffused@second)
 before=$(systemctl show -p MainPID --value diffused)
 get install --no-install-recommends -o Dpkg::Options::=--force-confdef ./new/*.deb
 [[ $(dpkg-query -W -f='${Version}' diffused) == *-2 ]] || fault "it is not upgraded"
@@ -53,6 +56,8 @@ grep -q '^scores = yes' /etc/diffused/diffused.conf || fault "the upgrade change
 [ -e /var/lib/diffused/kept ] || fault "the upgrade took state away"
 serves "upgraded"
 [ "$(systemctl show -p MainPID --value diffused)" != "$before" ] || fault "the old program goes on"
+systemctl is-active --quiet diffused@second || fault "upgraded, the instance is not active"
+[ "$(systemctl show -p MainPID --value diffused@second)" != "$instance" ] || fault "the instance's old program goes on"
 
 step "the same again, and back"
 get install --no-install-recommends --reinstall ./new/diffused_*.deb
@@ -62,17 +67,21 @@ step "remove: the service ends, configuration and state stay"
 get remove diffused
 ! systemctl is-active --quiet diffused || fault "removed, it is active"
 [ "$(state diffused)" = rc ] || fault "removed, it is $(state diffused)"
-for file in /etc/diffused/diffused.conf /var/lib/diffused/kept; do
+! systemctl is-active --quiet diffused@second || fault "removed, its instance is active"
+for file in /etc/diffused/diffused.conf /var/lib/diffused/kept /var/lib/diffused-second; do
     [ -e $file ] || fault "remove took $file"
 done
 get install --no-install-recommends ./new/diffused_*.deb
 serves "here again"
 
 step "purge: nothing is left"
+systemctl start diffused@second || fault "the instance does not start again"
+rm /etc/diffused/second.conf # the administrator's own
 get purge diffused diffusectl diffuse-tools libdiffuse0 libdiffuse-dev
 [ -z "$(state diffused)" ] || fault "purged, it is $(state diffused)"
 systemctl daemon-reload
 systemctl is-failed --quiet diffused && fault "it is failed"
+! systemctl is-active --quiet diffused@second || fault "purged, its instance is active"
 left=$(everything)
 [ -z "$left" ] || fault "purge leaves: $left"
 [ $bad = 0 ] && echo "installed, upgraded, removed and purged cleanly"

@@ -1,6 +1,6 @@
 /* fuzz_ckpt.c - any bytes as a checkpoint: refused or loaded, never a crash.
  *
- * With libFuzzer: clang -fsanitize=fuzzer,address -DFUZZ_LIBFUZZER. Without: fuzz_ckpt FILE [ROUNDS
+ * With libFuzzer: make fuzz. Without: fuzz_ckpt FILE [ROUNDS
  * [SEED]] damages FILE in ROUNDS ways; round I of a seed is always the same.
  */
 #include <stddef.h>

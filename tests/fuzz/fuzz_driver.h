@@ -1,7 +1,6 @@
 /* fuzz_driver.h - feeds a fuzz target with damaged samples, where libFuzzer is not at hand.
  *
- * PROGRAM [ROUNDS [SEED]]: round I of a seed is always the same. With libFuzzer, leave this file
- * out: clang -fsanitize=fuzzer,address -DFUZZ_LIBFUZZER.
+ * PROGRAM [ROUNDS [SEED]]: round I of a seed is always the same. With libFuzzer: make fuzz.
  */
 #ifndef TESTS_FUZZ_FUZZ_DRIVER_H
 #define TESTS_FUZZ_FUZZ_DRIVER_H

@@ -83,7 +83,7 @@ with r.Rig() as rig:
 
     # diffusectl reload, and another level of the log
     write(drop + "/10-site.conf", "on_too_long = truncate\nlog_level = error\n")
-    done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), "--endpoint", rig.path("run"), "reload"],
+    done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), *r.PATIENT, "--endpoint", rig.path("run"), "reload"],
                           capture_output=True, text=True, timeout=r.DEADLINE)
     r.equal(done.returncode, 0, done.stderr)
     r.equal(answer(rig, labels, push, 4, "much longer than eight").truncated, True, "it is cut again")

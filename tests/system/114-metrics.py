@@ -51,7 +51,7 @@ def port_of(rig):
 
 
 def metrics_by_tool(rig):
-    done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), "--endpoint", rig.path("run"), "metrics"],
+    done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), *r.PATIENT, "--endpoint", rig.path("run"), "metrics"],
                           capture_output=True, text=True, timeout=r.DEADLINE)
     r.equal((done.returncode, done.stderr), (0, ""), "diffusectl metrics")
     return done.stdout
@@ -169,6 +169,12 @@ with r.Rig() as rig:  # what is refused, and that there is none unless it is ask
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         code, _, err = rig.run(metrics=address)
         r.check(code == 1 and f"metrics: {address}: cannot be served: Address already in use" in err, err)
+    with open(rig.path("libmicrohttpd.so.12"), "w", encoding="ascii"):
+        pass  # no library
+    done = subprocess.run(rig.command(metrics=address), capture_output=True, text=True, timeout=r.DEADLINE,
+                          env=dict(os.environ, LD_LIBRARY_PATH=rig.dir))
+    r.check(done.returncode == 1 and "libmicrohttpd12" in done.stderr and "tcp.conf" in done.stderr,
+            f"both that it takes are named: {done.stderr}")
     rig.start()
     with open(f"/proc/{rig.process.pid}/maps", encoding="ascii") as file:
         r.check("microhttpd" not in file.read(), "the library is not loaded unless it is needed")

@@ -30,7 +30,7 @@ class Screen:
         self.resize(*size)
         self.before = termios.tcgetattr(slave)
         environment = dict(os.environ, TERM=term, LC_ALL=lang)
-        self.process = subprocess.Popen([CTL, "--endpoint", rig.path("run"), "top", "--interval", "0.1", *args],
+        self.process = subprocess.Popen([CTL, *r.PATIENT, "--endpoint", rig.path("run"), "top", "--interval", "0.1", *args],
                                         stdin=slave, stdout=slave, stderr=slave, env=environment,
                                         start_new_session=True)
         self.text = ""
@@ -126,10 +126,14 @@ with r.Rig() as rig:
         # resized, it fits again
         screen.resize(9, 40)
         os.kill(screen.process.pid, signal.SIGWINCH)
-        mark = len(screen.pages()) + 3
-        screen.until("more pages", lambda: len(screen.pages()) > mark)
+        def fits(page):
+            return len(page) <= 9 and all(len(line) <= 40 for line in page)
+
+        screen.until("a page that fits", lambda: fits(screen.pages()[-1]))
+        mark = len(screen.pages())
+        screen.until("the next page", lambda: len(screen.pages()) > mark)
         for page in screen.pages()[mark - 1:]:
-            r.check(len(page) <= 9 and all(len(line) <= 40 for line in page), f"the smaller page fits: {page}")
+            r.check(fits(page), f"the smaller page fits: {page}")
         os.write(screen.master, b"q")
         r.equal(screen.end(), 0, "q")
 
@@ -158,11 +162,11 @@ with r.Rig() as rig:
         r.check("busy" not in screen.text, "only the streams asked for")
 
         # pipes and scripts
-        done = subprocess.run([CTL, "--endpoint", rig.path("run"), "top", "--once", "--interval", "0.5"],
+        done = subprocess.run([CTL, *r.PATIENT, "--endpoint", rig.path("run"), "top", "--once", "--interval", "0.5"],
                               capture_output=True, text=True, timeout=r.DEADLINE, env=dict(os.environ, LC_ALL="C.UTF-8"))
         r.equal((done.returncode, done.stderr), (0, ""), "--once")
         r.check("\033" not in done.stdout and "\nbusy/é " in done.stdout, done.stdout)
-        done = subprocess.run([CTL, "--endpoint", rig.path("run"), "top", "--once", "--json", "--interval", "0.5"],
+        done = subprocess.run([CTL, *r.PATIENT, "--endpoint", rig.path("run"), "top", "--once", "--json", "--interval", "0.5"],
                               capture_output=True, text=True, timeout=r.DEADLINE)
         page = json.loads(done.stdout)
         streams = {row["stream"]: row for row in page["streams"]}

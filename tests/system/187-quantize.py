@@ -66,7 +66,7 @@ def replaced(rig, kept):
 
 with r.Rig() as the_rig:
     if not os.path.exists(MODEL):
-        r.skip(f"{MODEL} is missing")
+        raise AssertionError(f"{MODEL} is missing")
     os.makedirs(the_rig.path("data"))
     corpus = the_rig.path("data/test.tsv")
     diffuse("corpus", "--seed", "3", "--count", str(ROWS), "--split", "test", "--out", corpus)

@@ -12,7 +12,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
-PATIENCE = 120  # seconds for the first epoch of a run that takes one
+PATIENCE = 600  # seconds for the first epoch of a run that takes one
 
 
 def row(rng, n):

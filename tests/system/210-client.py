@@ -15,7 +15,7 @@ os.environ.setdefault("TSAN_OPTIONS", f"suppressions={r.ROOT}/tests/lib/tsan.sup
 
 def ctl(rig, *arguments, stdin="", status=0):
     """Run diffusectl; returns the lines of its output and its error text."""
-    done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), "--endpoint", rig.path("run"),
+    done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), *r.PATIENT, "--endpoint", rig.path("run"),
                            *arguments], input=stdin, capture_output=True, text=True,
                           timeout=r.DEADLINE)
     r.equal(done.returncode, status, f"diffusectl {' '.join(arguments)}: {done.stderr}")
@@ -67,10 +67,10 @@ def classify_verb(rig):
 
 
 def watch_verb(rig):
-    watch = subprocess.Popen([os.path.join(r.BUILD, "diffusectl"), "--endpoint", rig.path("run"),
+    watch = subprocess.Popen([os.path.join(r.BUILD, "diffusectl"), *r.PATIENT, "--endpoint", rig.path("run"),
                               "watch", "--stream", "w/", "--json", "--count", "5"],
                              stdout=subprocess.PIPE, text=True)
-    with diffuse_client.Client(rig.path("run"), rig.pb) as sender:
+    with diffuse_client.Client(rig.path("run"), rig.pb, timeout=r.DEADLINE) as sender:
         seq = 0
         while watch.poll() is None:  # until five have come: when it subscribes is its own affair
             seq += 1
@@ -96,7 +96,7 @@ def status_verb(rig):
 
 
 def python_client(rig):
-    with diffuse_client.Client(rig.path("run"), rig.pb) as c:
+    with diffuse_client.Client(rig.path("run"), rig.pb, timeout=r.DEADLINE) as c:
         c.subscribe("py/")
         for seq in range(1, 501):
             c.push("py/push", seq, text=f"row {seq}", stamp_ns=-seq)
@@ -120,8 +120,8 @@ def without_a_daemon(rig):
 
 def restart(rig):
     """One client lives through a new daemon."""
-    with diffuse_client.Client(rig.path("run"), rig.pb) as watcher:
-        send = subprocess.Popen([os.path.join(r.BUILD, "diffusectl"), "--endpoint",
+    with diffuse_client.Client(rig.path("run"), rig.pb, timeout=r.DEADLINE) as watcher:
+        send = subprocess.Popen([os.path.join(r.BUILD, "diffusectl"), *r.PATIENT, "--endpoint",
                                  rig.path("run"), "classify"], stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, text=True)
         send.stdin.write("before\n")
@@ -139,7 +139,7 @@ def restart(rig):
 with r.Rig() as rig:
     for program in ("diffusectl", "tests/probe_client"):
         if not os.path.exists(os.path.join(r.BUILD, program)):
-            r.skip(f"{program} is not built")
+            raise AssertionError(f"{program} is not built")
     without_a_daemon(rig)
     rig.start()
     for part in (probe, send_verb, classify_verb, watch_verb, status_verb, python_client, restart):

@@ -15,7 +15,7 @@ import xml.etree.ElementTree as xml
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DIFFUSE = os.path.join(ROOT, os.environ.get("B", "build"), "diffuse")
 SMALL = ["--", "--width", "8", "--steps", "1", "--ngram-rows", "512", "--valid", "0.2"]
-PATIENCE = 120  # seconds
+PATIENCE = 600  # seconds
 
 
 def rows(path):

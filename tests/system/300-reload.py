@@ -252,7 +252,7 @@ def by_watch(rig):
         with open(path, "wb") as f:  # in place, with a pause in which half of it is there
             f.write(models[4][:5000])
             f.flush()
-            time.sleep(2 * SETTLE)
+            time.sleep(2 * SETTLE)  # paced: an early look would fall into it
             f.write(models[4][5000:])
         served(4)
         put(5, "elsewhere", "model")
@@ -271,12 +271,12 @@ def by_watch(rig):
         os.remove(path)  # nothing to load: nothing happens
         os.utime(rig.path("models/v2/model.safetensors"))
         put(7, "models", "v3", "model.safetensors")  # the same again: no reload
-        time.sleep(3 * SETTLE)
+        time.sleep(3 * SETTLE)  # paced: a look, if there were one, would fall into it
         r.equal(rig.counters()["reloads"], 6, "reloads")
     status = rig.start(model=rig.path("seed1.safetensors"), watch="no")
     r.check(status, "starts without a watch")
     os.rename(rig.path("seed2.safetensors"), rig.path("seed1.safetensors"))
-    time.sleep(3 * SETTLE)
+    time.sleep(3 * SETTLE)  # paced: as above
     r.equal(rig.counters()["reloads"], 0, "and does not look")
     r.equal(rig.stop(), 0, "exit status")
 

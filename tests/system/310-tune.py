@@ -153,7 +153,8 @@ def by_hand(rig, keys):
     wait("tuning on", lambda: tune(rig)[1].on)
 
     def ctl(*args, status=0, **options):
-        done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), "--endpoint", rig.path("run"), *args],
+        done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), *r.PATIENT, "--endpoint", rig.path("run"),
+                               *args],
                               capture_output=True, text=True, **options)
         r.equal(done.returncode, status, f"exit status of {args}: {done.stderr}")
         return done.stdout + done.stderr

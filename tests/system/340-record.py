@@ -21,7 +21,7 @@ ROWS = 300
 
 
 def ctl(rig, *arguments, status=0):
-    done = subprocess.run([CTL, "--endpoint", rig.path("run"), *arguments], capture_output=True,
+    done = subprocess.run([CTL, *r.PATIENT, "--endpoint", rig.path("run"), *arguments], capture_output=True,
                           text=True, timeout=2 * r.DEADLINE)
     r.equal(done.returncode, status, f"{arguments}: {done.stdout}{done.stderr}")
     return done.stdout, done.stderr
@@ -32,7 +32,7 @@ class Recorder:
 
     def __init__(self, rig, name, *options, listen="relay-", **popen):
         self.file = rig.path(name)
-        command = [CTL, "--endpoint", rig.path("run"), "record", self.file, *options]
+        command = [CTL, *r.PATIENT, "--endpoint", rig.path("run"), "record", self.file, *options]
         if listen is not None:
             command += ["--listen", rig.path(listen + name)] if listen else ["--private"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -89,7 +89,7 @@ def under_publishers(rig):
         s = watcher.socket("push")
         for frames, _ in BAD:
             s.send_multipart([b"bad"] + frames)
-        with diffuse_client.Client(recorder.dir, rig.pb) as hostile:  # cut off before the daemon
+        with diffuse_client.Client(recorder.dir, rig.pb, timeout=r.DEADLINE) as hostile:  # cut off before the daemon
             hostile.socket("push").send_multipart([b"bad", b"x" * 1000000])
         s.send_multipart([b"", watcher.ingest_message(1, "no name")])
         s.send_multipart([b"$sys/x", watcher.ingest_message(1, "a reserved name")])
@@ -201,14 +201,14 @@ def speed(rig):
         for seq in range(1, 11):
             client.push(f"s/{seq % 2}", seq, text=f"row {seq}")
             client.label()
-            time.sleep(0.1)
+            time.sleep(0.1)  # paced: distances for replay to keep
         recorder.end(signal.SIGINT)
     with diffuse_client.Client(rig.path("run"), rig.pb, timeout=r.DEADLINE) as client:
         client.subscribe("s/")
         result, _ = replay(rig, recorder.file, "--speed", "4")
         r.equal(result["identical"], 10, "identical")
         r.equal([label.seq for _, label in client.labels(10)], list(range(1, 11)), "order")
-        slow = subprocess.Popen([CTL, "--endpoint", rig.path("run"), "replay", recorder.file,
+        slow = subprocess.Popen([CTL, *r.PATIENT, "--endpoint", rig.path("run"), "replay", recorder.file,
                                  "--speed=0.0001", "--json"], stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
         r.equal(client.label()[1].seq, 1, "the first is sent at once")
@@ -351,7 +351,7 @@ def disk_full(rig):
         for seq in range(1, 201):
             client.push("f/x", seq, text=f"row {seq}")
             r.equal(client.label()[1].seq, seq, "served")
-            time.sleep(0.005)
+            time.sleep(0.005)  # paced: several writes, not one
         said = recorder.end(status=1)
     r.equal(said.count("cannot be written"), 1, said)
     r.check("passing on goes on" in said, said)
@@ -375,7 +375,7 @@ def refusals(rig):
 
 with r.Rig() as rig:
     if not os.path.exists(CTL):
-        r.skip("diffusectl is not built")
+        raise AssertionError("diffusectl is not built")
     rig.start()
     path, pushed = under_publishers(rig)
     print("under_publishers ok")

@@ -356,7 +356,7 @@ def by_tool(rig, model):
     """diffusectl send --segment: each line is answered for all lines so far."""
     with Talk(rig, model=model, policy="tool/sure:min_confidence=1 tool/end:end") as t:
         def send(stream, *options):
-            done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), "--endpoint", rig.path("run"), "send", "--wait",
+            done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), *r.PATIENT, "--endpoint", rig.path("run"), "send", "--wait",
                                    "--segment", "--quiet", "--stream", stream, *options], input="motor\nhot\n",
                                   capture_output=True, text=True,
                                   env=dict(os.environ, TSAN_OPTIONS=f"suppressions={r.ROOT}/tests/lib/tsan.supp"))

@@ -191,7 +191,7 @@ def run(rig, group, title, rows, tuned, most, model=MODEL, **keys):
 
 
 if not os.path.exists(MODEL):
-    r.skip("model/pretrained/ag-news.safetensors is missing")
+    raise AssertionError(f"{MODEL} is missing")
 with r.Rig() as the_rig:
     the_rig.start(memory_budget="1G")
     if the_rig.sanitized():

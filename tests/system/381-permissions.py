@@ -97,7 +97,7 @@ def files_keep_out(rig):
 def ctl(rig, groups, *words, text=None):
     """diffusectl as nobody in these groups; returns its status and what it said."""
     ids = [grp.getgrnam(name).gr_gid for name in groups]
-    done = subprocess.run([rig.path("diffusectl"), "--endpoint", rig.path("run"), *words], user="nobody", group=ids[0],
+    done = subprocess.run([rig.path("diffusectl"), *r.PATIENT, "--endpoint", rig.path("run"), *words], user="nobody", group=ids[0],
                           extra_groups=ids, cwd="/", env={}, input=text or "", capture_output=True, text=True,
                           timeout=r.DEADLINE)
     return done.returncode, done.stdout + done.stderr

@@ -16,7 +16,8 @@ BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
 STATE = "/var/lib/diffused"
 MODEL = f"{STATE}/model.safetensors"
 DROP_IN = "/etc/systemd/system/diffused.service.d"
-DEADLINE = 60
+DEADLINE = 600
+PATIENT = ("--timeout", "600000")
 
 
 # --- outside: what make install gives, as a layer over this machine -----------------------------------
@@ -24,8 +25,8 @@ DEADLINE = 60
 def outside():
     for program in ("diffused", "diffusectl", "tests/make_model", "tests/intruder_shim.so"):
         if not os.path.exists(os.path.join(BUILD, program)):
-            print(f"skipped: {BUILD}/{program} is not built")
-            return 9
+            print(f"{BUILD}/{program} is not built")
+            return 1
     layer = tempfile.mkdtemp(prefix="dfd-")
     try:
         subprocess.run(["make", "-s", "--no-print-directory", f"B={BUILD}", "install", "PREFIX=/usr", f"DESTDIR={layer}"],
@@ -87,12 +88,12 @@ def said(unit, words):
 
 
 def classify(user, endpoint="/run/diffused", ok=True):
-    return run("runuser", "-u", user, "--", "diffusectl", "--timeout", "15000" if ok else "1000", "--endpoint", endpoint,
+    return run("runuser", "-u", user, "--", "diffusectl", "--timeout", "600000" if ok else "1000", "--endpoint", endpoint,
                "classify", "left wheel motor 92 C", ok=ok)
 
 
 def status(endpoint="/run/diffused"):
-    return json.loads(run("diffusectl", "--endpoint", endpoint, "status", "--json"))
+    return json.loads(run("diffusectl", *PATIENT, "--endpoint", endpoint, "status", "--json"))
 
 
 def limit(unit, name):
@@ -142,9 +143,9 @@ def sandbox():
         rows = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
     equal((rows["Seccomp"], rows["NoNewPrivs"], int(rows["CapBnd"], 16)), ("2", "1", 0), "filter and privileges")
     check(int(rows["Seccomp_filters"]) > 1, "the unit's filters and the process's own")
-    run("diffusectl", "--endpoint", "/run/diffused", "tune", "on")
+    run("diffusectl", *PATIENT, "--endpoint", "/run/diffused", "tune", "on")
     rows = "".join(f"s\t{n}\tlabel{n % 2}\t{('motor hot', 'battery low')[n % 2]} {n}\n" for n in range(600))
-    run("diffusectl", "--endpoint", "/run/diffused", "feedback", input=rows)
+    run("diffusectl", *PATIENT, "--endpoint", "/run/diffused", "feedback", input=rows)
     until("the journal of feedback", lambda: [f for _, _, files in os.walk(STATE) for f in files if f == "feedback.journal"])
 
     def threads():
@@ -160,7 +161,7 @@ def sandbox():
     equal({name: threads()[name][0] for name in nice}, nice, "who stands back")
     if granted:
         until("tuning as SCHED_IDLE", lambda: threads()["aside"][1] == 5)
-    run("diffusectl", "--endpoint", "/run/diffused", "tune", "off")
+    run("diffusectl", *PATIENT, "--endpoint", "/run/diffused", "tune", "off")
 
 
 def reload_good_and_bad():
@@ -196,13 +197,13 @@ def restarts():
     run("systemctl", "daemon-reload")
     run("systemctl", "restart", "diffused")
     pid = show("diffused", "MainPID")
-    time.sleep(5)  # longer than the watchdog, idle and then busy
+    time.sleep(5)  # paced: longer than the watchdog, idle and then busy
     for _ in range(20):
         classify("member")
     equal(show("diffused", "MainPID", "NRestarts"), {"MainPID": pid, "NRestarts": "0"}, "a path that moves is left alone")
     with open(f"{STATE}/intruder/stick", "w", encoding="ascii"):
         pass  # from now on the worker does not come out of a batch
-    stuck = subprocess.Popen(["diffusectl", "--endpoint", "/run/diffused", "--timeout", "60000", "classify", "motor"],
+    stuck = subprocess.Popen(["diffusectl", "--endpoint", "/run/diffused", "--timeout", "600000", "classify", "motor"],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until("the restart by the watchdog", lambda: show("diffused", "NRestarts") != "0")
     os.remove(f"{STATE}/intruder/stick")
@@ -234,12 +235,20 @@ def instances():
     run("systemctl", "reload", "diffused@a")
     if os.path.exists(f"/sys/fs/cgroup{show('diffused@b', 'ControlGroup')}/memory.max"):
         check(said("diffused@b", "MemoryMax="), "a fence below the budget is told")
+    else:
+        print("left out: a fence below the budget: this machine gives its groups no memory controller")
     check(not said("diffused@a", "MemoryMax="), "a fence that is wide enough is not")
     os.makedirs("/etc/systemd/system/diffused@b.service.d")
     with open("/etc/systemd/system/diffused@b.service.d/memory.conf", "w", encoding="ascii") as file:
         file.write(run("diffused", "--config", "/etc/diffused/b.conf", "--memory-max"))
     run("systemctl", "daemon-reload")
     equal(int(show("diffused@b", "MemoryMax")), (256 + 32) << 20, "the fence that the daemon asks for")
+    with open("/etc/diffused/m.conf", "w", encoding="ascii") as file:
+        file.write("model = /usr/lib/under-test/one.safetensors\nmetrics = 127.0.0.1:0\n")
+    run("systemctl", "start", "diffused@m", ok=False)
+    check(said("diffused@m", "drop-in tcp.conf"), "what metrics take under the unit is named")
+    run("systemctl", "stop", "diffused@m")
+    run("systemctl", "reset-failed", "diffused@m", ok=None)
     run("systemctl", "stop", "diffused@a")
     check("label" in classify("member", "/run/diffused-b"), "the other goes on")
     check("label" in classify("member"), "and the one without a name")
@@ -251,7 +260,7 @@ def stop_and_journal():
     with open("/tmp/lines", "w", encoding="ascii") as file:
         file.write("motor hot\n" * 3000)
     with open("/tmp/lines", encoding="ascii") as file:
-        sender = subprocess.Popen(["diffusectl", "--endpoint", "/run/diffused", "send", "--push", "--wait", "--stream", "s"],
+        sender = subprocess.Popen(["diffusectl", *PATIENT, "--endpoint", "/run/diffused", "send", "--push", "--wait", "--stream", "s"],
                                   stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     check(sender.stdout.readline(), "a label")  # from here on it may come to an end at any time
     run("systemctl", "stop", "diffused")

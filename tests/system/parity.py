@@ -189,7 +189,7 @@ class Paper(nn.Module):
 def run(diffuse, path, sequences, options=()):
     lines = "".join(" ".join(map(str, ids)) + "\n" for ids in sequences)
     command = [diffuse, "logits", "--model", path, "--tokens", *options]
-    done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=600)
     if done.returncode:
         sys.exit(f"parity: {' '.join(command)} failed: {done.stderr.strip()}")
     return [torch.tensor([float(x) for x in line.split()], dtype=torch.float64)

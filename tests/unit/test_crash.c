@@ -31,7 +31,7 @@
 
 /* Under a sanitizer a process takes ten times as long to start, and what it would find does not
  * depend on the call. */
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#if defined(SANITIZED)
 #define STRIDE 16
 #else
 #define STRIDE 1

@@ -19,7 +19,7 @@
 #define TEXT   48 /* longest text of the comparison */
 #define LABELS 3
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(SANITIZED)
 #define TEXTS 100 /* of each variant; a sanitizer looks at every path long before */
 #else
 #define TEXTS 1000
