@@ -29,6 +29,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import rig as r
@@ -160,11 +161,14 @@ class Shell:
         self.process.stdin.write("failed=0; trap 'status=$?; [ $failed != 0 ] || failed=$status' ERR\n"
                                  ". ./.block >.out 2>&1 </dev/null; echo $? $failed; trap - ERR\n")
         self.process.stdin.flush()
+        late = threading.Timer(r.DEADLINE, os.killpg, (self.process.pid, signal.SIGKILL))
+        late.start()
         line = self.process.stdout.readline()
         while line and not re.fullmatch(r"\d+ \d+\n", line):
             line = self.process.stdout.readline()
+        late.cancel()
         if not line:
-            raise Wrong("the shell ended")
+            raise Wrong(f"no end after {r.DEADLINE:.0f} s, or the shell ended:\n{text}{self.printed()}")
         daemon = re.search(r"--foreground.*runtime_dir=(\S+).*&\s*$", text, re.S)
         if daemon:
             subprocess.run([f"{r.BUILD}/diffusectl", "--endpoint", self.with_places(daemon[1]), "--timeout", "60000", "status"],
