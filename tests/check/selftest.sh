@@ -9,7 +9,7 @@ bad=0
 build=$(realpath "${B:-build}")
 
 breach() { # check, file, line to plant[, exit status of the check (1)]
-    rm -rf "${copy:?}/tree" && mkdir "$copy/tree" && cp -r proto keys model daemon client docs tests systemd Makefile ./*.md NEWS "$copy/tree/"
+    rm -rf "${copy:?}/tree" && mkdir "$copy/tree" && cp -r proto keys model daemon client docs tests systemd mk Makefile ./*.md NEWS "$copy/tree/"
     mkdir -p "$copy/tree/$(dirname "$2")"
     printf '%s\n' "$3" >>"$copy/tree/$2"
     B=$build bash "tests/check/$1" "$copy/tree" >/dev/null 2>&1
