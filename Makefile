@@ -139,6 +139,7 @@ BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR  ?= $(PREFIX)/share/zsh/site-functions
 PRETRAINED  := $(wildcard model/pretrained/*.safetensors)
 DOCS        := README.md NEWS LICENSE
+DOC_PAGES   := $(wildcard docs/*.md)
 
 # What docs/man/make.sh makes.
 PAGES = $(foreach t,$(notdir $(basename $(wildcard docs/man/*.in))),man$(subst .,,$(suffix $t))/$t) \
@@ -155,7 +156,7 @@ INSTALLED = $(addprefix $(BINDIR)/,diffused diffuse diffusectl) \
     $(addprefix $(INCLUDEDIR)/,diffuse.h diffuse_relay.h diffuse_err.h) $(addprefix $(DATADIR)/,$(notdir $(PRETRAINED)) diffused.proto) \
     $(addprefix $(UNITDIR)/,diffused.service diffused@.service) $(addprefix $(DATADIR)/systemd/,$(DROP_INS)) \
     $(SYSUSERSDIR)/diffused.conf $(TMPFILESDIR)/diffused.conf $(PRESETDIR)/90-diffused.preset \
-    $(CATALOGDIR)/diffused.catalog $(addprefix $(DOCDIR)/,$(DOCS)) \
+    $(CATALOGDIR)/diffused.catalog $(addprefix $(DOCDIR)/,$(DOCS) $(DOC_PAGES)) \
     $(addprefix $(MANDIR)/,$(PAGES)) $(foreach p,diffused diffuse diffusectl,$(BASHCOMPDIR)/$p $(ZSHCOMPDIR)/_$p)
 
 .PHONY: install uninstall units
@@ -165,7 +166,7 @@ units:
 
 ## install: into $(DESTDIR)$(PREFIX); a configuration that is there stays as it is
 install: all man
-	@install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DATADIR) $(DOCDIR) $(UNITDIR) $(CATALOGDIR) \
+	@install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DATADIR) $(DOCDIR)/docs $(UNITDIR) $(CATALOGDIR) \
 	    $(SYSUSERSDIR) $(TMPFILESDIR) $(PRESETDIR) $(DATADIR)/systemd $(SYSCONFDIR)/diffused)
 	install -m 755 $B/diffused $B/diffuse $B/diffusectl $(DESTDIR)$(BINDIR)
 	install -m 644 $B/libdiffuse.so.0 $B/libdiffuse.a $(DESTDIR)$(LIBDIR)
@@ -181,6 +182,7 @@ install: all man
 	install -m 644 systemd/90-diffused.preset $(DESTDIR)$(PRESETDIR)
 	install -m 644 systemd/diffused.catalog $(DESTDIR)$(CATALOGDIR)
 	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
+	install -m 644 $(DOC_PAGES) $(DESTDIR)$(DOCDIR)/docs
 	@install -d $(addprefix $(DESTDIR),$(addprefix $(MANDIR)/man,1 3 5 7 8) $(BASHCOMPDIR) $(ZSHCOMPDIR))
 	for s in 1 3 5 7 8; do install -m 644 $B/man/man$$s/* $(DESTDIR)$(MANDIR)/man$$s; done
 	install -m 644 $B/completion/bash/* $(DESTDIR)$(BASHCOMPDIR)
@@ -192,7 +194,7 @@ install: all man
 ## uninstall: remove what install put there; the configuration stays
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED)) $(DESTDIR)$(SYSCONFDIR)/diffused/diffused.conf.example
-	rmdir --ignore-fail-on-non-empty $(addprefix $(DESTDIR),$(DATADIR)/systemd $(DATADIR) $(DOCDIR)) 2>/dev/null || true
+	rmdir --ignore-fail-on-non-empty $(addprefix $(DESTDIR),$(DATADIR)/systemd $(DATADIR) $(DOCDIR)/docs $(DOCDIR)) 2>/dev/null || true
 
 # --- the rest -------------------------------------------------------------------------------------
 # Each part names the packages, objects and targets of its subject.

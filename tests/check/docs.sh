@@ -99,10 +99,10 @@ size=$(wc -c <README.md)
 [ "$size" -le 10240 ] || say "README.md: $size bytes, at most 10240; the rest belongs into docs"
 sed -n '/^message Policy/,/^}/s/^ *[a-z0-9]* \([a-z_]*\) = .*/\1/p' proto/diffused.proto >"$work/policy" # words of the key policy
 shopt -s nullglob
-texts=(README.md CONTRIBUTING.md NEWS docs/*.md docs/recipes/*.md)
+texts=(README.md CONTRIBUTING.md NEWS docs/[a-z]*.md docs/recipes/*.md) # METRICS.md is made, and held by a test of its own
 {
     long_names model/tool/*.c client/ctl/*.c daemon/args.c
-    printf '%s\n' help version usage create now # the last two are systemd's
+    printf '%s\n' help version usage create now update-catalog # the last three are systemd's
     # of others' tools, and of scripts of this tree
     grep -ohE 'add_argument\("--[a-z-]+' tests/*/*.py | sed 's/.*--//'
 } | sort -u >"$work/options"
@@ -135,6 +135,11 @@ for text in "${texts[@]}"; do
         grep -qx "$key" "$work/keys" || grep -qx "$key" "$work/policy" || say "$text: the configuration has no key $key"
     done < <(grep -oE '(--set |`)[a-z][a-z_]* ?= ?[a-z0-9]' "$text" | sed -E 's/(--set |`)//; s/ ?=.*//' | grep -vxE 'key|run|file|needs' | sort -u)
 done
+
+# --- make help names every target ---
+grep -hE '^\.PHONY:' Makefile mk/*.mk | sed 's/^.PHONY: *//' | tr ' ' '\n' | grep -vx units | sort -u >"$work/a"
+sed -n 's/^## \([a-z0-9, -]*\): .*/\1/p' Makefile mk/*.mk | tr -d ' ' | tr ',' '\n' >"$work/b"
+same "target" "$work/a" "$work/b"
 
 # --- pictures are XML, which a browser draws or does not ---
 if command -v python3 >/dev/null; then

@@ -33,6 +33,10 @@ if [ -e "$build/man/man8/diffused.8" ]; then
     breach docs.sh README.md 'Say `diffusectl frobnicate`.'
     breach docs.sh README.md 'Say --frobnicate.'
     breach docs.sh README.md 'Set `frob_nicate`.'
+    breach docs.sh README.md "$(yes 'One more line.' | head -700)"
+    breach docs.sh docs/start.md 'Say `diffusectl frobnicate`.'
+    breach docs.sh docs/frob.svg '<svg><g></svg>'
+    breach docs.sh mk/lint.mk '.PHONY: frobnicate'
     breach docs.sh daemon/conf.def 'CONF(frob, BOOL, "no", 0, 1, NULL, START, "x")'
     breach docs.sh client/ctl/ctl_send.c '    {"frob", 0, NULL, 0, "x", 0},'
     breach docs.sh daemon/turnover.c 'send_event(t->send, EVENT("frob"), line);'
