@@ -95,12 +95,14 @@ sed -n '/^\.Sh WHO/,/^\.Sh S/s/^\.It Cm //p' "$man/man8/diffused.8" >"$work/b"
 same "role" "$work/a" "$work/b"
 
 # --- what texts name, exists ---
+size=$(wc -c <README.md)
+[ "$size" -le 10240 ] || say "README.md: $size bytes, at most 10240; the rest belongs into docs"
 sed -n '/^message Policy/,/^}/s/^ *[a-z0-9]* \([a-z_]*\) = .*/\1/p' proto/diffused.proto >"$work/policy" # words of the key policy
 shopt -s nullglob
-texts=(README.md CONTRIBUTING.md NEWS docs/recipes/*.md)
+texts=(README.md CONTRIBUTING.md NEWS docs/[a-z]*.md docs/recipes/*.md) # METRICS.md is made, and held by a test of its own
 {
     long_names model/tool/*.c client/ctl/*.c daemon/args.c
-    printf '%s\n' help version usage create now # the last two are systemd's
+    printf '%s\n' help version usage create now update-catalog # the last three are systemd's
     # of others' tools, and of scripts of this tree
     grep -ohE 'add_argument\("--[a-z-]+' tests/*/*.py | sed 's/.*--//'
 } | sort -u >"$work/options"
@@ -116,7 +118,7 @@ for text in "${texts[@]}"; do
     done < <(grep -oE '(`|\$ |\| |build/)(diffuse|diffusectl)( --(endpoint|timeout) [^ ]+)? [a-z][a-z-]+' "$text" |
         sed -E 's,^(`|\$ |\| ),,; s,^build/,,; s/ --[a-z]+ [^ ]+//' | sort -u)
     while read -r target; do
-        grep -qE "^$target( |:)|^## $target:" Makefile || say "$text: the Makefile has no target $target"
+        grep -qE "^$target( |:)|^## $target:" Makefile mk/*.mk || say "$text: the Makefile has no target $target"
     done < <(grep -oE '`make [a-z][a-z-]*|^ *\$? ?make [a-z][a-z-]*' "$text" | sed 's/.*make //' | sort -u)
     while read -r link; do
         [ -e "$(dirname "$text")/$link" ] || [ -e "$link" ] || say "$text: there is no $link"
@@ -133,6 +135,23 @@ for text in "${texts[@]}"; do
         grep -qx "$key" "$work/keys" || grep -qx "$key" "$work/policy" || say "$text: the configuration has no key $key"
     done < <(grep -oE '(--set |`)[a-z][a-z_]* ?= ?[a-z0-9]' "$text" | sed -E 's/(--set |`)//; s/ ?=.*//' | grep -vxE 'key|run|file|needs' | sort -u)
 done
+
+# --- make help names every target ---
+grep -hE '^\.PHONY:' Makefile mk/*.mk | sed 's/^.PHONY: *//' | tr ' ' '\n' | grep -vx units | sort -u >"$work/a"
+sed -n 's/^## \([a-z0-9, -]*\): .*/\1/p' Makefile mk/*.mk | tr -d ' ' | tr ',' '\n' >"$work/b"
+same "target" "$work/a" "$work/b"
+
+# --- pictures are XML, which a browser draws or does not ---
+if command -v python3 >/dev/null; then
+    while read -r line; do say "$line"; done < <(find docs -name '*.svg' -print0 | xargs -0 -r python3 -c '
+import sys
+import xml.etree.ElementTree as tree
+for path in sys.argv[1:]:
+    try:
+        tree.parse(path)
+    except tree.ParseError as e:
+        print(f"{path}: no XML: {e}")')
+fi
 
 # --- the pages as such ---
 if command -v mandoc >/dev/null; then

@@ -9,7 +9,7 @@ bad=0
 build=$(realpath "${B:-build}")
 
 breach() { # check, file, line to plant[, exit status of the check (1)]
-    rm -rf "${copy:?}/tree" && mkdir "$copy/tree" && cp -r proto keys model daemon client docs tests systemd Makefile ./*.md NEWS "$copy/tree/"
+    rm -rf "${copy:?}/tree" && mkdir "$copy/tree" && cp -r proto keys model daemon client docs tests systemd mk Makefile ./*.md NEWS "$copy/tree/"
     mkdir -p "$copy/tree/$(dirname "$2")"
     printf '%s\n' "$3" >>"$copy/tree/$2"
     B=$build bash "tests/check/$1" "$copy/tree" >/dev/null 2>&1
@@ -33,6 +33,10 @@ if [ -e "$build/man/man8/diffused.8" ]; then
     breach docs.sh README.md 'Say `diffusectl frobnicate`.'
     breach docs.sh README.md 'Say --frobnicate.'
     breach docs.sh README.md 'Set `frob_nicate`.'
+    breach docs.sh README.md "$(yes 'One more line.' | head -700)"
+    breach docs.sh docs/start.md 'Say `diffusectl frobnicate`.'
+    breach docs.sh docs/frob.svg '<svg><g></svg>'
+    breach docs.sh mk/lint.mk '.PHONY: frobnicate'
     breach docs.sh daemon/conf.def 'CONF(frob, BOOL, "no", 0, 1, NULL, START, "x")'
     breach docs.sh client/ctl/ctl_send.c '    {"frob", 0, NULL, 0, "x", 0},'
     breach docs.sh daemon/turnover.c 'send_event(t->send, EVENT("frob"), line);'

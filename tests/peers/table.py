@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""The README's section "Results", made from docs/results.
+"""docs/results.md, made from docs/results.
 
     table.py [--check] [ROOT]
 
 Reads docs/results/*/summary*.json (and seed-N/summary.json) beside their config.json, docs/results/peers/*.json,
-docs/results/published.json, docs/results/train-speed/result.json and docs/results/speed/result.json, and writes what lies between the two
-marker comments of README.md. --check: writes nothing, and fails when the README is out of date.
+docs/results/ablations.json, docs/results/published.json, docs/results/train-speed/result.json and docs/results/speed/result.json.
+--check: writes nothing, and fails when the page is out of date.
 """
 import argparse
 import collections
@@ -16,8 +16,7 @@ import re
 import statistics
 import sys
 
-BEGIN = "<!-- results: made by `make results-table`; edit docs/results instead -->"
-END = "<!-- results: end -->"
+HEAD = "<!-- made by `make results-table`; edit docs/results instead -->"
 TITLES = {  # in the order of the table
     "ag-news": "AG News",
     "imdb": "IMDB",
@@ -33,8 +32,8 @@ TITLES = {  # in the order of the table
 }
 KINDS = {"ag_news": "ag-news", "imdb": "imdb", "lra_listops": "listops", "lra_text": "lra-text"}
 
-# accuracies and macro_f1s: one a seed, as shares; rows: "train / test"; the rest ready to print
-Line = collections.namedtuple("Line", "set model rows accuracies macro_f1s size training")
+# steps: T, and ablation: what T was found to be worth, of ours; accuracies and macro_f1s: one a seed, as shares; rows: "train / test"; the rest ready to print
+Line = collections.namedtuple("Line", "set model rows steps weights ablation accuracies macro_f1s size training")
 
 
 def load(path):
@@ -84,6 +83,23 @@ def size_of(root, name, summary):
     return os.path.getsize(shipped) if os.path.exists(shipped) else None
 
 
+def ablation_of(root, name):
+    """What the record's number of steps was measured to be worth: a line of docs/results/ablations.json, whose figures
+    stand in docs/results/ablation."""
+    results = os.path.join(root, "docs/results")
+    said = load(os.path.join(results, "ablations.json")).get(name)
+    if said is None:
+        return "not measured"
+    with open(os.path.join(results, "ablation/README.md"), encoding="utf-8") as f:
+        page = f.read()
+    with open(os.path.join(results, "ablation/ag-news.csv"), encoding="utf-8") as f:
+        page += f.read()
+    for figure in re.findall(r"[0-9]+\.[0-9]+(?= %)", said):
+        if figure not in page and f"0.{figure.replace('.', '')}" not in page:
+            sys.exit(f"docs/results/ablations.json: {name}: {figure} stands nowhere in docs/results/ablation")
+    return said
+
+
 def our_line(root, folder):
     runs = [(load(path), config_of(path, folder)) for path in summaries(folder)]
     runs = [(s, c) for s, c in runs if s.get("best") and s["best"].get("test")]
@@ -98,8 +114,11 @@ def our_line(root, folder):
     tests = [s["best"]["test"] for s, _ in runs]
     return Line(
         set_name,
-        "**[diffused" + (f", {variant}" if variant else "") + f"](docs/results/{name})**",
+        "**[diffused" + (f", {variant}" if variant else "") + f"](results/{name})**",
         f"{model['train_rows']:,} / {tests[0]['rows']:,}",
+        f"{parameters['steps']}",
+        f"{model['weights']:,}",
+        ablation_of(root, name),
         [t["accuracy"] for t in tests],
         [t["macro_f1"] for t in tests if "macro_f1" in t],
         size_of(root, name, first),
@@ -121,6 +140,9 @@ def peer_lines(made):
                 made["set"] + ("" if name == "test" else ", " + name.replace("test_", "")),
                 about + (" (first rows only)" if made.get("first_rows_only") else ""),
                 f"{made['rows']['train']:,} / {made['rows'][name]:,}",
+                "–",
+                f"{made['parameters']:,}" if "parameters" in made else "not recorded",
+                "–",
                 [t["accuracy"] for t in tests],
                 [t["macro_f1"] for t in tests],
                 of["bytes"],
@@ -153,14 +175,14 @@ def order_of(line):
 
 
 def measured(lines):
-    out = ["| data | rows trained / tested | model | accuracy, % | seeds | macro-F1, % | file | training |",
-           "|---|---|---|---|---|---|---|---|"]
+    out = ["| data | rows trained / tested | model | T | parameters | accuracy, % | seeds | macro-F1, % | file | training | what T is worth, measured |",
+           "|---|---|---|---|---|---|---|---|---|---|---|"]
     last = None
     for line in sorted(lines, key=order_of):
         title = TITLES.get(line.set, line.set) if line.set != last else ""
         last = line.set
-        out.append(f"| {title} | {line.rows} | {line.model} | {show_mean(line.accuracies)} | {len(line.accuracies)} "
-                   f"| {show_mean(line.macro_f1s)} | {show_size(line.size)} | {line.training} |")
+        out.append(f"| {title} | {line.rows} | {line.model} | {line.steps} | {line.weights} | {show_mean(line.accuracies)} | {len(line.accuracies)} "
+                   f"| {show_mean(line.macro_f1s)} | {show_size(line.size)} | {line.training} | {line.ablation} |")
     return out
 
 
@@ -168,7 +190,7 @@ def published(figures, sets):
     rows = [f for f in figures if f["set"] in sets]
     if not rows:
         return []
-    out = ["", "Published by others, for orientation:", "", "| data | model | accuracy, % | source |", "|---|---|---|---|"]
+    out = ["", "## Published by others, for orientation", "", "| data | model | accuracy, % | source |", "|---|---|---|---|"]
     last = None
     for f in sorted(rows, key=lambda f: list(TITLES).index(f["set"])):
         out.append(f"| {TITLES[f['set']] if f['set'] != last else ''} | {f['model']} | {f['accuracy']} | {f['source']} |")
@@ -177,7 +199,7 @@ def published(figures, sets):
 
 
 def speed(made):
-    out = ["", "Training speed, both sides on the same rows and two threads of one machine"
+    out = ["", "## Training speed", "", "Both sides on the same rows and two threads of one machine"
            f" ({made['machine']['cpu']}, {made['machine']['cores']} cores), tokens a second:", "",
            "| model | `diffuse train` | PyTorch | ratio | share of sgemm's own rate |", "|---|---|---|---|---|"]
     for m in made["models"]:
@@ -189,8 +211,8 @@ def speed(made):
 
 def peers_speed(made):
     """Texts a second and memory beside peers, and the ratios."""
-    out = ["", f"Speed and memory, all sides by turns on one machine ({made['machine']['cpu']}, {made['cores']} cores), one"
-           " thread, one text at a time ([points](docs/results/speed), `make bench-peers DATA=FOLDER`):", "",
+    out = ["", "## Speed and memory", "", f"All sides by turns on one machine ({made['machine']['cpu']}, {made['cores']} cores), one"
+           " thread, one text at a time ([points](results/speed), `make bench-peers DATA=FOLDER`):", "",
            "| model | texts a second at 45 tokens | at 256 | at 1,024 | at 4,096 | resident at 4,096 |",
            "|---|---|---|---|---|---|"]
     for precision, way in made["ours"].items():
@@ -224,8 +246,11 @@ def section(root):
     others = load(results + "/published.json")
     sets = {line.set for line in lines}
     out = ["Every model of a data set below was trained and tested on the same rows. Peers were tuned on validation"
-           " rows ([grids and commands](docs/results/peers), `make peers DATA=FOLDER`), never on test rows."
-           " Accuracy is the mean of the seeds ± their standard deviation; seconds of the peers are CPU seconds.", ""]
+           " rows ([grids and commands](results/peers), `make peers DATA=FOLDER`), never on test rows."
+           " Accuracy is the mean of the seeds ± their standard deviation; seconds of the peers are CPU seconds.", "",
+           "T is the number of diffusion steps. A model with T 0 has none: it looks up embeddings of word pieces and hashed"
+           " n-grams, pools them, and classifies; on ListOps with brackets, groups take what they hold, and no neighbours are"
+           " mixed. What T is worth is told where it was measured ([ablations](results/ablation)).", ""]
     out += measured(lines) + published(others["figures"], sets)
     path = results + "/train-speed/result.json"
     if os.path.exists(path):
@@ -234,7 +259,19 @@ def section(root):
     if os.path.exists(path):
         out += peers_speed(load(path))
     notes = [f"- {note['text']}" for note in others["notes"] if note["set"] in sets]
-    return out + ([""] + notes if notes else [])
+    return out + (["", "## Notes", ""] + notes if notes else []) + other_records(results)
+
+
+def other_records(results):
+    """Links to the records that have a page of their own."""
+    found = sorted(glob.glob(results + "/*/README.md"))
+    titles = [(os.path.basename(os.path.dirname(path)), first_line(path)) for path in found]
+    return ["", "## Further records", "", *(f"- [{title}](results/{name})" for name, title in titles)]
+
+
+def first_line(path):
+    with open(path, encoding="utf-8") as f:
+        return f.readline().strip("# \n")
 
 
 def main():
@@ -242,15 +279,14 @@ def main():
     parser.add_argument("--check", action="store_true")
     parser.add_argument("root", nargs="?", default=os.path.join(os.path.dirname(__file__), "../.."))
     a = parser.parse_args()
-    path = os.path.join(a.root, "README.md")
-    with open(path, encoding="utf-8") as f:
-        old = f.read()
-    if old.count(BEGIN) != 1 or old.count(END) != 1:
-        sys.exit(f"{path}: expected the lines {BEGIN} and {END}, once each")
-    body = "\n".join([BEGIN, "", *section(a.root), "", END])
-    new = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: body, old, flags=re.S)
+    path = os.path.join(a.root, "docs/results.md")
+    old = ""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as f:
+            old = f.read()
+    new = "\n".join([HEAD, "", "# Results", "", *section(a.root), ""])
     if a.check and new != old:
-        sys.exit("README.md does not say what docs/results holds; run 'make results-table'")
+        sys.exit("docs/results.md does not say what docs/results holds; run 'make results-table'")
     if not a.check and new != old:
         with open(path, "w", encoding="utf-8") as f:
             f.write(new)

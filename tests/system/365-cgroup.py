@@ -76,7 +76,7 @@ class Cgroup:
                 time.sleep(0.05)
 
 
-# Whole numbers in 16 MiB, as the README has it.
+# Whole numbers in 16 MiB, as docs/memory.md has it.
 SMALL = {"memory_budget": "16M", "max_message": "4K", "publishers": 4, "subscribers": 2, "label_hwm": 128, "queue": 256}
 # Least of all with float32 arithmetic: two publishers, two subscribers, messages of 4 KiB, 192 tokens of a text.
 LEAST = {"reload": "no", "memory_budget": "24M", "max_length": 192, "batch_tokens": 192, "batch_max": 8, "queue": 64,
