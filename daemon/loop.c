@@ -152,6 +152,7 @@ static void refresh_stats(struct loop *l) {
     for (size_t i = 0; i < l->n_workers; i++)
         batches += atomic_load_explicit(&l->workers[i].batches, memory_order_relaxed);
     l->stats->counter[STATS_batches] = batches;
+    l->stats->label_blocked_ns = l->send.blocked_ns;
     l->stats->counter[STATS_log_suppressed] = l->log->suppressed;
     tuning_refresh(&l->tuning);
 }
@@ -242,6 +243,7 @@ static bool read_control(struct loop *l) {
     unsigned n;
     bool empty = false;
     for (n = 0; n < READ_BURST && !(empty = !recv_next(l->sockets->control, &m)); n++) {
+        porter_news(&l->porter);
         refresh_stats(l);
         (void)porter_subscriptions(
             &l->porter); /* a client that asks for sync has subscribed before */

@@ -12,7 +12,7 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-#define PLAN_ROWS_MAX     20u
+#define PLAN_ROWS_MAX     24u
 #define PLAN_DETAIL_BYTES 160u
 
 struct plan_row {

@@ -130,7 +130,7 @@ static void tell_slow(struct porter *p, const struct door_news *news) {
                   news->who_slow, news->labels);
 }
 
-static void tell_news(struct porter *p) {
+void porter_news(struct porter *p) {
     static const struct {
         const char *socket;
         enum conf_key key;
@@ -164,5 +164,5 @@ void porter_tick(struct porter *p) {
     }
     (void)porter_subscriptions(p);
     doors_tick(s->doors, clock_now());
-    tell_news(p);
+    porter_news(p);
 }

@@ -76,8 +76,6 @@ static diffuse_err set_common(void *socket, const struct conf *c, int hwm, uint6
     if (!e && zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes, sizeof bytes) != 0)
         e = DIFFUSE_IO;
     if (!e)
-        e = set_int(socket, ZMQ_IPV6, 1);
-    if (!e)
         e = set_properties(socket, c);
     return e ? e : set_patience(socket, c);
 }
@@ -136,8 +134,13 @@ static diffuse_err protect(struct sockets *s, const struct listener *l, enum doo
     return curve_protect(s->curve, l->socket, door, why);
 }
 
+/* Of an address in brackets; else ZeroMQ looks for one of the older kind. */
+static diffuse_err set_family(void *socket, const char *endpoint) {
+    return set_int(socket, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
+}
+
 static diffuse_err bind_to(const struct listener *l, const char *endpoint, struct reason *why) {
-    if (zmq_bind(l->socket, endpoint) == 0)
+    if (!set_family(l->socket, endpoint) && zmq_bind(l->socket, endpoint) == 0)
         return DIFFUSE_OK;
     return reason_set(why, DIFFUSE_IO, "%s: cannot be bound: %s", endpoint,
                       zmq_strerror(zmq_errno()));
@@ -188,7 +191,8 @@ static diffuse_err bind_socket(struct sockets *s, enum door door, const struct c
 /* Before anything is bound to ingest: who is connected to is called by nobody, and shows no key. */
 static diffuse_err connect_all(struct sockets *s, const struct conf *c, struct reason *why) {
     for (uint32_t i = 0; i < c->ingest_connect.n; i++) {
-        if (zmq_connect(s->ingest, c->ingest_connect.item[i]) != 0)
+        if (set_family(s->ingest, c->ingest_connect.item[i]) ||
+            zmq_connect(s->ingest, c->ingest_connect.item[i]) != 0)
             return reason_set(why, DIFFUSE_IO, "ingest_connect: %s: %s", c->ingest_connect.item[i],
                               zmq_strerror(zmq_errno()));
     }
