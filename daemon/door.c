@@ -27,6 +27,7 @@
 #define LISTENERS_MAX 1024 /* descriptors among which our listening sockets are looked for */
 #define FOREIGN       0xff
 #define NOBODY        UINT16_MAX
+#define SENDINGS      512u
 #define ABSENT_MAX    8u
 #define ABSENT_NS     (30 * UINT64_C(1000000000)) /* then it does not come again */
 /* Who was let in and finds all places taken, and a stranger that was just ended, are there yet. */
@@ -41,6 +42,11 @@ struct kin {
     char key[KEYFILE_CHARS + 1]; /* that it showed; "": not known */
 };
 
+/* One call of send: what may lie in the kernel yet. */
+struct sending {
+    uint16_t bytes, frames;
+};
+
 /* One connection. Its place is free again when a reading that began after it ended is over. */
 struct guest {
     int fd;     /* -1: free */
@@ -52,11 +58,14 @@ struct guest {
     uint64_t came;
     uint64_t halfway; /* since when it is inside of a message; 0: it is not */
     struct zmtp said;
-    struct topics *topics;  /* NULL: it is not a subscriber */
-    struct zmtp_sent heard; /* by it */
-    uint64_t labels;        /* that were for it */
-    uint64_t held;          /* nanoseconds for which it held everybody back, in this period */
-    bool full;              /* it may do everything here */
+    struct topics *topics;   /* NULL: it is not a subscriber */
+    struct zmtp_sent heard;  /* what was sent to it */
+    uint64_t heard_before;   /* frames of it, when it was last asked whether it reads */
+    struct sending *sending; /* (SENDINGS) the last ones, a ring; NULL: it is not a subscriber */
+    uint32_t n_sent;         /* all of them */
+    uint64_t labels;         /* that were for it */
+    uint64_t held;           /* nanoseconds for which it held everybody back, in this period */
+    bool full;               /* it may do everything here */
     struct kin kin;
     const uint8_t *seal; /* where ZeroMQ keeps the key of its CURVE session; NULL: there is none */
     char who[WHOIS_BYTES];
@@ -85,8 +94,9 @@ struct doors {
     struct way way[DOORS];
     struct guest *guests; /* (all of them), owned */
     unsigned n_guests;
-    struct guest *speaking; /* whom ZeroMQ's thread heard last */
-    struct topics *topics;  /* (places at doors with topics), owned */
+    struct guest *speaking;   /* whom ZeroMQ's thread heard last */
+    struct topics *topics;    /* (places at doors with topics), owned */
+    struct sending *sendings; /* (SENDINGS of each of those), owned */
     unsigned n_topics;
     struct absent absent[ABSENT_MAX];
     uint64_t period;    /* when it began */
@@ -123,9 +133,10 @@ static diffuse_err lay(struct doors *d) {
     d->guests = calloc(d->n_guests, sizeof *d->guests);
     d->guest_of = malloc(d->fds * sizeof *d->guest_of);
     d->topics = calloc(d->n_topics ? d->n_topics : 1, sizeof *d->topics);
+    d->sendings = calloc((d->n_topics ? d->n_topics : 1) * (size_t)SENDINGS, sizeof *d->sendings);
     d->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     d->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (!d->guests || !d->guest_of || !d->topics || d->wake < 0 || d->spare < 0)
+    if (!d->guests || !d->guest_of || !d->topics || !d->sendings || d->wake < 0 || d->spare < 0)
         return DIFFUSE_NOMEM;
     memset(d->guest_of, 0xff, d->fds * sizeof *d->guest_of);
     struct guest *next = d->guests;
@@ -136,6 +147,7 @@ static diffuse_err lay(struct doors *d) {
         d->way[i].guest = next;
         d->way[i].reading = 1;
         for (unsigned k = 0; d->way[i].limits.topics && k < d->way[i].n; k++)
+            next[k].sending = d->sendings + SENDINGS * (size_t)(topics - d->topics),
             next[k].topics = topics++;
         next += d->way[i].n;
     }
@@ -183,6 +195,7 @@ void doors_done(struct doors *d) {
     pthread_mutex_destroy(&d->lock);
     free(d->guest_of);
     free(d->topics);
+    free(d->sendings);
     free(d->guests);
     free(d);
 }
@@ -376,6 +389,7 @@ static void seat(struct doors *d, struct way *w, struct guest *g, int fd, ino_t 
                         .came = clock_now(),
                         .kin = {.local = peer.local, .uid = peer.uid, .pid = peer.pid},
                         .full = permit_allows(&w->limits.full, fd),
+                        .sending = g->sending,
                         .topics = g->topics};
     find_address(fd, &g->kin);
     whois_say(fd, g->who);
@@ -589,8 +603,12 @@ ssize_t door_send(int fd, const void *bytes, size_t n, int flags) {
         return sent;
     pthread_mutex_lock(&d->lock);
     struct guest *g = guest_of(d, fd);
-    if (g && g->topics)
+    if (g && g->topics) {
+        uint64_t before = g->heard.frames;
         zmtp_send(&g->heard, bytes, (size_t)sent);
+        g->sending[g->n_sent++ % SENDINGS] = (struct sending){
+            sent < UINT16_MAX ? (uint16_t)sent : UINT16_MAX, (uint16_t)(g->heard.frames - before)};
+    }
     pthread_mutex_unlock(&d->lock);
     return sent;
 }
@@ -734,9 +752,34 @@ static void miss(struct doors *d, const struct guest *g, uint64_t most, uint64_t
                          .topics = *g->topics};
 }
 
+/* What the kernel counts for n bytes between processes (Linux, skbuff.h): a descriptor, and a head
+ * of up to a page with its frame, rounded up; the rest in pages. */
+static uint64_t kernel_cost(uint64_t n) {
+    const uint64_t frame = 320, descriptor = 256, page = 4096;
+    uint64_t head = n < page - frame ? n : page - frame, size = 512;
+    while (size < head + frame)
+        size *= 2;
+    return descriptor + size + (n - head + page - 1) / page * page;
+}
+
+/* Frames that lie in the kernel, unread: of a process that reads no more they are lost. How much of
+ * what was sent a peer over TCP has read is not known. */
+static uint64_t frames_unread(const struct guest *g) {
+    int unread = 0;
+    uint64_t frames = 0, cost = 0;
+    if (!g->kin.local || ioctl(g->fd, TIOCOUTQ, &unread) != 0 || unread <= 1)
+        return 0;
+    for (uint32_t i = 0; i < SENDINGS && i < g->n_sent && cost < (uint64_t)unread; i++) {
+        const struct sending *last = &g->sending[(g->n_sent - 1 - i) % SENDINGS];
+        cost += kernel_cost(last->bytes);
+        frames += last->frames;
+    }
+    return frames;
+}
+
 /* Frames go out in twos: topic and label. */
 static void end_slow(struct doors *d, struct way *w, struct guest *g, uint64_t most, uint64_t now) {
-    uint64_t heard = g->heard.frames / 2;
+    uint64_t heard = (g->heard.frames - frames_unread(g)) / 2;
     if (!cut(g))
         return;
     w->news.slow++;
@@ -745,9 +788,12 @@ static void end_slow(struct doors *d, struct way *w, struct guest *g, uint64_t m
     miss(d, g, most, now);
 }
 
-static bool takes_nothing(const struct guest *g) {
+/* Nothing since it was last asked, and nothing now. One that reads, if in bursts, moves on. */
+static bool takes_nothing(struct guest *g) {
     struct pollfd p = {.fd = g->fd, .events = POLLOUT};
-    return poll(&p, 1, 0) == 0;
+    bool still = g->heard.frames == g->heard_before;
+    g->heard_before = g->heard.frames;
+    return still && poll(&p, 1, 0) == 0;
 }
 
 unsigned doors_held(struct doors *d, uint64_t held, uint64_t most, uint64_t now) {

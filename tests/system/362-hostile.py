@@ -19,6 +19,7 @@ from bare_peer import GREETING, KINDS, PORTS, Curve, Null, command, frame, ready
 
 EACH = int(os.environ.get("HOSTILE_EACH", "12"))
 OUT = os.environ.get("HOSTILE_OUT", "")
+WAYS = os.environ.get("HOSTILE_WAYS", "ipc tcp curve").split()
 SEED = int(os.environ.get("HOSTILE_SEED", "1"))
 DOORS = tuple(KINDS)
 
@@ -223,7 +224,7 @@ def assail(rng, site):
 
 
 results = []
-for number, way in enumerate(("ipc", "tcp", "curve")):
+for number, way in enumerate(WAYS):
     with r.Rig(model=("byte", 16, 2, 200)) as rig:
         site = Site(rig, way)
         witness = Witness(site)
@@ -249,6 +250,6 @@ for number, way in enumerate(("ipc", "tcp", "curve")):
 if OUT:
     os.makedirs(os.path.dirname(OUT), exist_ok=True)
     with open(OUT, "w", encoding="utf-8") as file:
-        json.dump({"command": f"HOSTILE_EACH={EACH} HOSTILE_SEED={SEED} B={os.environ.get('B', 'build')} "
+        json.dump({"command": f"HOSTILE_EACH={EACH} HOSTILE_WAYS='{' '.join(WAYS)}' HOSTILE_SEED={SEED} B={os.environ.get('B', 'build')} "
                               "tests/system/362-hostile.py", "rows": results}, file, indent=1)
         file.write("\n")
