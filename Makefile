@@ -220,7 +220,11 @@ documents: $B/tests/unit/test_exposition $B/tests/unit/test_log
 	METRICS=docs/METRICS.md $B/tests/unit/test_exposition >/dev/null 2>&1
 	CATALOG=systemd/diffused.catalog $B/tests/unit/test_log >/dev/null 2>&1
 
-.PHONY: segment-speed
+## hostile: 1,000 hostile connections at each socket, over ipc, TCP and CURVE; into docs/results/hostile
+hostile: $B/diffused $B/diffusectl $B/tests/make_model
+	HOSTILE_EACH=1000 HOSTILE_OUT=docs/results/hostile/$(notdir $B).json B=$B tests/system/362-hostile.py
+
+.PHONY: hostile segment-speed
 ## segment-speed: tokens a second of texts that grow, beside whole ones; into docs/results/segments
 segment-speed: $B/tests/segment_speed
 	$B/tests/segment_speed 0.3 >docs/results/segments/speed.csv
