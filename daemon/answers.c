@@ -51,11 +51,6 @@ bool answers_send(struct answers *a, struct inflight_sample *s) {
             send_message(a->send, s->stream, s->stream_len, a->buffer, len, now);
         if (outcome == SEND_BLOCKED)
             return false;
-        if (outcome == SEND_DROPPED) {
-            stats_add(a->stats, STATS_labels_dropped, 1);
-            log_input(a->log, LOG_label_dropped, DIFFUSE_OK, s->stream, s->stream_len, s->seq,
-                      "label dropped for a subscriber that does not keep up");
-        }
     }
     count(a, s, now);
     if (!s->piece.cell) /* feedback is about texts, and a piece is none */

@@ -76,7 +76,7 @@ static void put_whole(struct writer *w, const struct exposition_row *row, uint64
 
 static void put_real(struct writer *w, const struct exposition_row *row, double value) {
     put_head(w, row);
-    put(w, "diffused_%s %.6f\n", row->name, value);
+    put(w, "diffused_%s%s %.6f\n", row->name, suffix(row), value);
 }
 
 /* One sample of a family with a label; value is a name of ours, and needs no escape. */
@@ -162,6 +162,7 @@ static void put_stats(struct writer *w, const struct stats *s) {
     put_histogram(w, &families[FAMILY_latency_seconds], &s->span[STATS_SPAN_latency]);
     put_histogram(w, &families[FAMILY_queue_wait_seconds], &s->span[STATS_SPAN_queue_wait]);
     put_histogram(w, &families[FAMILY_compute_seconds], &s->span[STATS_SPAN_compute]);
+    put_real(w, &families[FAMILY_label_blocked_seconds], (double)s->label_blocked_ns / SECOND);
     put_head(w, row);
     for (unsigned e = 1; e < STATS_ERRORS; e++) {
         const char *name = diffuse_errname((diffuse_err)e);

@@ -125,6 +125,7 @@ static int add_rules(scmp_filter_ctx filter, bool network) {
         {"mmap2", SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
         {"mprotect", SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
         {"ioctl", SCMP_A1(SCMP_CMP_EQ, FIONREAD)},
+        {"ioctl", SCMP_A1(SCMP_CMP_EQ, TIOCOUTQ)},
         {"prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)},
         {"prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)}, /* asks, and sets nothing */
         {"kill", SCMP_A0(SCMP_CMP_EQ, self)},   /* abort */

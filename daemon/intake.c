@@ -15,16 +15,17 @@
 /* What is no message may have no true seq. */
 static void note_stream(struct intake *in, struct inflight_sample *s) {
     const uint64_t *seq = s->error == DIFFUSE_BADMSG ? NULL : &s->seq;
-    struct stream_note note =
-        stream_hear(in->streams, s->stream, s->stream_len, seq, !s->from_push);
+    struct stream_note note = stream_hear(in->streams, s->stream, s->stream_len, seq);
     s->books = note.books;
     if (note.forgot)
         stats_add(in->stats, STATS_streams_forgotten, 1);
-    if (note.missing == 0 || s->from_push)
+    stats_add(in->stats, STATS_sequence_jumps, note.jumped);
+    if (note.missing == 0)
         return;
-    stats_add(in->stats, STATS_ingest_gaps, note.missing);
+    stats_add(in->stats, s->from_push ? STATS_push_gaps : STATS_ingest_gaps, note.missing);
     log_input(in->log, LOG_gap, DIFFUSE_OK, s->stream, s->stream_len, s->seq,
-              "%" PRIu64 " samples before it did not arrive", note.missing);
+              "%" PRIu64 " samples before it did not arrive on %s", note.missing,
+              s->from_push ? "push" : "ingest");
 }
 
 /* A segment that its stream did not end is announced: what comes next on it begins anew. */

@@ -84,7 +84,8 @@ diffuse_err loop_init(struct loop *l) {
     sigset_t set;
     own_signals(&set);
     l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    l->send = (struct send){.socket = l->sockets->labels, .wait_ns = l->conf->label_wait};
+    l->send = (struct send){
+        .socket = l->sockets->labels, .wait_ns = l->conf->label_wait, .doors = l->sockets->doors};
     l->settings.send = &l->send;
     l->settings.turnover = &l->turnover;
     settings_init(&l->settings);
@@ -151,6 +152,7 @@ static void refresh_stats(struct loop *l) {
     for (size_t i = 0; i < l->n_workers; i++)
         batches += atomic_load_explicit(&l->workers[i].batches, memory_order_relaxed);
     l->stats->counter[STATS_batches] = batches;
+    l->stats->label_blocked_ns = l->send.blocked_ns;
     l->stats->counter[STATS_log_suppressed] = l->log->suppressed;
     tuning_refresh(&l->tuning);
 }
@@ -253,6 +255,7 @@ static bool read_control(struct loop *l) {
     unsigned n;
     bool empty = false;
     for (n = 0; n < READ_BURST && !(empty = !recv_next(l->sockets->control, &m)); n++) {
+        porter_news(&l->porter);
         refresh_stats(l);
         (void)porter_subscriptions(
             &l->porter); /* a client that asks for sync has subscribed before */
@@ -265,13 +268,23 @@ static bool read_control(struct loop *l) {
 
 static void read_peers(struct loop *l, struct peers *peers, const char *socket) {
     enum peers_ending ending;
+    int number;
     char who[WHOIS_BYTES];
-    while (peers_next(peers, &ending, who)) {
-        if (ending == PEERS_CUT) {
+    while (peers_next(peers, &ending, &number, who)) {
+        if (doors_was_cut(l->sockets->doors, number))
+            continue; /* the door says so itself */
+        if (ending == PEERS_CUT && !doors_was_known(l->sockets->doors, number)) {
+            stats_add(l->stats, STATS_connections_unfinished, 1);
+            log_input(
+                l->log, LOG_connections_unfinished, DIFFUSE_OK, NULL, 0, 0,
+                "%s: a connection (%s) was ended in its handshake: another mechanism, kind of "
+                "socket or key than this socket's",
+                socket, who);
+        } else if (ending == PEERS_CUT) {
             stats_add(l->stats, STATS_disconnected, 1);
             log_input(l->log, LOG_publisher_cut, DIFFUSE_OK, NULL, 0, 0,
                       "%s: a publisher (%s) was disconnected: it sent a frame above %" PRIu64
-                      " bytes (twice max_message), or not ZeroMQ's protocol",
+                      " bytes (twice max_message)",
                       socket, who, 2 * l->conf->max_message);
         } else if (ending == PEERS_LOST) {
             stats_add(l->stats, STATS_left_unread, 1);

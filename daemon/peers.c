@@ -69,13 +69,15 @@ static bool read_event(void *monitor, uint16_t *ret_event, int32_t *ret_value) {
     return true;
 }
 
-bool peers_next(struct peers *p, enum peers_ending *ret_ending, char ret_who[WHOIS_BYTES]) {
+bool peers_next(struct peers *p, enum peers_ending *ret_ending, int *ret_number,
+                char ret_who[WHOIS_BYTES]) {
     uint16_t event;
     int32_t value;
     *ret_ending = PEERS_NONE;
     ret_who[0] = '\0';
     if (!read_event(p->monitor, &event, &value))
         return false;
+    *ret_number = value;
     if (event == ZMQ_EVENT_ACCEPTED)
         follow(p, value);
     else if (event == ZMQ_EVENT_DISCONNECTED)

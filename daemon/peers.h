@@ -34,7 +34,9 @@ void peers_done(struct peers *p);
 enum peers_ending { PEERS_NONE, PEERS_LEFT, PEERS_CUT, PEERS_LOST };
 
 /* Take one event. False: there are no more. *ret_ending: how a connection ended, if the event was
- * an end; ret_who is then who was at its other end. */
-bool peers_next(struct peers *p, enum peers_ending *ret_ending, char ret_who[WHOIS_BYTES]);
+ * an end; *ret_number and ret_who are then the descriptor that it had and who was at its other end.
+ */
+bool peers_next(struct peers *p, enum peers_ending *ret_ending, int *ret_number,
+                char ret_who[WHOIS_BYTES]);
 
 #endif

@@ -31,10 +31,12 @@ _Static_assert(2 * LIMIT_HEADER_BYTES <= GROWTH_BYTES,
 #define PEER_BYTES                                                                                 \
     (24u * 1024) /* of ZeroMQ for one connection: session, engine, buffers, pipes                  \
                   */
+#define STRANGER_BYTES (20u * 1024) /* of one before its handshake is done: it has no pipes */
 #define CURVE_BYTES                                                                                \
-    (20u * 1024)           /* that CURVE adds to it: keys, cookies, what it seals and opens        \
-                            */
-#define FRAME_BYTES   320u /* of ZeroMQ and malloc around one frame, names included */
+    (20u * 1024) /* that CURVE adds to it: keys, cookies, what it seals and opens                  \
+                  */
+#define TOKEN_STEP    64u
+#define FRAME_BYTES   320u          /* of ZeroMQ and malloc around one frame, names included */
 #define STACK_BYTES   (96u * 1024)  /* that a thread touches of its stack and thread-local memory */
 #define ASIDE_BYTES   (256u * 1024) /* the same of the thread aside, which reads checkpoints */
 #define FIXED_THREADS 3u            /* loop, and ZeroMQ's own two */
@@ -70,8 +72,8 @@ static uint64_t largest_panel(const struct net_config *n) {
 /* What one more token of a batch costs a bench. */
 static uint64_t token_bytes(const struct conf *c, const struct plan_shape *shape) {
     struct conf more = *c;
-    more.batch_tokens += 64u;
-    return (slot_bench_bytes(&more, shape) - slot_bench_bytes(c, shape)) / 64u;
+    more.batch_tokens += TOKEN_STEP;
+    return (slot_bench_bytes(&more, shape) - slot_bench_bytes(c, shape)) / TOKEN_STEP;
 }
 
 /* The threads that call OpenBLAS: workers for the groups of brackets, the one aside to learn. */
@@ -177,8 +179,13 @@ static void add_queues(struct plan *p, const struct conf *c, uint64_t reply_max)
     add(p, "subscriptions", c->subscribers * (uint64_t)TOPICS_COST, CONF_KEY_subscribers,
         TOPICS_COST, c->subscribers, "subscribers %" PRIu64 " x %u topics, %u bytes together",
         c->subscribers, TOPICS_MAX, TOPICS_BYTES);
-    add_queue(p, "control queue", c->subscribers + SOCKETS_CLIENTS_SPARE, 2 * CTL_HWM,
-              reply_max + 3 * FRAME_BYTES, CONF_KEYS, "clients");
+    uint64_t strangers = (uint64_t)DOORS * 2 * DOOR_STRANGERS;
+    add(p, "handshakes", strangers * STRANGER_BYTES, CONF_KEYS, 0, 0,
+        "connections %" PRIu64 " x %u KiB that are not known yet", strangers,
+        STRANGER_BYTES / 1024u);
+    /* As many requests as replies. */
+    add_queue(p, "control queue", c->subscribers + SOCKETS_CLIENTS_SPARE, CTL_HWM,
+              reply_max + CTL_REQUEST_BYTES + 6 * FRAME_BYTES, CONF_KEYS, "clients");
 }
 
 /* The list of keys is there twice while it is read again. A frame is copied to be opened or sealed,
@@ -258,6 +265,8 @@ static const struct plan_row *row_to_change(const struct plan *p, uint64_t over,
         uint64_t least = conf_row(row->key)->min;
         if (row->key == CONF_KEY_batch_tokens && least < p->max_length)
             least = p->max_length;
+        if (row->key == CONF_KEY_batch_tokens) /* its bytes grow in steps */
+            less = (less + TOKEN_STEP - 1) / TOKEN_STEP * TOKEN_STEP;
         if (row->key == CONF_KEY_workers)
             least = 1;
         if (row->value < less || row->value - less < least)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <zmq.h>
 
+#include "daemon/clock.h"
 #include "daemon/recv.h"
 
 #define SUBSCRIPTIONS_MAX 4096u /* read in one go, however many come */
@@ -100,7 +101,42 @@ static void tell_denied(struct porter *p, const char *socket, const char *group,
               socket);
 }
 
-static void tell_news(struct porter *p) {
+static void tell_refused(struct porter *p, const char *socket, enum conf_key key,
+                         const struct door_news *news) {
+    stats_add(p->stats, STATS_connections_refused, news->refused);
+    if (news->refused > 0)
+        log_input(p->log, LOG_connections_refused, DIFFUSE_OK, NULL, 0, 0,
+                  "%s: %" PRIu64 " connections refused, the last of %s: %s; there are %" PRIu64
+                  " places (%s): raise it to let in more",
+                  socket, news->refused, news->who_refused, news->why_refused,
+                  key == CONF_KEY_publishers ? p->conf->publishers : p->conf->subscribers,
+                  conf_row(key)->key);
+}
+
+static void tell_ended(struct porter *p, const char *socket, const struct door_news *news) {
+    stats_add(p->stats, STATS_connections_ended, news->ended);
+    stats_add(p->stats, STATS_connections_unfinished, news->unfinished);
+    if (news->ended > 0)
+        log_input(p->log, LOG_connections_ended, DIFFUSE_OK, NULL, 0, 0,
+                  "%s: %" PRIu64 " connections ended, the last of %s: %s", socket, news->ended,
+                  news->who_ended, news->why_ended);
+    if (news->unfinished > 0)
+        log_input(p->log, LOG_connections_unfinished, DIFFUSE_OK, NULL, 0, 0,
+                  "%s: %" PRIu64 " connections ended, the last of %s: %s", socket, news->unfinished,
+                  news->who_unfinished, news->why_unfinished);
+}
+
+static void tell_slow(struct porter *p, const struct door_news *news) {
+    stats_add(p->stats, STATS_labels_dropped, news->labels);
+    stats_add(p->stats, STATS_subscribers_ended, news->slow);
+    if (news->slow > 0)
+        log_input(p->log, LOG_label_dropped, DIFFUSE_OK, NULL, 0, 0,
+                  "labels: a subscriber (%s) was ended: it does not keep up, and held everybody "
+                  "back for longer than label_wait; %" PRIu64 " labels dropped for it so far",
+                  news->who_slow, news->labels);
+}
+
+void porter_news(struct porter *p) {
     static const struct {
         const char *socket;
         enum conf_key key;
@@ -118,19 +154,9 @@ static void tell_news(struct porter *p) {
         if (!doors_news(p->sockets->doors, (enum door)i, &news))
             continue;
         tell_denied(p, names[i].socket, groups[i], &news);
-        stats_add(p->stats, STATS_connections_refused, news.refused);
-        stats_add(p->stats, STATS_connections_ended, news.ended);
-        if (news.refused > 0)
-            log_input(p->log, LOG_connections_refused, DIFFUSE_OK, NULL, 0, 0,
-                      "%s: %" PRIu64 " connections refused, the last of %s: as many are "
-                      "there as %s plans for; raise it to let in more",
-                      names[i].socket, news.refused, news.who, conf_row(names[i].key)->key);
-        if (news.ended > 0)
-            log_input(p->log, LOG_connections_ended, DIFFUSE_OK, NULL, 0, 0,
-                      "%s: %" PRIu64 " connections ended, the last of %s, for too many "
-                      "subscriptions, a message above what max_message allows, or a ZeroMQ before "
-                      "4.0",
-                      names[i].socket, news.ended, news.who);
+        tell_refused(p, names[i].socket, names[i].key, &news);
+        tell_ended(p, names[i].socket, &news);
+        tell_slow(p, &news);
     }
 }
 
@@ -143,5 +169,6 @@ void porter_tick(struct porter *p) {
         (void)zmq_getsockopt(all[i], ZMQ_EVENTS, &events, &len);
     }
     (void)porter_subscriptions(p);
-    tell_news(p);
+    doors_tick(s->doors, clock_now());
+    porter_news(p);
 }

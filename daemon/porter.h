@@ -38,8 +38,11 @@ const char *porter_group(const char *name);
 /* May the sender of m (a request) change something? When not, uid and process are for a line. */
 bool porter_may_change(struct porter *p, struct recv_message *m, unsigned *ret_uid, int *ret_pid);
 
+/* What the doors did is counted and logged. */
+void porter_news(struct porter *p);
+
 /* Once a second: ZeroMQ gives up what belonged to peers that left only in calls on their socket;
- * and what the doors did is counted and logged. */
+ * who takes too long is ended; and porter_news. */
 void porter_tick(struct porter *p);
 
 #endif

@@ -1,10 +1,21 @@
-/* sealed.h - what CURVE seals, seen by the doors when ZeroMQ opens it.
+/* sealed.h - the functions of other libraries that this program stands in front of.
  *
- * This stands in front of two functions of libsodium: crypto_box_beforenm, by which ZeroMQ agrees
- * on the key of a connection, and crypto_box_open_afternm, by which it opens each frame of it. As
- * with accept4 and recv (door.h), the executable's definitions are the ones that ZeroMQ finds.
+ * ZeroMQ has no place where an application sees a connection before it acts on it. So the
+ * executable defines these functions itself, which are then the ones that ZeroMQ finds, and does
+ * what they do besides asking the doors (door.h):
  *
- * Threads: ZeroMQ's I/O thread calls those.
+ *   accept4, recv, send           of the C library: who comes, what it sends, what was sent to it
+ *   crypto_box_open               of libsodium: with which key a CURVE connection comes
+ *   crypto_box_beforenm           ... and where ZeroMQ keeps the key of its session
+ *   crypto_box_afternm            ... seals READY: it is welcomed
+ *   crypto_box_open_afternm,
+ *   crypto_box_open_easy_afternm  ... opens each frame of it
+ *
+ * Nothing else in this program may define a function of another library. It refuses to start where
+ * these are not the ones that are found (sealed_check): linked statically, with hidden symbols, or
+ * with a library loaded before it that defines them too.
+ *
+ * Threads: ZeroMQ's I/O thread calls those; accept4, recv and send anybody.
  */
 #ifndef DAEMON_SEALED_H
 #define DAEMON_SEALED_H

@@ -26,22 +26,25 @@ static void send_lossy(struct send *s, const void *topic, size_t topic_len, cons
     set_nodrop(s, 1);
 }
 
+/* Who does not read is found out while it holds us back. */
+static void hold(struct send *s, uint64_t now) {
+    uint64_t held = s->blocked_since > 0 ? now - s->blocked_since : 0;
+    s->blocked_since = now;
+    s->blocked_ns += held;
+    (void)doors_held(s->doors, held, s->wait_ns, now);
+}
+
 enum send_outcome send_message(struct send *s, const void *topic, size_t topic_len,
                                const void *body, size_t body_len, uint64_t now) {
-    if (send_frames(s, topic, topic_len, body, body_len)) {
-        s->blocked_since = 0;
-        s->dropping = false;
-        return SEND_DONE;
+    if (!send_frames(s, topic, topic_len, body, body_len)) {
+        hold(s, now);
+        return SEND_BLOCKED;
     }
-    if (!s->dropping) {
-        if (s->blocked_since == 0)
-            s->blocked_since = now;
-        if (now - s->blocked_since < s->wait_ns)
-            return SEND_BLOCKED;
-        s->dropping = true;
-    }
-    send_lossy(s, topic, topic_len, body, body_len);
-    return SEND_DROPPED;
+    if (s->blocked_since > 0)
+        s->blocked_ns += now - s->blocked_since;
+    s->blocked_since = 0;
+    doors_labelled(s->doors, topic, topic_len);
+    return SEND_DONE;
 }
 
 void send_event(struct send *s, const void *topic, size_t topic_len, const char *kind,

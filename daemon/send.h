@@ -1,7 +1,8 @@
 /* send.h - messages out on the labels socket: [topic][body].
  *
- * A subscriber whose queue is full holds everybody back for at most wait_ns; after that, labels are
- * dropped for the full ones, and counted, until none is full. Threads: the socket's.
+ * A subscriber whose queue is full holds everybody back. How long each does is added up, and who
+ * has done so for wait_ns within a period is ended (door.h): left in, ZeroMQ would pass it over
+ * without a word until it has read. Threads: the socket's.
  */
 #ifndef DAEMON_SEND_H
 #define DAEMON_SEND_H
@@ -10,19 +11,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/door.h"
 #include "proto/diffuse_err.h"
 
 struct send {
     void *socket; /* XPUB with ZMQ_XPUB_NODROP set; borrowed */
     uint64_t wait_ns;
-    uint64_t blocked_since; /* clock_now() of the first refusal; 0: not blocked */
-    bool dropping;          /* the wait is over */
+    struct doors *doors;    /* borrowed */
+    uint64_t blocked_since; /* clock_now() of the last refusal; 0: not blocked */
+    uint64_t blocked_ns;    /* in all */
 };
 
 enum send_outcome {
     SEND_DONE,
-    SEND_DROPPED, /* sent, but at least one full subscriber did not get it */
-    SEND_BLOCKED  /* nothing was sent: try again after a pause */
+    SEND_BLOCKED /* nothing was sent: try again after a pause */
 };
 
 enum send_outcome send_message(struct send *s, const void *topic, size_t topic_len,

@@ -1,5 +1,6 @@
 #include "daemon/sockets.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,16 +9,22 @@
 
 #include "daemon/conftcp.h"
 #include "daemon/peers.h"
+#include "daemon/sealed.h"
 #include "daemon/zmtp.h"
 
 #define IO_BACKLOG         128
-#define HANDSHAKE_MS       5000
+#define EACH_LEAST         4u   /* places that one key or address may have, where there are few */
+#define KEPT_OF            4u   /* one in so many places is kept for ipc */
+#define HANDSHAKE_SPARE_MS 2000 /* for ZeroMQ, beyond which the door would have ended it */
 #define SUBSCRIPTION_BYTES 288u /* a topic and its command, or the greeting of a connection */
 #define SUBSCRIPTION_HWM   16   /* of them, read at a time */
-#define HANDSHAKE_BYTES    640u /* of a frame with which CURVE begins */
 #define OTHER_DESCRIPTORS                                                                          \
     64u /* files, ZeroMQ's own, a spare few; beside the publishers followed                        \
          */
+
+#ifndef ZMQ_METADATA
+#define ZMQ_METADATA 95
+#endif
 
 struct listener {
     void *socket;
@@ -31,8 +38,32 @@ static diffuse_err set_int(void *socket, int option, int value) {
     return zmq_setsockopt(socket, option, &value, sizeof value) == 0 ? DIFFUSE_OK : DIFFUSE_IO;
 }
 
-static diffuse_err set_common(void *socket, int hwm, uint64_t frame_max) {
+/* A peer that is silent for half of tcp_wait is asked five times whether it is there; what was sent
+ * to it has all of it to be acknowledged. */
+static diffuse_err set_patience(void *socket, const struct conf *c) {
+    int seconds = (int)(c->tcp_wait / UINT64_C(1000000000));
+    int idle = (seconds + 1) / 2, each = seconds / 10 > 0 ? seconds / 10 : 1;
+    diffuse_err e = set_int(socket, ZMQ_TCP_KEEPALIVE, 1);
+    if (!e)
+        e = set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, idle);
+    if (!e)
+        e = set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, each);
+    if (!e)
+        e = set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, 5);
+    return e ? e : set_int(socket, ZMQ_TCP_MAXRT, 1000 * seconds);
+}
+
+/* In every handshake: what a client may send. Its header has the option among the drafts, the
+ * library takes it. */
+static diffuse_err set_properties(void *socket, const struct conf *c) {
+    char property[64];
+    int n = snprintf(property, sizeof property, SOCKETS_MAX_MESSAGE ":%" PRIu64, c->max_message);
+    return zmq_setsockopt(socket, ZMQ_METADATA, property, (size_t)n) == 0 ? DIFFUSE_OK : DIFFUSE_IO;
+}
+
+static diffuse_err set_common(void *socket, const struct conf *c, int hwm, uint64_t frame_max) {
     int64_t bytes = (int64_t)frame_max;
+    int handshake = (int)(c->handshake_wait / 1000000) + HANDSHAKE_SPARE_MS;
     diffuse_err e = set_int(socket, ZMQ_RCVHWM, hwm);
     if (!e)
         e = set_int(socket, ZMQ_SNDHWM, hwm);
@@ -41,20 +72,22 @@ static diffuse_err set_common(void *socket, int hwm, uint64_t frame_max) {
     if (!e)
         e = set_int(socket, ZMQ_BACKLOG, IO_BACKLOG);
     if (!e)
-        e = set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+        e = set_int(socket, ZMQ_HANDSHAKE_IVL, handshake);
     if (!e && zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes, sizeof bytes) != 0)
         e = DIFFUSE_IO;
-    return e;
+    if (!e)
+        e = set_properties(socket, c);
+    return e ? e : set_patience(socket, c);
 }
 
-static diffuse_err make_socket(void *context, int type, int hwm, uint64_t frame_max,
-                               void **ret_socket, struct reason *why) {
-    void *socket = zmq_socket(context, type);
+static diffuse_err make_socket(struct sockets *s, const struct conf *c, int type, int hwm,
+                               uint64_t frame_max, void **ret_socket, struct reason *why) {
+    void *socket = zmq_socket(s->context, type);
     if (!socket)
         return reason_set(why, DIFFUSE_IO, "a socket cannot be made: %s",
                           zmq_strerror(zmq_errno()));
     *ret_socket = socket;
-    if (set_common(socket, hwm, frame_max))
+    if (set_common(socket, c, hwm, frame_max))
         return reason_set(why, DIFFUSE_IO, "a socket option is refused: %s",
                           zmq_strerror(zmq_errno()));
     return DIFFUSE_OK;
@@ -94,15 +127,20 @@ static diffuse_err protect(struct sockets *s, const struct listener *l, enum doo
     int64_t bytes = (int64_t)l->frame_max + ZMTP_SEAL_BYTES;
     if (!s->curve)
         return DIFFUSE_OK;
-    if (bytes < HANDSHAKE_BYTES)
-        bytes = HANDSHAKE_BYTES;
+    if (bytes < ZMTP_HANDSHAKE_BYTES)
+        bytes = ZMTP_HANDSHAKE_BYTES;
     if (zmq_setsockopt(l->socket, ZMQ_MAXMSGSIZE, &bytes, sizeof bytes) != 0)
         return reason_set(why, DIFFUSE_IO, "a socket option is refused");
     return curve_protect(s->curve, l->socket, door, why);
 }
 
+/* Of an address in brackets; else ZeroMQ looks for one of the older kind. */
+static diffuse_err set_family(void *socket, const char *endpoint) {
+    return set_int(socket, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
+}
+
 static diffuse_err bind_to(const struct listener *l, const char *endpoint, struct reason *why) {
-    if (zmq_bind(l->socket, endpoint) == 0)
+    if (!set_family(l->socket, endpoint) && zmq_bind(l->socket, endpoint) == 0)
         return DIFFUSE_OK;
     return reason_set(why, DIFFUSE_IO, "%s: cannot be bound: %s", endpoint,
                       zmq_strerror(zmq_errno()));
@@ -153,7 +191,8 @@ static diffuse_err bind_socket(struct sockets *s, enum door door, const struct c
 /* Before anything is bound to ingest: who is connected to is called by nobody, and shows no key. */
 static diffuse_err connect_all(struct sockets *s, const struct conf *c, struct reason *why) {
     for (uint32_t i = 0; i < c->ingest_connect.n; i++) {
-        if (zmq_connect(s->ingest, c->ingest_connect.item[i]) != 0)
+        if (set_family(s->ingest, c->ingest_connect.item[i]) ||
+            zmq_connect(s->ingest, c->ingest_connect.item[i]) != 0)
             return reason_set(why, DIFFUSE_IO, "ingest_connect: %s: %s", c->ingest_connect.item[i],
                               zmq_strerror(zmq_errno()));
     }
@@ -176,15 +215,14 @@ static diffuse_err watch(struct sockets *s, void *socket, const char *name, void
 static diffuse_err make_all(struct sockets *s, const struct conf *c,
                             const struct sockets_limits *limits, struct reason *why) {
     diffuse_err e =
-        make_socket(s->context, ZMQ_SUB, (int)c->ingest_hwm, limits->frame_max, &s->ingest, why);
+        make_socket(s, c, ZMQ_SUB, (int)c->ingest_hwm, limits->frame_max, &s->ingest, why);
     if (!e)
-        e = make_socket(s->context, ZMQ_PULL, (int)c->push_hwm, limits->frame_max, &s->push, why);
+        e = make_socket(s, c, ZMQ_PULL, (int)c->push_hwm, limits->frame_max, &s->push, why);
     if (!e)
-        e = make_socket(s->context, ZMQ_XPUB, (int)c->label_hwm, SUBSCRIPTION_BYTES, &s->labels,
+        e = make_socket(s, c, ZMQ_XPUB, (int)c->label_hwm, SUBSCRIPTION_BYTES, &s->labels, why);
+    if (!e)
+        e = make_socket(s, c, ZMQ_ROUTER, limits->control_hwm, limits->request_max, &s->control,
                         why);
-    if (!e)
-        e = make_socket(s->context, ZMQ_ROUTER, limits->control_hwm, limits->request_max,
-                        &s->control, why);
     if (!e && zmq_setsockopt(s->ingest, ZMQ_SUBSCRIBE, "", 0) != 0)
         e = reason_set(why, DIFFUSE_IO, "ingest: cannot subscribe");
     if (!e && (set_int(s->labels, ZMQ_XPUB_NODROP, 1) ||
@@ -217,20 +255,31 @@ static diffuse_err bind_all(struct sockets *s, const struct conf *c,
 
 /* A message: its two frames at their largest, or more and smaller ones. Connections are read in
  * turn, so a round of full queues leaves nothing older. */
-static struct door_limits door_limits(uint64_t max, uint64_t hwm, uint64_t frame_max) {
+static struct door_limits door_limits(const struct conf *c, uint64_t max, uint64_t hwm,
+                                      uint64_t frame_max) {
+    uint64_t each = max / 2 > EACH_LEAST ? max / 2 : EACH_LEAST;
     return (struct door_limits){.max = (unsigned)max,
+                                .each = (unsigned)(c->each_peer > 0 ? c->each_peer : each),
+                                .handshake_ns = c->handshake_wait,
+                                .message_ns = c->message_wait,
                                 .message = frame_max + LIMIT_STREAM_BYTES + 8 * ZMTP_FRAME_COST,
                                 .round = max * (hwm + 2)};
 }
 
 void sockets_doors(const struct conf *c, const struct sockets_limits *limits,
                    struct door_limits ret_limits[DOORS]) {
-    ret_limits[DOOR_INGEST] = door_limits(c->publishers, c->ingest_hwm, limits->frame_max);
-    ret_limits[DOOR_PUSH] = door_limits(c->publishers, c->push_hwm, limits->frame_max);
-    ret_limits[DOOR_LABELS] = door_limits(c->subscribers, SUBSCRIPTION_HWM, SUBSCRIPTION_BYTES);
+    ret_limits[DOOR_INGEST] = door_limits(c, c->publishers, c->ingest_hwm, limits->frame_max);
+    ret_limits[DOOR_PUSH] = door_limits(c, c->publishers, c->push_hwm, limits->frame_max);
+    ret_limits[DOOR_LABELS] = door_limits(c, c->subscribers, SUBSCRIPTION_HWM, SUBSCRIPTION_BYTES);
     ret_limits[DOOR_LABELS].topics = true;
-    ret_limits[DOOR_CONTROL] = door_limits(c->subscribers + SOCKETS_CLIENTS_SPARE,
+    ret_limits[DOOR_CONTROL] = door_limits(c, c->subscribers + SOCKETS_CLIENTS_SPARE,
                                            (uint64_t)limits->control_hwm, limits->request_max);
+    const char *at[DOORS] = {[DOOR_INGEST] = c->ingest,
+                             [DOOR_PUSH] = c->push,
+                             [DOOR_LABELS] = c->labels,
+                             [DOOR_CONTROL] = c->control};
+    for (unsigned i = 0; i < DOORS; i++)
+        ret_limits[i].kept = strncmp(at[i], "ipc://", 6) == 0 ? ret_limits[i].max / KEPT_OF : 0;
 }
 
 /* Where one group is named, no socket is anybody's: the others are the daemon's own group's. */
@@ -292,7 +341,9 @@ diffuse_err sockets_open(struct sockets *s, const struct conf *c,
                          struct reason *why) {
     struct door_limits doors[DOORS];
     sockets_doors(c, limits, doors);
-    diffuse_err unfit = find_groups(s, c, doors, why);
+    diffuse_err unfit = sealed_check(why);
+    if (!unfit)
+        unfit = find_groups(s, c, doors, why);
     if (unfit)
         return unfit;
     if (strncmp(c->ingest, "ipc://", 6) == 0 || strncmp(c->push, "ipc://", 6) == 0 ||

@@ -16,6 +16,10 @@
  * before the one it had is given up. */
 #define SOCKETS_CLIENTS_SPARE 2u
 
+/* In the metadata of every handshake, so that a client knows what it may send: max_message in
+ * bytes, in figures. */
+#define SOCKETS_MAX_MESSAGE "X-Max-Message"
+
 struct sockets_bound {
     char endpoint[CONF_TEXT_BYTES]; /* "": not bound */
     struct endpoint_file file;

@@ -26,6 +26,9 @@
     X(segments_ended, "running segments that their streams ended")                                 \
     X(segments_closed, "running segments closed to make room, or because the model changed")       \
     X(ingest_gaps, "sequence numbers missing between samples of one ingest stream")                \
+    X(push_gaps,                                                                                   \
+      "sequence numbers missing between samples of one push stream, as after a restart")           \
+    X(sequence_jumps, "sequence numbers so far off that the stream was taken to begin anew")       \
     X(unaddressed, "messages refused without a stream to tell")                                    \
     X(feedback_given, "feedback that was given to the tuner")                                      \
     X(feedback_accepted, "feedback that is in the journal, and survives a crash")                  \
@@ -51,15 +54,20 @@
     X(drifts, "changes of the error rate on feedback")                                             \
     X(disconnected, "publishers disconnected for what they sent")                                  \
     X(left_unread, "publishers that left before all they had sent was read")                       \
-    X(connections_refused, "connections refused because as many as planned for were there")        \
-    X(connections_ended, "connections ended for too many subscriptions or too large a message")    \
+    X(connections_refused,                                                                         \
+      "connections refused as they found no place, or had their share of them")                    \
+    X(connections_ended, "connections ended for what they sent")                                   \
+    X(connections_unfinished, "connections ended as a handshake or message of theirs did not end") \
+    X(subscribers_ended,                                                                           \
+      "subscribers ended as they held everybody back for longer than label_wait")                  \
     X(connections_denied, "connections refused to processes outside of the socket\'s group")       \
     X(feedback_denied,                                                                             \
       "feedback of processes outside of feedback_group, or of keys without the role")              \
     X(keys_refused, "connections turned away for a CURVE key that is unknown or lacks the role")   \
     X(roles_denied,                                                                                \
       "samples, feedback and requests refused because the sender's key lacks the role")            \
-    X(labels_dropped, "labels that a full subscriber did not get")                                 \
+    X(labels_dropped,                                                                              \
+      "labels that subscribers ended for being slow did not get, until they came again")           \
     X(streams_forgotten, "streams forgotten for newer ones")                                       \
     X(requests, "requests answered on control")                                                    \
     X(requests_refused, "requests answered with an error, or not answerable")                      \
@@ -107,7 +115,8 @@ struct stats_histogram {
 struct stats {
     uint64_t counter[STATS_N];
     uint64_t error[STATS_ERRORS];
-    uint64_t samples; /* in the buckets */
+    uint64_t label_blocked_ns; /* no label could go out */
+    uint64_t samples;          /* in the buckets */
     uint64_t max_ns;
     uint64_t bucket[STATS_BUCKETS];
     struct stats_histogram span[STATS_SPAN_N];

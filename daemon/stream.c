@@ -61,7 +61,7 @@ static uint32_t open_row(struct stream_table *t, const char *name, size_t len,
 }
 
 struct stream_note stream_hear(struct stream_table *t, const char *name, size_t len,
-                               const uint64_t *seq, bool lossy) {
+                               const uint64_t *seq) {
     struct stream_note note = {0};
     uint32_t i = lru_find(t->names, name, len);
     if (i == LRU_NONE)
@@ -71,12 +71,15 @@ struct stream_note stream_hear(struct stream_table *t, const char *name, size_t 
     struct row *row = &t->row[i];
     if (seq && row->heard && *seq > row->last_seq)
         note.missing = *seq - row->last_seq - 1;
+    note.jumped = note.missing > LIMIT_GAP;
+    if (note.jumped)
+        note.missing = 0;
     if (seq) {
         row->last_seq = *seq;
         row->heard = true;
     }
     row->books.accepted++;
-    row->books.gaps += lossy ? note.missing : 0;
+    row->books.gaps += note.missing;
     note.books = (struct stream_ref){i, row->era};
     return note;
 }

@@ -34,7 +34,7 @@ enum stream_fate {
 struct stream_books {
     uint64_t accepted;
     uint64_t fate[STREAM_FATES];
-    uint64_t gaps; /* sequence numbers missing on ingest */
+    uint64_t gaps; /* sequence numbers missing */
 };
 
 /* The book that a sample is in. */
@@ -44,6 +44,7 @@ struct stream_ref {
 
 struct stream_note {
     uint64_t missing; /* sequence numbers skipped since this stream's sample before */
+    bool jumped;      /* by so many that it began anew */
     bool forgot;      /* another stream was forgotten to make room */
     struct stream_ref books;
 };
@@ -53,10 +54,10 @@ DIFFUSE_MUST_CHECK diffuse_err stream_new(struct arena *arena, size_t cap,
                                           struct stream_table **ret_table);
 
 /* A sample arrived: name (1..LIMIT_STREAM_BYTES bytes) and its seq; NULL: which cannot be read. A
- * seq that does not go up means a sender that began anew: nothing is missing. lossy: what is
- * missing is a gap. */
+ * seq that does not go up, or by more than LIMIT_GAP, means a sender that began anew: nothing is
+ * missing. */
 struct stream_note stream_hear(struct stream_table *t, const char *name, size_t len,
-                               const uint64_t *seq, bool lossy);
+                               const uint64_t *seq);
 
 /* And this became of it. */
 void stream_settle(struct stream_table *t, struct stream_ref books, enum stream_fate fate);

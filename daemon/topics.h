@@ -1,16 +1,10 @@
-/* topics.h - the subscriptions of one connection, as many as it may have.
- *
- * Kept as keyed hashes, so that nobody can find a topic that passes for another. Threads: the
- * caller's.
- */
+/* topics.h - the subscriptions of one connection, as many as it may have. Threads: the caller's. */
 #ifndef DAEMON_TOPICS_H
 #define DAEMON_TOPICS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "model/base/keyed.h"
 
 #define TOPICS_MAX   32u   /* subscriptions of one connection */
 #define TOPICS_BYTES 1024u /* of all of them together */
@@ -20,14 +14,17 @@
 
 struct topics { /* zeroed: none */
     uint32_t n, bytes;
-    uint64_t hash[TOPICS_MAX];
     uint16_t len[TOPICS_MAX];
+    uint8_t text[TOPICS_BYTES]; /* one behind the other */
 };
 
 /* False: it is one too many, and not taken. A topic that is there already is taken. */
-bool topics_add(struct topics *t, const struct keyed *key, const uint8_t *topic, size_t len);
+bool topics_add(struct topics *t, const uint8_t *topic, size_t len);
 
 /* Fine when it is not there. */
-void topics_remove(struct topics *t, const struct keyed *key, const uint8_t *topic, size_t len);
+void topics_remove(struct topics *t, const uint8_t *topic, size_t len);
+
+/* Does a message on this topic go to who has these? */
+bool topics_match(const struct topics *t, const uint8_t *topic, size_t len);
 
 #endif

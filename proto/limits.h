@@ -10,9 +10,10 @@
 #define LIMIT_WORKERS       64u            /* compute threads */
 #define LIMIT_PUBLISHERS    64u            /* publishers that ingest may connect to */
 #define LIMIT_ENDPOINT      107u           /* bytes of an ipc path: sockaddr_un, less its NUL */
-#define LIMIT_REASON_BYTES  512u           /* one line for a person */
-#define LIMIT_KEYS          1024u          /* CURVE keys that are let in */
-#define LIMIT_PATH_BYTES    511u           /* a file that a request names */
+#define LIMIT_GAP           1048576u /* numbers missing on a stream; more is a new beginning */
+#define LIMIT_REASON_BYTES  512u     /* one line for a person */
+#define LIMIT_KEYS          1024u    /* CURVE keys that are let in */
+#define LIMIT_PATH_BYTES    511u     /* a file that a request names */
 
 #define LIMIT_LABELS      4096u    /* classes of a model */
 #define LIMIT_LABEL_BYTES 255u     /* one label's name */

@@ -39,7 +39,7 @@ def balance(rig, what, show=8):
     r.equal((total.expired, total.dropped), (counters["expired"], counters["dropped"]), "expired, dropped, as counted")
     r.equal(total.errored + total.expired + total.dropped, counters["refused"] + counters["dropped_silent"],
             "without a label, as counted")
-    r.equal(total.gaps, counters["ingest_gaps"], "gaps, as counted")
+    r.equal(total.gaps, counters["ingest_gaps"] + counters["push_gaps"], "gaps, as counted")
     r.equal(page.known, len(rows), "streams known")
     print(f"--- {what}")
     for name, row in [(row.stream.decode(), row) for row in rows[:show]] + [("(others)", page.others), ("(total)", total)]:

@@ -31,7 +31,7 @@ static uint64_t fill(struct stream_table *t) {
     for (unsigned i = 0; i < STREAMS; i++) {
         size_t len = name_stream(name, i);
         for (unsigned k = 0; k <= i; k++, accepted++)
-            stream_settle(t, stream_hear(t, name, len, &seq, true).books,
+            stream_settle(t, stream_hear(t, name, len, &seq).books,
                           (enum stream_fate)(k % STREAM_FATES));
     }
     return accepted;

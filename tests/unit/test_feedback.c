@@ -42,7 +42,7 @@ static struct inflight_sample sample(const char *stream, uint64_t seq) {
 
 static void answered(struct feedback_facts *f, const char *stream, uint64_t seq) {
     struct inflight_sample s = sample(stream, seq);
-    (void)stream_hear(f->streams, stream, strlen(stream), &seq, true);
+    (void)stream_hear(f->streams, stream, strlen(stream), &seq);
     retain_keep(f->retain, &s);
 }
 

@@ -10,14 +10,12 @@
 
 #include "daemon/topics.h"
 
-static const struct keyed key = {{1, 2, 3}};
-
 static bool add(struct topics *t, const char *topic) {
-    return topics_add(t, &key, (const uint8_t *)topic, strlen(topic));
+    return topics_add(t, (const uint8_t *)topic, strlen(topic));
 }
 
 static void cancel(struct topics *t, const char *topic) {
-    topics_remove(t, &key, (const uint8_t *)topic, strlen(topic));
+    topics_remove(t, (const uint8_t *)topic, strlen(topic));
 }
 
 static void test_a_set(void **state) {
@@ -56,7 +54,7 @@ static void test_bytes_are_bounded(void **state) {
     struct topics t = {0};
     uint8_t topic[255] = {0};
     unsigned n = 0;
-    while (n < TOPICS_MAX && topics_add(&t, &key, topic, sizeof topic)) {
+    while (n < TOPICS_MAX && topics_add(&t, topic, sizeof topic)) {
         topic[0]++;
         n++;
     }
@@ -64,11 +62,33 @@ static void test_bytes_are_bounded(void **state) {
     assert_true(t.bytes <= TOPICS_BYTES);
 }
 
+/* What is kept is what was asked for, to the last byte, and whatever is cancelled in between. */
+static void test_what_matches(void **state) {
+    (void)state;
+    struct topics t = {0};
+    uint8_t one[255], other[255];
+    memset(one, 'x', sizeof one);
+    memset(other, 'x', sizeof other);
+    other[254] = 'y';
+    assert_true(topics_add(&t, one, sizeof one) && add(&t, "ab") && topics_add(&t, other, 255));
+    assert_int_equal(t.n, 3);
+    cancel(&t, "ab");
+    assert_false(topics_match(&t, (const uint8_t *)"abc", 3));
+    topics_remove(&t, one, sizeof one);
+    assert_false(topics_match(&t, one, sizeof one));
+    assert_true(topics_match(&t, other, sizeof other));
+    assert_false(topics_match(&t, other, sizeof other - 1));
+    assert_true(add(&t, ""));
+    assert_true(topics_match(&t, one, 0));
+    assert_true(topics_match(&t, one, sizeof one));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_set),
         cmocka_unit_test(test_number_is_bounded),
         cmocka_unit_test(test_bytes_are_bounded),
+        cmocka_unit_test(test_what_matches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
