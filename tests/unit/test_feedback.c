@@ -94,7 +94,7 @@ static void the_last_that_was_heard(void **state) {
     uint64_t last = 9;
     (void)state;
     answered(&f, "r", 8);
-    (void)stream_hear(f.streams, "r", 1, &last, true);
+    (void)stream_hear(f.streams, "r", 1, &last);
     assert_int_equal(say(&f, "r", last, "ok", false), FEEDBACK_LATE);
     assert_int_equal(say(&f, "r", last + 1, "ok", false), FEEDBACK_UNKNOWN);
     end(&f);
