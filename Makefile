@@ -46,7 +46,7 @@ CTL_LIBS    := $(CLIENT_LIBS) -ljansson -lz -lm
 
 objects = $(patsubst %.c,$B/%.o,$(wildcard $(1)))
 PROTO  := $(call objects,proto/*.c keys/*.c) $B/gen/diffused.pb-c.o
-MODEL  := $(call objects,$(foreach d,base text net engine ckpt data train tune,model/$d/*.c))
+MODEL  := $(call objects,$(foreach d,base text wide net engine ckpt data train tune,model/$d/*.c))
 TOOL   := $(call objects,model/tool/*.c)
 DAEMON := $(filter-out $B/daemon/main.o,$(call objects,daemon/*.c))
 CLIENT := $(call objects,client/*.c)
@@ -123,7 +123,7 @@ $B/libverbs.a: $(filter-out $B/model/tool/diffuse_main.o,$(TOOL))
 $B/libctl.a: $(filter-out $B/client/ctl/diffusectl.o,$(CTL))
 $B/libtest.a: $(TLIB)
 $B/libdiffuse.a: $(CLIENT) $(PROTO)
-$B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/net/% $B/model/engine/% $B/model/train/denoise.o,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
+$B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/text/% $B/model/wide/% $B/model/net/% $B/model/engine/% $B/model/train/denoise.o,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
 $B/%.a:
 	@echo "  AR   $@"; rm -f $@
 	$(Q)$(AR) rcs $@ $^

@@ -25,6 +25,7 @@
 #include "model/wide/walk.h"
 
 #define WIDE_FEATURES (1u << 22) /* at most */
+#define WIDE_ENTRIES  (1u << 26) /* at most */
 #define WIDE_IDF_MOST 255u       /* largest code of an importance */
 
 enum wide_norm { WIDE_NORM_LENGTH, WIDE_NORM_NONE };
@@ -70,8 +71,9 @@ size_t wide_bytes(const struct wide_shape *s);
 DIFFUSE_MUST_CHECK diffuse_err wide_new(struct arena *arena, const struct wide_shape *s,
                                         const struct tokenizer *tokenizer, struct wide **ret_wide);
 
-/* Feature of a key, or WIDE_NONE. */
+/* Bucket of a key; and its feature, or WIDE_NONE. */
 #define WIDE_NONE UINT32_MAX
+uint32_t wide_bucket(const struct wide *w, uint64_t key);
 uint32_t wide_find(const struct wide *w, uint64_t key);
 
 /* Bytes of a state: a multiple of ARENA_ALIGN, which it must be aligned to; 0 without wide part. */
