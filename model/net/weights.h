@@ -67,6 +67,7 @@ struct weights_step {
  * serve have tables of any type; block, embed and ngram are NULL. What only looks rows up reads
  * embed_table and ngram_table, which both kinds have. */
 struct net_weights {
+    const struct wide *wide;               /* borrowed; NULL: there is no wide part */
     real *block;                           /* everything, in the list's order */
     real *body;                            /* what follows the tables in the list, in its order */
     real *embed;                           /* (vocab, width) */

@@ -17,15 +17,16 @@
 #define QUOTA_LEAST    1024u
 #define DENSE_COLUMNS  8u /* up to so many nothing is left out */
 #define SCORES_MOST    ((size_t)1 << 24)
-#define WORK_ALL_FOLDS 3e7 /* entries x columns, up to which the choice is made on all folds */
-#define WORK_ONE_FOLD  5e8 /* above: on one fold, and no more of it than this */
+#define WORK_FOLDS     8e6 /* entries x columns x folds that the choice is made on; one at least */
+#define WORK_ONE_FOLD  2e8 /* of a larger one, on so much of it */
 #define WORK_ALL_JUDGE 2e9 /* up to which all folds are judged */
 #define TRY_TOLERANCE  0.1
-#define TRY_PASSES     60u
-#define TOLERANCE      0.01
-#define PASSES         300u
+#define TRY_PASSES     20u
+#define TOLERANCE      0.05
+#define PASSES         100u
+#define WORK_FINE      2e6 /* entries x columns up to which more costs are tried */
 
-static const double fine[] = {0.03, 0.1, 0.3, 1, 3, 10, 30}, coarse[] = {0.3, 1, 3};
+static const double fine[] = {0.1, 0.3, 1, 3, 10}, coarse[] = {0.3, 1, 3};
 
 #define COUNT(a)   (sizeof(a) / sizeof *(a))
 #define COSTS_MOST COUNT(fine)
@@ -372,10 +373,8 @@ static diffuse_err make_parts(struct fit *f) {
         return e;
     for (unsigned i = 0; !e && i < f->out->folds; i++)
         e = fill_part(f, (uint8_t)i, n, &f->part[i]);
-    if (!e && f->work > WORK_ALL_FOLDS)
-        e = fill_part(f, 0,
-                      f->work > WORK_ONE_FOLD ? (size_t)((double)n * WORK_ONE_FOLD / f->work) : n,
-                      &f->small);
+    if (!e && f->work > WORK_ONE_FOLD)
+        e = fill_part(f, 0, (size_t)((double)n * WORK_ONE_FOLD / f->work), &f->small);
     for (unsigned i = 0; !e && i < f->out->folds; i++)
         for (size_t j = 0; j < f->part[i].n_held; j++) {
             uint32_t row = f->judged[f->part[i].held[j]];
@@ -421,10 +420,16 @@ static double smoothed(const double *a, size_t n, size_t i) {
     return (before + 2 * a[i] + after) / 4;
 }
 
+static size_t tried_folds(const struct fit *f) {
+    double most = WORK_FOLDS / f->work;
+
+    return most < 1 ? 1 : most < f->out->folds ? (size_t)most : f->out->folds;
+}
+
 static void choose(struct fit *f) {
-    bool all = f->work <= WORK_ALL_FOLDS;
-    const struct part *parts = all ? f->part : &f->small;
-    size_t n = all ? f->out->folds : 1;
+    bool whole = f->small.n == 0, all = f->work <= WORK_FINE;
+    const struct part *parts = whole ? f->part : &f->small;
+    size_t n = whole ? tried_folds(f) : 1;
     double best = -1, a[COSTS_MOST];
     struct choice chosen = choices[0];
 
@@ -533,6 +538,8 @@ static void lay_lists(const struct fit *f, struct wide *w) {
     for (uint32_t i = f->data.features; i > 0; i--)
         w->first[i] = w->first[i - 1];
     w->first[0] = 0;
+    if (w->first[f->data.features] < w->shape.entries)
+        w->first[f->data.features] = w->shape.entries;
 }
 
 static diffuse_err assemble(struct fit *f, struct reason *why) {
@@ -553,7 +560,7 @@ static diffuse_err assemble(struct fit *f, struct reason *why) {
         return reason_set(why, DIFFUSE_INVAL,
                           "%zu weights, at most %u can be kept: give fewer features", entries,
                           WIDE_ENTRIES);
-    shape.entries = (uint32_t)entries;
+    shape.entries = entries ? (uint32_t)entries : 1; /* of 0, when there is none */
     if ((e = arena_init(&f->out->arena, wide_bytes(&shape))) ||
         (e = wide_new(&f->out->arena, &shape, f->walk.tokenizer, &w)))
         return e;

@@ -19,6 +19,21 @@ struct wide_state {
 /* --- shape -------------------------------------------------------------------------------------
  */
 
+static const char *const norm_names[] = {"length", "none"};
+
+const char *wide_norm_name(enum wide_norm n) {
+    return norm_names[n];
+}
+
+diffuse_err wide_norm_parse(const char *name, enum wide_norm *ret_norm) {
+    for (size_t i = 0; i < sizeof norm_names / sizeof *norm_names; i++)
+        if (strcmp(norm_names[i], name) == 0) {
+            *ret_norm = (enum wide_norm)i;
+            return DIFFUSE_OK;
+        }
+    return DIFFUSE_NOTFOUND;
+}
+
 uint32_t wide_columns(const struct wide_shape *s) {
     return s->labels == 2 ? 1 : s->labels;
 }
@@ -47,10 +62,11 @@ diffuse_err wide_shape_check(const struct wide_shape *s, struct reason *why) {
     if (s->features == 0 || s->features > WIDE_FEATURES)
         return reason_set(why, DIFFUSE_INVAL, "wide part of %u features, expected 1 to %u",
                           s->features, WIDE_FEATURES);
-    if (s->entries > most || s->entries > WIDE_ENTRIES || (s->dense && s->entries != most))
+    if (s->entries == 0 || s->entries > most || s->entries > WIDE_ENTRIES ||
+        (s->dense && s->entries != most))
         return reason_set(why, DIFFUSE_INVAL,
                           "wide part of %u weights, expected %s %llu, and at most %u", s->entries,
-                          s->dense ? "exactly" : "at most", (unsigned long long)most, WIDE_ENTRIES);
+                          s->dense ? "exactly" : "1 to", (unsigned long long)most, WIDE_ENTRIES);
     if (s->norm != WIDE_NORM_LENGTH && s->norm != WIDE_NORM_NONE)
         return reason_set(why, DIFFUSE_INVAL, "wide part's norm is not one of the known ones");
     return DIFFUSE_OK;
@@ -203,26 +219,32 @@ void wide_advance(const struct wide *w, struct wide_state *s, const uint32_t *id
     walk_on(w, s, ids, n, false);
 }
 
-static void score(const struct wide *w, struct wide_state *s, real *scores) {
+static void put(double score, real others, real *logit) {
+    *logit = (real)(others > 0 ? score + (double)others * (double)*logit : score);
+}
+
+static void score(const struct wide *w, struct wide_state *s, real others, real *logits) {
     uint32_t columns = wide_columns(&w->shape);
     double scale = w->shape.norm == WIDE_NORM_NONE ? 1 : s->square > 0 ? 1 / sqrt(s->square) : 0;
     const double *sum = sums(s);
 
-    for (uint32_t k = 0; k < columns; k++)
-        scores[k] = (real)(sum[k] * scale + (double)w->bias[k]);
-    if (w->shape.labels == 2) {
-        scores[1] = scores[0];
-        scores[0] = -scores[1];
+    for (uint32_t k = 0; k < columns; k++) {
+        double x = sum[k] * scale + (double)w->bias[k];
+
+        if (columns == 1)
+            put(-x, others, logits);
+        put(x, others, logits + (columns == 1 ? 1 : k));
     }
 }
 
-void wide_scores(const struct wide *w, const struct wide_state *s, void *room, real *scores) {
+void wide_scores(const struct wide *w, const struct wide_state *s, void *room, real others,
+                 real *logits) {
     struct wide_state *copy = room;
 
     if (copy != s)
         memcpy(copy, s, wide_state_bytes(&w->shape));
     walk_on(w, copy, NULL, 0, true);
-    score(w, copy, scores);
+    score(w, copy, others, logits);
 }
 
 void wide_known(const struct wide_state *s, uint64_t *ret_features, uint64_t *ret_known) {
@@ -230,11 +252,12 @@ void wide_known(const struct wide_state *s, uint64_t *ret_features, uint64_t *re
     *ret_known = s->known;
 }
 
-void wide_text(const struct wide *w, const uint32_t *ids, size_t n, void *room, real *scores) {
+void wide_text(const struct wide *w, const uint32_t *ids, size_t n, void *room, real others,
+               real *logits) {
     struct wide_state *s = wide_begin(&w->shape, room);
 
     walk_on(w, s, ids, n, true);
-    score(w, s, scores);
+    score(w, s, others, logits);
 }
 
 void wide_scale(struct wide *w, float factor) {

@@ -57,6 +57,10 @@ struct wide {
 
 struct wide_state; /* a text so far; wide_state_bytes of the caller's memory, and points nowhere */
 
+/* "length", "none". The parser: NOTFOUND for any other name. */
+const char *wide_norm_name(enum wide_norm n);
+DIFFUSE_MUST_CHECK diffuse_err wide_norm_parse(const char *name, enum wide_norm *ret_norm);
+
 /* Everything in range and consistent? Errors: INVAL, naming field and range. */
 DIFFUSE_MUST_CHECK diffuse_err wide_shape_check(const struct wide_shape *s, struct reason *why);
 
@@ -85,16 +89,18 @@ struct wide_state *wide_begin(const struct wide_shape *s, void *memory);
 /* The next tokens. Allocates nothing, cannot fail. */
 void wide_advance(const struct wide *w, struct wide_state *s, const uint32_t *ids, size_t n);
 
-/* scores(labels) of the text so far. room: another state's memory, or s itself, whose text then
- * ends here. */
-void wide_scores(const struct wide *w, const struct wide_state *s, void *room, real *scores);
+/* logits(labels) = scores of the text so far + others * logits; others of 0: logits are not read.
+ * room: another state's memory, or s itself, whose text then ends here. */
+void wide_scores(const struct wide *w, const struct wide_state *s, void *room, real others,
+                 real *logits);
 
 /* Occurrences of features in the text so far, and how many of them were known; without its last
  * word. */
 void wide_known(const struct wide_state *s, uint64_t *ret_features, uint64_t *ret_known);
 
-/* A whole text: scores(labels). room: a state's memory. */
-void wide_text(const struct wide *w, const uint32_t *ids, size_t n, void *room, real *scores);
+/* The same of a whole text. room: a state's memory. */
+void wide_text(const struct wide *w, const uint32_t *ids, size_t n, void *room, real others,
+               real *logits);
 
 /* Weights and bias times a factor, above 0. Not while it serves. */
 void wide_scale(struct wide *w, float factor);

@@ -14,7 +14,7 @@ may() {
     model/wide) echo "$(may model/text) model/text/" ;;
     model/net) echo "$(may model/wide) model/wide/" ;;
     model/engine) echo "$(may model/net) model/net/" ;;
-    model/ckpt) echo "$(may model/net) model/text/ model/net/ model/engine/" ;;
+    model/ckpt) echo "$(may model/net) model/net/ model/engine/" ;;
     model/data) echo "$(may model/text) model/text/" ;;
     model/train) echo "$(may model/ckpt) model/ckpt/ model/data/" ;;
     model/tune) echo "$(may model/train) model/train/" ;;
