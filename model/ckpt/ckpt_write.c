@@ -444,6 +444,7 @@ diffuse_err ckpt_write_mixed(const char *path, struct model *m, const struct ckp
     if (!(e = net_config_check(&m->config, &inner)) && !(e = make_strings(s, m, &inner)) &&
         !(e = print_rehearsal(s, m, &inner)) && !(e = print_wide(s, m, types))) {
         plan(s, m, types);
+        m->weights->wide = m->wide;
         if (!(e = make_selftest(s, m, types, &inner)) && !(e = make_id(s, id, &inner)) &&
             !(e = check_strings(s, &inner)))
             e = write_file(s, path, &inner);

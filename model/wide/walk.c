@@ -102,7 +102,8 @@ static void end_word(const struct walk *w, struct walk_place *p, struct walk_key
     if (w->form.letters_to > 0 && p->letters > 0)
         add_letter(&w->form, p, LETTER_END, keys);
     for (uint32_t n = 1; n <= w->form.words; n++) {
-        hand_over(keys, join(h, n), false);
+        h = join(h, n); /* so that the order of the words counts */
+        hand_over(keys, h, false);
         if (n == w->form.words || p->last[n - 1] == 0)
             break;
         h = join(h, p->last[n - 1]);
