@@ -136,6 +136,8 @@ diffuse_err pretrain_options_fit(const struct pretrain_options *o, const struct 
                  .unknown = tokenizer_unk(t)},
         .dropout = step.dropout,
         .embed_dropout = step.embed_dropout,
+        .contrast = o->contrast,
+        .contrast_temperature = o->contrast_temperature,
         .seed = step.seed,
     };
     return DIFFUSE_OK;

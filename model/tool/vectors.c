@@ -18,7 +18,7 @@ struct vectors {
         const uint8_t *text;
         size_t len;
         uint32_t id;
-    } *piece; /* (n) sorted by text */
+    } * piece; /* (n) sorted by text */
     uint32_t n;
     double squares; /* of all numbers taken */
 };

@@ -1,4 +1,5 @@
-/* vectors.h - a table of word vectors as text, laid into the embeddings that pre-training starts from. */
+/* vectors.h - a table of word vectors as text, laid into the embeddings that pre-training starts
+ * from. */
 #ifndef MODEL_TOOL_VECTORS_H
 #define MODEL_TOOL_VECTORS_H
 
