@@ -123,7 +123,7 @@ $B/libverbs.a: $(filter-out $B/model/tool/diffuse_main.o,$(TOOL))
 $B/libctl.a: $(filter-out $B/client/ctl/diffusectl.o,$(CTL))
 $B/libtest.a: $(TLIB)
 $B/libdiffuse.a: $(CLIENT) $(PROTO)
-$B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/text/% $B/model/wide/% $B/model/net/% $B/model/engine/% $B/model/train/denoise.o,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
+$B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/text/% $B/model/wide/% $B/model/net/% $B/model/engine/% $B/model/train/denoise.o $B/model/train/contrast.o,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
 $B/%.a:
 	@echo "  AR   $@"; rm -f $@
 	$(Q)$(AR) rcs $@ $^

@@ -118,7 +118,12 @@ void weights_point(struct net_weights *w, const struct net_config *c, real *bloc
 void weights_init(struct net_weights *w, const struct net_config *c, double table_std,
                   struct rng *rng);
 
-/* The same of one tensor. */
+/* The last layers of the steps' updates, times scale. With 0 a model of T steps begins as one of
+ * none, whatever T is, and a step can only earn its place; at the unit scale of other matrices an
+ * update is far larger than an embedding, and after a few steps the state is noise. */
+void weights_scale_updates(struct net_weights *w, const struct net_config *c, double scale);
+
+/* The same as weights_init of one tensor. */
 void weights_init_tensor(struct net_weights *w, const struct weights_tensor *t, double table_std,
                          struct rng *rng);
 

@@ -137,6 +137,7 @@ static diffuse_err start_weights(struct pretrain_run *r) {
 
     rng_init(&rng, r->o.model.seed, 0x1217);
     weights_init(r->weights, &r->config, r->o.model.init_std, &rng);
+    weights_scale_updates(r->weights, &r->config, r->o.model.update_init);
     if (!r->o.vectors)
         return DIFFUSE_OK;
     e = vectors_load(r->o.vectors, r->tokenizer, r->o.model.init_std, r->weights, r->config.width,
