@@ -145,6 +145,25 @@ static diffuse_err mix_judged(struct run *r) {
     return e;
 }
 
+/* How many folds the deep part is trained for. */
+static diffuse_err count_folds(struct run *r, unsigned *ret_folds) {
+    uint64_t tokens = 0, most;
+    uint32_t length, label;
+
+    for (size_t i = 0; i < r->rows->n; i++) {
+        diffuse_err e = rows_get(r->rows, i, &length, &label, r->why);
+
+        if (e)
+            return e;
+        tokens += length;
+    }
+    most = JOINT_WORK / (tokens * r->o->fit.epochs + 1);
+    *ret_folds = most < r->joint->wide.folds ? (unsigned)most : r->joint->wide.folds;
+    if (*ret_folds == 0 && r->joint->wide.folds > 0)
+        *ret_folds = 1;
+    return DIFFUSE_OK;
+}
+
 static diffuse_err judge(struct run *r) {
     struct joint *j = r->joint;
     diffuse_err e = DIFFUSE_OK;
@@ -153,8 +172,8 @@ static diffuse_err judge(struct run *r) {
     r->place = calloc(j->wide.judged + 1, sizeof *r->place);
     if (!r->deep || !r->place)
         e = DIFFUSE_NOMEM;
-    if (r->o->deep)
-        j->folds = r->rows->n < JOINT_FEW ? j->wide.folds : j->wide.folds > 0;
+    if (!e && r->o->deep)
+        e = count_folds(r, &j->folds);
     for (r->fold = 0; !e && !j->stopped && r->fold < j->folds; r->fold++)
         e = judge_fold(r);
     if (!e && !j->stopped)

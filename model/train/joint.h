@@ -2,7 +2,7 @@
  * part was trained on.
  *
  * The wide part is fitted with cross-validation (wide_fit.h). The deep part is trained anew without
- * the rows of a fold, and judges them; with few rows for each fold, else for one. Of the rows that
+ * the rows of a fold, and judges them; for as many folds as the time allows. Of the rows that
  * both have judged the sum is made (mix.h).
  */
 #ifndef MODEL_TRAIN_JOINT_H
@@ -12,7 +12,8 @@
 #include "model/train/mix.h"
 #include "model/train/wide_fit.h"
 
-#define JOINT_FEW 2000u /* rows below which the deep part is trained for every fold */
+/* Tokens times epochs that the folds of the deep part may take; one fold is trained in any case. */
+#define JOINT_WORK 1500000u
 
 struct joint_options {
     struct wide_fit_options wide;
