@@ -192,8 +192,9 @@ static void suit_count(const struct train_options *o, const char *name, uint64_t
 /* Below 2,000 rows the linear classifier of the n-grams is hard to improve on: start there, where
  * the model can be one, and go on with small steps of training only. */
 static void follow_linear(struct train_options *o, uint32_t labels) {
-    if (train_options_given(o, "linear-start") || o->paper || o->teachers || o->init || o->steps ||
-        *o->brackets || strcmp(o->pool, "max") == 0 || labels > o->width)
+    if (train_options_given(o, "linear-start") || strcmp(o->wide, "none") != 0 || o->paper ||
+        o->teachers || o->init || o->steps || *o->brackets || strcmp(o->pool, "max") == 0 ||
+        labels > o->width)
         return;
     o->linear_start = 10;
     suit_count(o, "head-width", &o->head_width, 2 * o->width);

@@ -66,6 +66,7 @@ diffuse_err train_save_model(struct train_run *r, const char *name, real *block)
     weights_point(&weights, &r->config, block, false);
     weights.wide = NULL;
     train_parts_join(r, &m.config, &weights);
+    m.wide = r->joint.wide.wide;
     if (r->init.model)
         memcpy(m.parent, r->init.model->id, sizeof m.parent);
     path_of(r, name, path);
