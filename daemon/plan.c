@@ -229,8 +229,12 @@ void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *fa
     add(p, "program", facts->resident + GROWTH_BYTES, CONF_KEYS, 0, 0,
         "measured at start, and %.1f MiB for what is touched later",
         (double)GROWTH_BYTES / (1u << 20));
-    add(p, "model", serving->model_bytes, CONF_KEYS, 0, 0,
+    add(p, "model", serving->model_bytes - serving->wide_bytes, CONF_KEYS, 0, 0,
         "weights, vocabulary and names of one model");
+    if (serving->wide_bytes)
+        add(p, "wide part", serving->wide_bytes, CONF_KEYS, 0, 0,
+            "%" PRIu32 " features of words and letters, %" PRIu32 " weights",
+            serving->config->wide.features, serving->config->wide.entries);
     if (second)
         add(p, "second model", slot_bytes(c, second), facts->room ? CONF_KEYS : CONF_KEY_reload,
             slot_bytes(c, second), 1, "%s: weights, vocabulary, names, scratch of workers %" PRIu64,

@@ -37,6 +37,7 @@ struct plan_shape {
     const struct net_config *config; /* borrowed */
     struct engine_kind kind;         /* how it is to compute */
     size_t model_bytes;              /* of arena that it takes */
+    size_t wide_bytes;               /* of them, of its wide part; 0: it has none */
     size_t engine_bytes;             /* and its matrices, packed */
     size_t label_bytes;              /* of all its label names */
     uint32_t max_length;             /* that it was trained on; 0: not known */

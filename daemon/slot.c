@@ -44,6 +44,7 @@ diffuse_err slot_shape(const struct ckpt *k, const struct conf *c, struct plan_s
     struct reason inner = {""};
     *ret_shape = (struct plan_shape){.config = ckpt_config(k),
                                      .model_bytes = ckpt_model_bytes(k, CKPT_SERVE),
+                                     .wide_bytes = ckpt_wide_part_bytes(k),
                                      .label_bytes = ckpt_label_bytes(k),
                                      .max_length = ckpt_max_length(k)};
     conf_show(c, CONF_KEY_kernel, kernel, sizeof kernel);

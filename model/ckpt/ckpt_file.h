@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "model/ckpt/ckpt_meta.h"
+#include "model/ckpt/ckpt_wide.h"
 #include "model/ckpt/rehearsal.h"
 #include "model/ckpt/st_header.h"
 #include "model/net/weights.h"
@@ -31,6 +32,7 @@ struct ckpt {
     size_t rehearsal_len;
     struct rehearsal_size rehearsal_size; /* of the text, which was checked */
     struct weights_list list;             /* what the configuration asks for */
+    struct ckpt_wide_list wide;           /* and of the wide part */
 };
 
 /* The tensor of the list with this name; NULL: there is none. */

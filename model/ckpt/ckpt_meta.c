@@ -162,6 +162,51 @@ static diffuse_err get_brackets(const json_t *strings, struct net_config *c, str
     return e ? e : get_ids(strings, "brackets_close", c->close, &c->n_close, why);
 }
 
+/* "words 1-2, letters 2-5": the rows of words and letters that are features. */
+static bool take_form(const char *p, struct walk_form *f) {
+    static const char before[] = "words 1-", between[] = ", letters ";
+
+    if (strncmp(p, before, sizeof before - 1) != 0)
+        return false;
+    p += sizeof before - 1;
+    if (!take_u32(&p, &f->words) || strncmp(p, between, sizeof between - 1) != 0)
+        return false;
+    p += sizeof between - 1;
+    return take_u32(&p, &f->letters_from) && *p++ == '-' && take_u32(&p, &f->letters_to) && !*p;
+}
+
+/* A file that does not say has no wide part. */
+static diffuse_err get_wide(const json_t *strings, struct ckpt_meta *m, struct reason *why) {
+    struct wide_shape *s = &m->config.wide;
+    const char *form, *norm, *weights;
+    diffuse_err e;
+
+    if (!json_object_get(strings, "wide_features"))
+        return DIFFUSE_OK;
+    if ((e = get_u32(strings, "wide_features", &s->features, why)) ||
+        (e = get_u32(strings, "wide_entries", &s->entries, why)) ||
+        (e = get_float(strings, "wide_unit", &m->wide_unit, why)) ||
+        (e = get_float(strings, "deep_scale", &m->config.deep_scale, why)))
+        return e;
+    if (!(form = need(strings, "wide_form", why)) || !(norm = need(strings, "wide_norm", why)) ||
+        !(weights = need(strings, "wide_weights", why)))
+        return DIFFUSE_CORRUPT;
+    if (!take_form(form, &s->form))
+        return bad_name("wide_form", form, why);
+    if (wide_norm_parse(norm, &s->norm))
+        return bad_name("wide_norm", norm, why);
+    s->dense = strcmp(weights, "dense") == 0;
+    if (!s->dense && strcmp(weights, "lists") != 0)
+        return bad_name("wide_weights", weights, why);
+    s->labels = m->config.labels;
+    if (s->features == 0 || !m->has_tokenizer || !(m->wide_unit > 0))
+        return reason_set(why, DIFFUSE_CORRUPT,
+                          "metadata: wide_features is %u, wide_unit %g, tokenizer %s: a wide part "
+                          "needs all three",
+                          s->features, (double)m->wide_unit, m->has_tokenizer ? "there" : "none");
+    return DIFFUSE_OK;
+}
+
 /* All of the configuration but the number of labels. */
 static diffuse_err get_config(const json_t *strings, struct net_config *c, struct reason *why) {
     diffuse_err e;
@@ -271,7 +316,7 @@ diffuse_err ckpt_meta_parse(const json_t *strings, struct ckpt_meta *ret_meta, s
 
     if ((e = check_version(strings, why)) || (e = get_config(strings, &m.config, why)) ||
         (e = get_labels(strings, &m, why)) || (e = get_tokenizer(strings, &m, why)) ||
-        (e = get_temperature(strings, &m.temperature, why)) ||
+        (e = get_wide(strings, &m, why)) || (e = get_temperature(strings, &m.temperature, why)) ||
         (e = get_u32(strings, "max_length", &m.max_length, why)) ||
         (e = get_hex(strings, "id", false, m.id, why)) ||
         (e = get_hex(strings, "parent", true, m.parent, why)) ||
@@ -333,6 +378,24 @@ static int put_labels(json_t *strings, const json_t *labels) {
     return failed;
 }
 
+static int put_wide(json_t *strings, const struct ckpt_meta *m) {
+    const struct wide_shape *s = &m->config.wide;
+    char form[80];
+    int failed = 0;
+
+    if (s->features == 0)
+        return 0;
+    (void)snprintf(form, sizeof form, "words 1-%u, letters %u-%u", s->form.words,
+                   s->form.letters_from, s->form.letters_to);
+    failed |= put(strings, "wide_form", form);
+    failed |= put(strings, "wide_norm", wide_norm_name(s->norm));
+    failed |= put(strings, "wide_weights", s->dense ? "dense" : "lists");
+    failed |= put_u32(strings, "wide_features", s->features);
+    failed |= put_u32(strings, "wide_entries", s->entries);
+    failed |= put_float(strings, "wide_unit", m->wide_unit);
+    return failed | put_float(strings, "deep_scale", m->config.deep_scale);
+}
+
 diffuse_err ckpt_meta_make(const struct ckpt_meta *m, json_t **ret_strings, struct reason *why) {
     const struct net_config *c = &m->config;
     json_t *s = json_object();
@@ -353,6 +416,7 @@ diffuse_err ckpt_meta_make(const struct ckpt_meta *m, json_t **ret_strings, stru
     failed |= put(s, "boundary", net_boundary_name(c->boundary));
     failed |= put(s, "norm", net_norm_name(c->norm));
     failed |= put(s, "pool", net_pool_name(c->pool));
+    failed |= put_wide(s, m);
     failed |= put_labels(s, m->labels);
     failed |= put(s, "tokenizer", m->has_tokenizer ? tokenizer_kind_name(m->tokenizer) : "none");
     failed |= put_float(s, "temperature", m->temperature);

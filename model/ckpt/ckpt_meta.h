@@ -22,6 +22,7 @@ struct ckpt_meta {
     enum tokenizer_kind tokenizer; /* when has_tokenizer */
     float temperature;             /* 1 where the strings do not say */
     uint32_t max_length;
+    float wide_unit;               /* of a wide part's importances */
     char id[DIGEST_HEX_BYTES];     /* "" while not known */
     char parent[DIGEST_HEX_BYTES]; /* "" for none */
     char *provenance;              /* JSON object as text; owned */

@@ -121,10 +121,13 @@ static diffuse_err check_tensors(const struct ckpt *k, bool wants_vocab, struct 
         if ((e = check_weight(t, want, why)) || (e = check_scale(k, t, want, why)))
             return e;
     }
+    if ((e = ckpt_wide_check(&k->wide, &k->header, why)))
+        return e;
     for (size_t i = 0; i < k->header.n; i++) {
         const char *name = k->header.tensor[i].name;
 
         if (!ckpt_file_weight(&k->list, name) && !is_scale(k, name) &&
+            !ckpt_wide_find(&k->wide, name) &&
             !(wants_vocab && strcmp(name, CKPT_FILE_VOCAB) == 0) &&
             (k->bare || strcmp(name, CKPT_FILE_REHEARSAL) != 0))
             return reason_set(why, DIFFUSE_CORRUPT, "tensor %.100s: not one of this model's", name);
@@ -172,6 +175,15 @@ static diffuse_err read_rehearsal(struct ckpt *k, struct reason *why) {
     return DIFFUSE_OK;
 }
 
+/* Its weights are of the type that the file has them in. */
+static void list_wide(struct ckpt *k) {
+    const struct st_tensor *t;
+
+    ckpt_wide_list_make(&k->meta.config.wide, true, &k->wide);
+    if (k->wide.n > 0 && (t = st_header_find(&k->header, CKPT_WIDE_WEIGHT)) && t->type != ST_I8)
+        ckpt_wide_list_make(&k->meta.config.wide, false, &k->wide);
+}
+
 /* What the file says about its model, and whether its tensors fit that. */
 static diffuse_err get_meta(struct ckpt *k, const struct ckpt_hints *hints, struct reason *why) {
     bool ours = false, wants_vocab;
@@ -192,6 +204,7 @@ static diffuse_err get_meta(struct ckpt *k, const struct ckpt_hints *hints, stru
         return e;
     wants_vocab = ours && k->meta.has_tokenizer && k->meta.tokenizer != TOKENIZER_BYTE;
     weights_list_make(&k->meta.config, &k->list);
+    list_wide(k);
     if ((e = check_tensors(k, wants_vocab, why)) || (wants_vocab && (e = read_vocab(k, why))))
         return e;
     return read_rehearsal(k, why);

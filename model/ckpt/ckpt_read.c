@@ -15,6 +15,7 @@
 struct load {
     struct ckpt *ckpt;
     struct net_weights *w; /* where the numbers go; NULL: they are not kept */
+    struct wide *wide;     /* and those of the wide part, which are always kept; NULL: none */
     struct digest digest;
     uint8_t *bytes; /* (CKPT_FILE_CHUNK) as stored */
     float *numbers; /* (CKPT_FILE_CHUNK) */
@@ -54,6 +55,10 @@ static size_t numbers_bytes(const struct ckpt *k, enum ckpt_form form) {
                                  table_type(k, CKPT_FILE_NGRAM));
 }
 
+size_t ckpt_wide_part_bytes(const struct ckpt *k) {
+    return net_config_has_wide(&k->meta.config) ? wide_bytes(&k->meta.config.wide) : 0;
+}
+
 size_t ckpt_model_bytes(const struct ckpt *k, enum ckpt_form form) {
     size_t bytes = arena_block(sizeof(struct model)) + numbers_bytes(k, form) +
                    arena_block(k->meta.config.labels * sizeof(char *)) +
@@ -61,6 +66,7 @@ size_t ckpt_model_bytes(const struct ckpt *k, enum ckpt_form form) {
 
     if (k->meta.has_tokenizer)
         bytes += tokenizer_bytes(k->meta.tokenizer, k->vocab, k->vocab_len);
+    bytes += ckpt_wide_part_bytes(k);
     if (k->rehearsal)
         bytes += rehearsal_bytes(&k->rehearsal_size, k->meta.config.vocab);
     return bytes;
@@ -126,6 +132,18 @@ static diffuse_err lay_weights(const struct ckpt *k, enum ckpt_form form, struct
                                table_type(k, CKPT_FILE_NGRAM), ret);
 }
 
+static diffuse_err lay_wide(const struct ckpt *k, struct arena *arena, struct model *m) {
+    diffuse_err e;
+
+    if (!net_config_has_wide(&k->meta.config))
+        return DIFFUSE_OK;
+    if ((e = wide_new(arena, &k->meta.config.wide, m->tokenizer, &m->wide)))
+        return e;
+    m->wide->idf_unit = k->meta.wide_unit;
+    m->weights->wide = m->wide;
+    return DIFFUSE_OK;
+}
+
 bool ckpt_stores_i8(const struct ckpt *k) {
     for (size_t i = 0; i < k->header.n; i++) {
         const struct weights_tensor *w = ckpt_file_weight(&k->list, k->header.tensor[i].name);
@@ -151,7 +169,7 @@ static diffuse_err load_frame(const struct ckpt *k, enum ckpt_form form, struct 
     memcpy(m->parent, k->meta.parent, sizeof m->parent);
     if ((e = load_labels(k, arena, m)) || (e = load_provenance(k, arena, m)) ||
         (e = load_tokenizer(k, arena, m, why)) || (e = load_rehearsal(k, arena, m)) ||
-        (e = lay_weights(k, form, arena, &m->weights)))
+        (e = lay_weights(k, form, arena, &m->weights)) || (e = lay_wide(k, arena, m)))
         return e;
     *ret_model = m;
     return DIFFUSE_OK;
@@ -303,6 +321,22 @@ static void hash_text(struct load *l, const char *name, const uint8_t *text, siz
     digest_add(&l->digest, text, len);
 }
 
+static diffuse_err load_wide(struct load *l, const struct st_tensor *t, struct reason *why) {
+    ckpt_id_tensor(&l->digest, t);
+    for (uint64_t at = 0; at < t->bytes;) {
+        size_t n = t->bytes - at < CKPT_FILE_CHUNK ? (size_t)(t->bytes - at) : CKPT_FILE_CHUNK;
+        diffuse_err e = st_header_pread(l->ckpt->fd, l->bytes, n,
+                                        l->ckpt->header.data_start + t->begin + at, why);
+
+        if (e)
+            return e;
+        digest_add(&l->digest, l->bytes, n);
+        ckpt_wide_take(l->wide, t, at, l->bytes, n);
+        at += n;
+    }
+    return DIFFUSE_OK;
+}
+
 static diffuse_err load_numbers(struct load *l, char ret_id[DIGEST_HEX_BYTES], struct reason *why) {
     struct ckpt *k = l->ckpt;
     diffuse_err e = ckpt_id_begin(&l->digest, k->strings);
@@ -312,7 +346,11 @@ static diffuse_err load_numbers(struct load *l, char ret_id[DIGEST_HEX_BYTES], s
 
         if (p.w) /* else a text: ckpt_open has seen to it that all are known */
             e = load_tensor(l, &k->header.tensor[i], p, why);
+        else if (ckpt_wide_find(&k->wide, k->header.tensor[i].name))
+            e = load_wide(l, &k->header.tensor[i], why);
     }
+    if (!e && l->wide)
+        e = ckpt_wide_end(l->wide, why);
     if (e)
         return e;
     hash_text(l, CKPT_FILE_REHEARSAL, k->rehearsal, k->rehearsal_len);
@@ -327,9 +365,9 @@ static diffuse_err load_numbers(struct load *l, char ret_id[DIGEST_HEX_BYTES], s
 }
 
 /* One pass over the file, with the memory that it takes. */
-static diffuse_err read_numbers(struct ckpt *k, struct net_weights *w,
+static diffuse_err read_numbers(struct ckpt *k, struct net_weights *w, struct wide *wide,
                                 char ret_id[DIGEST_HEX_BYTES], struct reason *why) {
-    struct load l = {.ckpt = k, .w = w};
+    struct load l = {.ckpt = k, .w = w, .wide = wide};
     diffuse_err e = DIFFUSE_NOMEM;
 
     l.bytes = malloc(CKPT_FILE_CHUNK);
@@ -342,9 +380,17 @@ static diffuse_err read_numbers(struct ckpt *k, struct net_weights *w,
 }
 
 diffuse_err ckpt_verify(struct ckpt *k, char ret_id[DIGEST_HEX_BYTES], struct reason *why) {
+    const struct wide_shape *shape = &k->meta.config.wide;
     struct reason inner = {""};
-    diffuse_err e = read_numbers(k, NULL, ret_id, &inner);
+    struct arena arena = {0};
+    struct wide *wide = NULL;
+    diffuse_err e = DIFFUSE_OK;
 
+    if (shape->features > 0 && !(e = arena_init(&arena, wide_bytes(shape))))
+        e = wide_new(&arena, shape, NULL, &wide);
+    if (!e)
+        e = read_numbers(k, NULL, wide, ret_id, &inner);
+    arena_done(&arena);
     return e ? ckpt_file_fail(k->path, e, &inner, why) : DIFFUSE_OK;
 }
 
@@ -356,7 +402,7 @@ diffuse_err ckpt_load(struct ckpt *k, enum ckpt_form form, struct arena *arena,
     diffuse_err e = load_frame(k, form, arena, &m, &inner);
 
     if (!e)
-        e = read_numbers(k, m->weights, m->id, &inner);
+        e = read_numbers(k, m->weights, m->wide, m->id, &inner);
     if (e) {
         arena_rewind(arena, mark);
         return ckpt_file_fail(k->path, e, &inner, why);

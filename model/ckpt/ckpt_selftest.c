@@ -8,6 +8,7 @@
 
 #include "model/ckpt/ckpt_file.h"
 #include "model/ckpt/ckpt_round.h"
+#include "model/ckpt/ckpt_wide.h"
 #include "model/ckpt/json_guard.h"
 #include "model/net/embed.h"
 
@@ -148,6 +149,7 @@ diffuse_err ckpt_selftest_make(const struct model *m, const struct ckpt_types *t
     const struct net_config *c = &m->config;
     bool exact = types->embed == CKPT_F32 && types->ngram == CKPT_F32 && types->rest == CKPT_F32;
     struct net_weights rounded = {0};
+    struct wide wide = {0};
     struct set s = {0};
     size_t bytes = 0;
     diffuse_err e = DIFFUSE_OK;
@@ -155,9 +157,13 @@ diffuse_err ckpt_selftest_make(const struct model *m, const struct ckpt_types *t
     draw(c, &s);
     if (!exact)
         e = round_weights(m, types, &s, &rounded, &bytes);
+    if (!e && !exact && m->wide &&
+        !(e = ckpt_wide_round(m->wide, ckpt_wide_i8(types->rest), &wide)))
+        rounded.wide = &wide;
     if (!e && !(e = run_alone(c, exact ? m->weights : &rounded, &s)) &&
         !(e = check_finite(&s, c->labels, why)))
         e = print(&s, c->labels, ret_text);
+    free(wide.weight);
     if (rounded.block)
         (void)munmap(rounded.block, bytes);
     free(s.logits);

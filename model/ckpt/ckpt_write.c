@@ -16,6 +16,7 @@
 
 #define DATA_ALIGN   64u /* of the first tensor in the file */
 #define LENGTH_BYTES 8u
+#define ITEMS        (2 * WEIGHTS_TENSORS_MAX + CKPT_WIDE_TENSORS) /* without texts */
 
 /* One tensor to write: its place in the file, and in memory. */
 struct item {
@@ -35,9 +36,11 @@ struct save {
     size_t rehearsal_len;
     size_t n;
     size_t weights;
-    struct item item[2 * WEIGHTS_TENSORS_MAX + 2]; /* in the order of the file, texts last */
-    struct item *by_name[2 * WEIGHTS_TENSORS_MAX]; /* (weights) in byte order of their names */
-    real row[LIMIT_WIDTH];                         /* of a table */
+    struct ckpt_wide_list wide;
+    uint8_t *wide_bytes[CKPT_WIDE_TENSORS]; /* (wide.n) owned */
+    struct item item[ITEMS + 2];            /* in the order of the file, texts last */
+    struct item *by_name[ITEMS];            /* (weights) in byte order of their names */
+    real row[LIMIT_WIDTH];                  /* of a table */
     float numbers[CKPT_FILE_CHUNK / 4];
     int8_t whole[CKPT_FILE_CHUNK / 4];
     uint8_t bytes[CKPT_FILE_CHUNK];
@@ -117,6 +120,18 @@ static uint64_t plan_numbers(struct save *s, const struct net_weights *w,
     return at + it->as.bytes;
 }
 
+static uint64_t plan_wide(struct save *s, uint64_t at) {
+    for (size_t i = 0; i < s->wide.n; i++) {
+        struct item *it = &s->item[s->n];
+
+        *it = (struct item){.octets = s->wide_bytes[i], .as = s->wide.tensor[i]};
+        it->as.begin = at;
+        at += it->as.bytes;
+        s->by_name[s->n++] = it;
+    }
+    return at;
+}
+
 static void plan(struct save *s, const struct model *m, const struct ckpt_types *types) {
     const uint8_t *vocab;
     uint64_t at = 0;
@@ -131,6 +146,7 @@ static void plan(struct save *s, const struct model *m, const struct ckpt_types 
         if (type == CKPT_I8 || type == CKPT_I4)
             at = plan_numbers(s, m->weights, t, type == CKPT_I8 ? CKPT_F32 : CKPT_F16, true, at);
     }
+    at = plan_wide(s, at);
     s->weights = s->n;
     qsort(s->by_name, s->n, sizeof(struct item *), by_name);
     if (s->rehearsal)
@@ -241,9 +257,12 @@ static diffuse_err make_strings(struct save *s, const struct model *m, struct re
                              .has_tokenizer = m->tokenizer != NULL,
                              .temperature = m->temperature,
                              .max_length = m->max_length,
+                             .wide_unit = m->wide ? m->wide->idf_unit : 0,
                              .provenance = (char *)(uintptr_t)m->provenance};
     struct reason inner = {""};
 
+    if (net_config_has_wide(&m->config) && (!m->wide || !m->tokenizer))
+        return reason_set(why, DIFFUSE_INVAL, "a wide part of nothing, or without a tokenizer");
     if (m->tokenizer) {
         meta.tokenizer = tokenizer_kind_of(m->tokenizer);
         if (tokenizer_vocab_size(m->tokenizer) != m->config.vocab)
@@ -261,6 +280,15 @@ static diffuse_err make_strings(struct save *s, const struct model *m, struct re
     }
     meta.labels = s->labels;
     return ckpt_meta_make(&meta, &s->strings, why);
+}
+
+static diffuse_err print_wide(struct save *s, const struct model *m,
+                              const struct ckpt_types *types) {
+    ckpt_wide_list_make(&m->config.wide, ckpt_wide_i8(types->rest), &s->wide);
+    for (size_t i = 0; i < s->wide.n; i++)
+        if (!(s->wide_bytes[i] = ckpt_wide_bytes(m->wide, &s->wide.tensor[i])))
+            return DIFFUSE_NOMEM;
+    return DIFFUSE_OK;
 }
 
 static diffuse_err print_rehearsal(struct save *s, const struct model *m, struct reason *why) {
@@ -414,8 +442,9 @@ diffuse_err ckpt_write_mixed(const char *path, struct model *m, const struct ckp
     if (!s)
         return ckpt_file_fail(path, e, &inner, why);
     if (!(e = net_config_check(&m->config, &inner)) && !(e = make_strings(s, m, &inner)) &&
-        !(e = print_rehearsal(s, m, &inner))) {
+        !(e = print_rehearsal(s, m, &inner)) && !(e = print_wide(s, m, types))) {
         plan(s, m, types);
+        m->weights->wide = m->wide;
         if (!(e = make_selftest(s, m, types, &inner)) && !(e = make_id(s, id, &inner)) &&
             !(e = check_strings(s, &inner)))
             e = write_file(s, path, &inner);
@@ -423,6 +452,8 @@ diffuse_err ckpt_write_mixed(const char *path, struct model *m, const struct ckp
     json_decref(s->labels);
     json_decref(s->strings);
     free(s->rehearsal);
+    for (size_t i = 0; i < s->wide.n; i++)
+        free(s->wide_bytes[i]);
     free(s);
     if (e)
         return ckpt_file_fail(path, e, &inner, why);

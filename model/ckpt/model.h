@@ -21,6 +21,7 @@
 struct model {
     struct net_config config;
     struct net_weights *weights;
+    struct wide *wide; /* as weights have it; NULL: there is no wide part */
     struct tokenizer
         *tokenizer;            /* NULL: a bare export without a vocabulary; takes token ids only */
     const char **labels;       /* (config.labels) NUL-terminated UTF-8 names, unique */

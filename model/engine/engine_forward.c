@@ -19,6 +19,7 @@ struct engine_scratch {
     struct engine_run *runs; /* (ENGINE_TILE) */
     struct engine_tile tile;
     struct bracket_acts bracket;
+    void *wide; /* a state of the wide part, where there is one */
 };
 
 /* --- scratch -----------------------------------------------------------------------------------
@@ -38,6 +39,8 @@ static void lay(struct layout *l, const struct net_config *c, const struct engin
         s->last = layout_room(l, N * c->width, sizeof(real));
         bracket_lay(l, c, N, false, &s->bracket);
     }
+    if (net_config_has_wide(c))
+        s->wide = layout_room(l, wide_state_bytes(&c->wide), 1);
 }
 
 static struct engine_scratch empty(size_t max_tokens, size_t max_seqs) {
@@ -257,11 +260,10 @@ static void run_chunk(struct chunk *k) {
 /* --- a batch -----------------------------------------------------------------------------------
  */
 
-void engine_forward(const struct engine *e, struct engine_scratch *s, const struct net_batch *batch,
-                    real *logits) {
+static void forward_deep(const struct engine *e, struct engine_scratch *s,
+                         const struct net_batch *batch, real *logits) {
     size_t parts = engine_pool_parts(e->config);
 
-    assert(batch->start[batch->n] - batch->start[0] <= s->max_tokens && batch->n <= s->max_seqs);
     for (uint32_t b = 0, n; b < batch->n; b += n) {
         struct chunk k = {.e = e, .s = s, .pooled = s->pooled + b * parts * e->C};
 
@@ -271,4 +273,16 @@ void engine_forward(const struct engine *e, struct engine_scratch *s, const stru
         run_chunk(&k);
     }
     engine_label(e, &s->tile, batch->n, s->pooled, logits);
+}
+
+void engine_forward(const struct engine *e, struct engine_scratch *s, const struct net_batch *batch,
+                    real *logits) {
+    const struct net_config *c = e->config;
+
+    assert(batch->start[batch->n] - batch->start[0] <= s->max_tokens && batch->n <= s->max_seqs);
+    if (net_config_has_deep(c))
+        forward_deep(e, s, batch, logits);
+    for (uint32_t b = 0; net_config_has_wide(c) && b < batch->n; b++)
+        wide_text(e->w->wide, batch->ids + batch->start[b], batch->start[b + 1] - batch->start[b],
+                  s->wide, (real)c->deep_scale, logits + (size_t)b * c->labels);
 }

@@ -3,6 +3,7 @@
 #include "model/engine/segment.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "model/base/vec.h"
 #include "model/engine/engine_part.h"
@@ -26,6 +27,7 @@ struct segment_scratch {
     real *pooled;            /* (max_segments, parts, C padded) */
     struct engine_run *runs; /* (ENGINE_TILE) */
     struct engine_tile tile;
+    void *wide; /* a state of the wide part, where there is one */
 };
 
 /* One pass: parts are its scratch's first n. */
@@ -53,6 +55,7 @@ static void lay(struct layout *l, const struct net_config *c, const struct engin
     s->pooled = layout_room(l, B * engine_pool_parts(c) * C, sizeof(real));
     s->runs = layout_room(l, ENGINE_TILE, sizeof *s->runs);
     engine_tile_lay(l, c, kind, &s->tile);
+    s->wide = net_config_has_wide(c) ? layout_room(l, wide_state_bytes(&c->wide), 1) : NULL;
 }
 
 static struct segment_scratch empty(size_t max_tokens, size_t max_segments) {
@@ -282,8 +285,8 @@ static struct pass begin(const struct engine *e, struct segment_scratch *scratch
     return (struct pass){.e = e, .c = e->config, .s = scratch, .complete = complete};
 }
 
-void segment_advance(const struct engine *e, struct segment_scratch *scratch,
-                     const struct segment_feed *feeds, size_t n) {
+static void advance_deep(const struct engine *e, struct segment_scratch *scratch,
+                         const struct segment_feed *feeds, size_t n) {
     size_t i = 0, done = 0; /* of feed i */
 
     while (i < n) {
@@ -307,8 +310,8 @@ void segment_advance(const struct engine *e, struct segment_scratch *scratch,
     }
 }
 
-void segment_logits(const struct engine *e, struct segment_scratch *scratch,
-                    const struct segment_feed *feeds, size_t n, real *logits) {
+static void logits_deep(const struct engine *e, struct segment_scratch *scratch,
+                        const struct segment_feed *feeds, size_t n, real *logits) {
     size_t rows = scratch->max_tokens + net_config_reach(e->config);
 
     for (size_t i = 0; i < n;) {
@@ -327,5 +330,33 @@ void segment_logits(const struct engine *e, struct segment_scratch *scratch,
         run(&p);
         pool_all(&p);
         engine_label(e, &scratch->tile, p.n, scratch->pooled, logits + from * e->config->labels);
+    }
+}
+
+void segment_advance(const struct engine *e, struct segment_scratch *scratch,
+                     const struct segment_feed *feeds, size_t n) {
+    const struct net_config *c = e->config;
+
+    for (size_t i = 0; net_config_has_wide(c) && i < n; i++)
+        wide_advance(e->w->wide, segment_state_wide(c, feeds[i].segment), feeds[i].ids, feeds[i].n);
+    if (net_config_has_deep(c)) {
+        advance_deep(e, scratch, feeds, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        feeds[i].segment->n += feeds[i].n;
+}
+
+void segment_logits(const struct engine *e, struct segment_scratch *scratch,
+                    const struct segment_feed *feeds, size_t n, real *logits) {
+    const struct net_config *c = e->config;
+
+    if (net_config_has_deep(c))
+        logits_deep(e, scratch, feeds, n, logits);
+    for (size_t i = 0; net_config_has_wide(c) && i < n; i++) {
+        memcpy(scratch->wide, segment_state_wide(c, feeds[i].segment), wide_state_bytes(&c->wide));
+        wide_advance(e->w->wide, scratch->wide, feeds[i].ids, feeds[i].n);
+        wide_scores(e->w->wide, scratch->wide, scratch->wide, (real)c->deep_scale,
+                    logits + i * c->labels);
     }
 }

@@ -12,7 +12,9 @@
  * R T updates and the head. Neither depends on what came before. Bytes of a segment, with C = width
  * (segment_bytes is exact):
  *
- *   64 + 8 C [pools with a mean] + 4 C [with a maximum] + 8 C R,   each term rounded up to 64
+ *   64 + 8 C [pools with a mean] + 4 C [with a maximum] + 8 C R,   each term rounded up to 64,
+ *
+ * and wide_state_bytes of a wide part, whose sums grow with each token as well.
  *
  * The mean's running sum is a double: after 10^9 tokens its error is still below that of one float.
  * Shapes as in net.h. Threads: an engine is shared and constant; a segment and a scratch each

@@ -35,12 +35,16 @@ diffuse_err segment_check(const struct net_config *c, struct reason *why) {
 /* --- layout ------------------------------------------------------------------------------------
  */
 
-static size_t sum_at(void) {
+static size_t wide_at(void) {
     return arena_block(sizeof(struct segment));
 }
 
+static size_t sum_at(const struct net_config *c) {
+    return wide_at() + wide_state_bytes(&c->wide);
+}
+
 static size_t top_at(const struct net_config *c) {
-    return sum_at() + (segment_state_has_sum(c) ? arena_block(c->width * sizeof(double)) : 0);
+    return sum_at(c) + (segment_state_has_sum(c) ? arena_block(c->width * sizeof(double)) : 0);
 }
 
 static size_t windows_at(const struct net_config *c) {
@@ -70,8 +74,12 @@ static void *at(struct segment *s, size_t offset) {
     return (char *)s + offset;
 }
 
+struct wide_state *segment_state_wide(const struct net_config *c, struct segment *s) {
+    return net_config_has_wide(c) ? at(s, wide_at()) : NULL;
+}
+
 double *segment_state_sum(const struct net_config *c, struct segment *s) {
-    return segment_state_has_sum(c) ? at(s, sum_at()) : NULL;
+    return segment_state_has_sum(c) ? at(s, sum_at(c)) : NULL;
 }
 
 real *segment_state_top(const struct net_config *c, struct segment *s) {
@@ -91,6 +99,8 @@ struct segment *segment_begin(const struct net_config *c, void *memory) {
     memset(s, 0, sizeof *s);
     if (segment_state_has_sum(c))
         memset(segment_state_sum(c, s), 0, c->width * sizeof(double));
+    if (net_config_has_wide(c))
+        (void)wide_begin(&c->wide, segment_state_wide(c, s));
     return s;
 }
 

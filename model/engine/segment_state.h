@@ -11,11 +11,15 @@
 struct segment {
     uint64_t n;                           /* tokens */
     uint32_t last[LIMIT_NGRAM_ORDER - 1]; /* the latest of them, newest last: n-grams reach back */
-    /* sum and top of the pool, then the windows of steps 0.., each at a multiple of ARENA_ALIGN */
+    /* state of the wide part, sum and top of the pool, then the windows of steps 0.., each at a
+     * multiple of ARENA_ALIGN */
 };
 
 /* Columns before step t (t = steps: after the last) that are known when there are n tokens. */
 uint64_t segment_state_known(const struct net_config *c, uint64_t n, uint32_t t);
+
+/* Of the wide part; without one, NULL. */
+struct wide_state *segment_state_wide(const struct net_config *c, struct segment *s);
 
 /* Running pool over the known columns after the last step: (C) each; only those the pool needs. */
 double *segment_state_sum(const struct net_config *c, struct segment *s);

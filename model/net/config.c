@@ -70,12 +70,26 @@ static diffuse_err check_brackets(const struct net_config *c, struct reason *why
     return DIFFUSE_OK;
 }
 
+static diffuse_err check_wide(const struct net_config *c, struct reason *why) {
+    if (!net_config_has_wide(c))
+        return DIFFUSE_OK;
+    if (c->wide.labels != c->labels)
+        return reason_set(why, DIFFUSE_INVAL, "wide part of %u labels, expected %u", c->wide.labels,
+                          c->labels);
+    if (!(c->deep_scale >= 0 && isfinite(c->deep_scale)))
+        return reason_set(why, DIFFUSE_INVAL, "deep_scale is %g, expected 0 or more",
+                          (double)c->deep_scale);
+    return wide_shape_check(&c->wide, why);
+}
+
 diffuse_err net_config_check(const struct net_config *c, struct reason *why) {
     diffuse_err e = check_sizes(c, why);
 
     if (e)
         return e;
     if ((e = check_brackets(c, why)))
+        return e;
+    if ((e = check_wide(c, why)))
         return e;
     for (uint32_t t = 0; t < c->steps; t++)
         if ((e = check_range("offset", c->offsets[t], 1, LIMIT_TOKENS, why)))
@@ -90,6 +104,14 @@ diffuse_err net_config_check(const struct net_config *c, struct reason *why) {
         return reason_set(why, DIFFUSE_INVAL,
                           "boundary, norm, pool or activation is not one of the known ones");
     return DIFFUSE_OK;
+}
+
+bool net_config_has_wide(const struct net_config *c) {
+    return c->wide.features > 0;
+}
+
+bool net_config_has_deep(const struct net_config *c) {
+    return !net_config_has_wide(c) || c->deep_scale > 0;
 }
 
 uint32_t net_config_pool_width(const struct net_config *c) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/wide/wide.h"
 #include "proto/diffuse_err.h"
 #include "proto/limits.h"
 #include "proto/reason.h"
@@ -53,6 +54,9 @@ struct net_config {
     enum net_boundary boundary;
     enum net_norm norm;
     enum net_pool pool;
+    struct wide_shape wide; /* of the wide part; without features: there is none */
+    float deep_scale; /* beside a wide part: logits = wide + deep_scale * deep; 0: the deep part
+                         is not computed */
 };
 
 /* The paper's form: width 256, 4 steps, offsets 1, alpha 0.5, noise 0.05, ring, post, shared, mean.
@@ -62,6 +66,8 @@ void net_config_paper(struct net_config *c);
 /* Everything in range and consistent? Errors: INVAL, the reason naming field and range. */
 DIFFUSE_MUST_CHECK diffuse_err net_config_check(const struct net_config *c, struct reason *why);
 
+bool net_config_has_wide(const struct net_config *c);
+bool net_config_has_deep(const struct net_config *c);       /* does it add to the logits? */
 uint32_t net_config_pool_width(const struct net_config *c); /* what the head reads */
 uint64_t net_config_reach(const struct net_config *c); /* tokens seen to each side: sum of o_t */
 

@@ -151,8 +151,9 @@ const real *net_states(const struct net_config *c, const struct net_weights *w,
 /* --- forward -----------------------------------------------------------------------------------
  */
 
-static void forward(const struct net_config *c, const struct net_weights *w, struct net_scratch *s,
-                    const struct net_batch *batch, struct net_noise *noise, real *logits) {
+static void forward_deep(const struct net_config *c, const struct net_weights *w,
+                         struct net_scratch *s, const struct net_batch *batch,
+                         struct net_noise *noise, real *logits) {
     size_t C = c->width, P = net_config_pool_width(c);
     const real *h = net_states(c, w, s, batch, noise);
 
@@ -160,6 +161,15 @@ static void forward(const struct net_config *c, const struct net_weights *w, str
         pool_forward(c, length(batch, b), parents(s, batch, b), h + first(batch, b) * C,
                      s->label.p + b * P, s->best ? s->best + b * C : NULL);
     label_forward(c, w, batch->n, &s->label, noise, logits);
+}
+
+static void forward(const struct net_config *c, const struct net_weights *w, struct net_scratch *s,
+                    const struct net_batch *batch, struct net_noise *noise, real *logits) {
+    if (net_config_has_deep(c) || noise)
+        forward_deep(c, w, s, batch, noise, logits);
+    for (uint32_t b = 0; net_config_has_wide(c) && b < batch->n; b++)
+        wide_text(w->wide, batch->ids + batch->start[b], length(batch, b), s->wide,
+                  (real)c->deep_scale, logits + (size_t)b * c->labels);
 }
 
 void net_forward(const struct net_config *c, const struct net_weights *w, struct net_scratch *s,

@@ -50,7 +50,8 @@ void net_forward_training(const struct net_config *c, const struct net_weights *
                           struct net_scratch *s, const struct net_batch *batch,
                           struct net_noise *noise, real *logits);
 
-/* Gradients of the last net_forward_training from dlogits(B,L). dw, pointed without tables, is
+/* Gradients of the last net_forward_training from dlogits(B,L), those of the deep part; a wide part
+ * stays as it is. dw, pointed without tables, is
  * added to. Returns dh0(N,C), the gradient at each token's embedding, borrowed until the scratch is
  * used again: row v of the tables gets the sum of dh0 over the tokens that looked v up (embed.h).
  * With F16, gradients above 65504 become infinite, here and in dw: scaler.h. */

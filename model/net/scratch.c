@@ -121,6 +121,7 @@ static void lay_all(struct layout *l, struct net_scratch *s, const struct net_co
     if (c->n_open)
         bracket_lay(l, c, s->max_tokens, s->training, &s->bracket);
     lay_label(l, s, c, s->training);
+    s->wide = net_config_has_wide(c) ? layout_room(l, wide_state_bytes(&c->wide), 1) : NULL;
 }
 
 static size_t count_bytes(const struct net_config *c, struct net_scratch s, enum store_type kept) {

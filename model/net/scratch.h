@@ -37,6 +37,7 @@ struct net_scratch {
     struct bracket_acts bracket; /* with brackets */
     uint32_t *best;              /* (B,C) where each maximum was; pools with one */
     struct label_acts label;
+    void *wide; /* a state of the wide part, where there is one */
 };
 
 #endif

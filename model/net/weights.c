@@ -224,6 +224,14 @@ void weights_init_tensor(struct net_weights *w, const struct weights_tensor *t, 
     }
 }
 
+void weights_scale_updates(struct net_weights *w, const struct net_config *c, double scale) {
+    uint32_t sets = c->per_step ? c->steps : c->steps > 0;
+
+    for (uint32_t t = 0; t < sets; t++)
+        for (size_t j = 0; j < (size_t)c->width * c->mlp_width; j++)
+            w->step[t].mlp_out[j] *= (real)scale;
+}
+
 void weights_init(struct net_weights *w, const struct net_config *c, double table_std,
                   struct rng *rng) {
     struct weights_list l;

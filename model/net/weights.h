@@ -67,6 +67,7 @@ struct weights_step {
  * serve have tables of any type; block, embed and ngram are NULL. What only looks rows up reads
  * embed_table and ngram_table, which both kinds have. */
 struct net_weights {
+    const struct wide *wide;               /* borrowed; NULL: there is no wide part */
     real *block;                           /* everything, in the list's order */
     real *body;                            /* what follows the tables in the list, in its order */
     real *embed;                           /* (vocab, width) */
@@ -117,7 +118,12 @@ void weights_point(struct net_weights *w, const struct net_config *c, real *bloc
 void weights_init(struct net_weights *w, const struct net_config *c, double table_std,
                   struct rng *rng);
 
-/* The same of one tensor. */
+/* The last layers of the steps' updates, times scale. With 0 a model of T steps begins as one of
+ * none, whatever T is, and a step can only earn its place; at the unit scale of other matrices an
+ * update is far larger than an embedding, and after a few steps the state is noise. */
+void weights_scale_updates(struct net_weights *w, const struct net_config *c, double scale);
+
+/* The same as weights_init of one tensor. */
 void weights_init_tensor(struct net_weights *w, const struct weights_tensor *t, double table_std,
                          struct rng *rng);
 

@@ -9,4 +9,4 @@ out=${2:-build/ag-news}
     --threads 2 --type f16 --rehearsal 0 --steps 1 --norm residual --pool mean_max --width 64 \
     --vocab-size 16384 --min-count 2 \
     --ngram-order 2 --ngram-rows 65536 --init-std 0.03 --embed-dropout 0.7 --word-dropout 0.6 \
-    --label-smoothing 0.1 --epochs 24
+    --label-smoothing 0.1 --epochs 24 --update-init 1 --wide none --base none

@@ -10,4 +10,4 @@ out=${2:-build/imdb}
     --threads "${THREADS:-2}" --type f16 --rehearsal 0 --steps 0 --norm residual --pool mean --width 1 \
     --head-width 2 --vocab-size 65536 --min-count 1 --ngram-order 5 --ngram-rows 8388608 --linear-start 10 --init-std 0 \
     --lr 0 --table-lr 0 --dropout 0 --embed-dropout 0 --word-dropout 0 --noise 0 --max-length 1024 \
-    --batch 64 --epochs 1
+    --batch 64 --epochs 1 --wide none --base none

@@ -14,4 +14,5 @@ tail -n 2000 "$out/data/all.tsv" >"$out/data/test.tsv"
     --test "lra_listops:$out/data/test.tsv" --out "$out/model" --resume --seed "${SEED:-1}" \
     --threads "${THREADS:-2}" --width 32 --steps 12 --offsets 1,1,2,4,8,16,32,64,128,256,512,1 --sharing step \
     --norm pre --pool mean_max --ngram-order 0 --min-count 1 --batch 16 --lr 0.004 --table-lr 0.004 --epochs 4 \
-    --embed-dropout 0 --word-dropout 0 --noise 0 --dropout 0 --label-smoothing 0 --init-std 0.1
+    --embed-dropout 0 --word-dropout 0 --noise 0 --dropout 0 --label-smoothing 0 --init-std 0.1 \
+    --update-init 1 --wide none --base none

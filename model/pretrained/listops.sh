@@ -13,7 +13,8 @@ sed -n '96001,98000p' "$out/data/all.tsv" >"$out/data/val.tsv"
 tail -n 2000 "$out/data/all.tsv" >"$out/data/test.tsv"
 "$diffuse" listops --seed 11 --count 300000 --longer-than 3 --shorter-than 120 --quiet >"$out/data/short.tsv"
 common="--valid-data lra_listops:$out/data/val.tsv --test lra_listops:$out/data/test.tsv --seed ${SEED:-1} \
-    --threads ${THREADS:-2} --batch 64 --min-count 1 --embed-dropout 0 --word-dropout 0 --noise 0 --dropout 0 --label-smoothing 0 --init-std 0.1"
+    --threads ${THREADS:-2} --batch 64 --min-count 1 --embed-dropout 0 --word-dropout 0 --noise 0 --dropout 0 --label-smoothing 0 \
+    --init-std 0.1 --wide none --base none"
 # shellcheck disable=SC2086
 "$diffuse" train --data "lra_listops:$out/data/short.tsv" --out "$out/short" --resume $common --epochs 16 \
     --width 64 --mlp-width 512 --steps 0 --ngram-order 0 --norm post --alpha 0 --pool roots \

@@ -7,4 +7,4 @@ out=${2:-build/lra-text}
 "${B:-build}/diffuse" train --data "lra_text:$data" --test "lra_text:$data" --out "$out" --seed "${SEED:-1}" --resume \
     --threads "${THREADS:-2}" --type f16 --rehearsal 0 --steps 1 --norm residual --pool mean_max --width 32 \
     --ngram-order 5 --ngram-rows 262144 --init-std 0.03 --embed-dropout 0.5 --word-dropout 0.05 \
-    --label-smoothing 0.1 --batch 32 --epochs 3
+    --label-smoothing 0.1 --batch 32 --epochs 3 --update-init 1 --wide none --base none

@@ -10,4 +10,4 @@ mkdir -p "$out/data"
 "$b/diffuse" train --data "tsv:$out/data" --test "tsv:$out/data" --out "$out" --seed "${SEED:-1}" \
     --threads 2 --type f16 --steps 1 --norm residual --pool mean_max --width 48 --vocab-size 4096 --min-count 2 \
     --ngram-order 2 --ngram-rows 8192 --init-std 0.03 --embed-dropout 0.5 --word-dropout 0.4 \
-    --label-smoothing 0.1 --epochs 12 --max-length 128
+    --label-smoothing 0.1 --epochs 12 --max-length 128 --update-init 1 --wide none --base none

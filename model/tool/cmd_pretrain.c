@@ -11,6 +11,7 @@
 #include "model/tool/say.h"
 #include "model/tool/state_file.h"
 #include "model/tool/textfile.h"
+#include "model/tool/vectors.h"
 #include "model/train/load.h"
 
 #define PATH_BYTES 4096
@@ -138,9 +139,27 @@ static diffuse_err read_data(struct pretrain_run *r) {
     return DIFFUSE_OK;
 }
 
+/* The weights at the start: random, and word vectors where the run was given some. */
+static diffuse_err start_weights(struct pretrain_run *r) {
+    uint32_t found;
+    struct rng rng;
+    diffuse_err e;
+
+    rng_init(&rng, r->o.model.seed, 0x1217);
+    weights_init(r->weights, &r->config, r->o.model.init_std, &rng);
+    weights_scale_updates(r->weights, &r->config, r->o.model.update_init);
+    if (!r->o.vectors)
+        return DIFFUSE_OK;
+    e = vectors_load(r->o.vectors, r->tokenizer, r->o.model.init_std, r->weights, r->config.width,
+                     &found, &r->why);
+    if (!e)
+        train_record_line(&r->record, "%u of %u pieces start from word vectors", found,
+                          r->config.vocab);
+    return e;
+}
+
 static diffuse_err make_model(struct pretrain_run *r) {
     struct denoise_fit_options fit;
-    struct rng rng;
     diffuse_err e;
 
     if ((e = train_options_config(&r->o.model, &r->config, &r->why)) ||
@@ -153,10 +172,8 @@ static diffuse_err make_model(struct pretrain_run *r) {
         (e = arena_init(&r->net_arena, weights_bytes(&r->config))) ||
         (e = weights_new(&r->net_arena, &r->config, &r->weights)) ||
         (e = gemm_reserve(r->o.model.threads, &r->why)) ||
-        (e = team_new(r->o.model.threads, &r->team)))
+        (e = team_new(r->o.model.threads, &r->team)) || (e = start_weights(r)))
         return e;
-    rng_init(&rng, r->o.model.seed, 0x1217);
-    weights_init(r->weights, &r->config, r->o.model.init_std, &rng);
     r->passes = calloc(r->o.passes, sizeof *r->passes);
     r->seconds = calloc(r->o.passes, sizeof *r->seconds);
     if (!r->passes || !r->seconds)

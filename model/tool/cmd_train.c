@@ -11,6 +11,7 @@
 #include "model/tool/train_data.h"
 #include "model/tool/train_finish.h"
 #include "model/tool/train_memory.h"
+#include "model/tool/train_parts.h"
 #include "model/tool/train_save.h"
 #include "model/train/linear_start.h"
 
@@ -21,6 +22,7 @@
 static void run_done(struct train_run *r) {
     train_record_close(&r->record);
     fit_free(r->fit);
+    joint_done(&r->joint);
     team_free(r->team);
     soft_done(&r->soft);
     rehearse_done(&r->rehearse);
@@ -83,6 +85,7 @@ static diffuse_err make_weights(struct train_run *r) {
     weights_list_make(&r->config, &r->list);
     rng_init(&rng, r->o.seed, 0x1217);
     weights_init(r->weights, &r->config, r->o.init_std, &rng);
+    weights_scale_updates(r->weights, &r->config, r->o.update_init);
     start_from(r);
     r->epochs = calloc(r->o.epochs, sizeof *r->epochs);
     r->seconds = calloc(r->o.epochs, sizeof *r->seconds);
@@ -121,8 +124,8 @@ static diffuse_err make_model(struct train_run *r, bool *found) {
         (e = train_options_step(&r->o, &fit.step, &fit.decay, &r->why)) || (e = make_weights(r)) ||
         (e = pick_rehearsal(r)) || (r->o.resume && (e = train_save_look(r, found, &fit.pieces))) ||
         (e = gemm_reserve(r->o.threads, &r->why)) || (e = team_new(r->o.threads, &r->team)) ||
-        (e = train_data_teach(r)) || (!*found && (e = start_linear(r))) ||
-        (e = train_memory_budget(r, &fit.memory)))
+        (e = train_data_teach(r)) || (train_parts_wanted(r) && (e = train_parts_choose(r, &fit))) ||
+        (!*found && (e = start_linear(r))) || (e = train_memory_budget(r, &fit.memory)))
         return e;
     data.soft = r->soft.teachers ? &r->soft : NULL;
     if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit, &r->why)))

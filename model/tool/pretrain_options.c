@@ -23,7 +23,7 @@ static const struct option_row rows[] = {
 
 static const struct option_table table = {rows, ROWS};
 
-enum { KEY_FIRST_ROW = 0x400, KEY_ALSO = 0x300, KEY_ONLY, KEY_VOCAB, KEY_THREADS, KEY_RESUME };
+enum { KEY_FIRST_ROW = 0x400, KEY_ALSO = 0x300, KEY_ONLY, KEY_VOCAB, KEY_VECTORS, KEY_THREADS, KEY_RESUME };
 
 static const struct argp_option fixed[] = {
     {"data", 'd', "KIND:PATH", 0, "Rows to learn from (required)", -2},
@@ -33,6 +33,8 @@ static const struct argp_option fixed[] = {
     {"resume", KEY_RESUME, 0, 0,
      "Go on with the run in --out, if it was stopped; the result has the same bits", -2},
     {"vocab", KEY_VOCAB, "FILE", 0, "vocab.txt to use instead of training one", -2},
+    {"vectors", KEY_VECTORS, "FILE", 0,
+     "Word vectors to start the embeddings from: a word a line, then its numbers", -2},
     {"threads", KEY_THREADS, "N", 0, "Threads (one a core)", -2},
     {"quiet", 'q', 0, 0, "No progress", -2},
 };
@@ -65,6 +67,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     case KEY_VOCAB:
         o->model.vocab = arg;
+        return 0;
+    case KEY_VECTORS:
+        o->vectors = arg;
         return 0;
     case KEY_THREADS:
         o->model.threads = (unsigned)whole_arg("threads", arg, 1, LIMIT_WORKERS, state);
@@ -139,6 +144,8 @@ diffuse_err pretrain_options_fit(const struct pretrain_options *o, const struct 
                  .unknown = tokenizer_unk(t)},
         .dropout = step.dropout,
         .embed_dropout = step.embed_dropout,
+        .contrast = o->contrast,
+        .contrast_temperature = o->contrast_temperature,
         .seed = step.seed,
     };
     return DIFFUSE_OK;
@@ -150,6 +157,7 @@ json_t *pretrain_options_json(const struct pretrain_options *o) {
     json_object_set_new(all, "data", json_string(o->model.data));
     json_object_set_new(all, "labelled", json_boolean(o->labelled));
     json_object_set_new(all, "unlabelled", json_boolean(o->unlabelled));
+    json_object_set_new(all, "vectors", json_boolean(o->vectors));
     json_object_set_new(all, "threads", json_integer(o->model.threads));
     return all;
 }

@@ -8,7 +8,8 @@
 struct pretrain_options {
     struct train_options model; /* architecture and learning rates; data, out, vocab, threads */
     uint64_t passes, batch, candidates;
-    double held, share;
+    double held, share, contrast, contrast_temperature;
+    const char *vectors; /* file of word vectors to start from, or NULL */
     bool labelled, unlabelled; /* which rows to learn from */
 };
 

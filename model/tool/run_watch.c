@@ -31,12 +31,16 @@ void run_watch_begin(struct run_watch *w, const char *what, uint32_t number, boo
     say_progress_start(&w->progress, w->title, quiet);
 }
 
-enum run_watch_order run_watch_tick(struct run_watch *w, size_t done, size_t total,
-                                    const char *extra) {
+bool run_watch_asked(const struct run_watch *w) {
     struct pollfd p = {.fd = w->signals, .events = POLLIN};
 
+    return poll(&p, 1, 0) == 1;
+}
+
+enum run_watch_order run_watch_tick(struct run_watch *w, size_t done, size_t total,
+                                    const char *extra) {
     say_progress_tick(&w->progress, done, total, extra);
-    if (poll(&p, 1, 0) == 1)
+    if (run_watch_asked(w))
         return RUN_WATCH_STOP;
     return say_now() - w->saved >= (double)w->save_every ? RUN_WATCH_SAVE : RUN_WATCH_GO_ON;
 }

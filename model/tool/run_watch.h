@@ -32,6 +32,7 @@ void run_watch_done(struct run_watch *w); /* fine with signals -1 */
 void run_watch_begin(struct run_watch *w, const char *what, uint32_t number, bool quiet);
 enum run_watch_order run_watch_tick(struct run_watch *w, size_t done, size_t total,
                                     const char *extra);
+bool run_watch_asked(const struct run_watch *w); /* by a signal, to stop */
 void run_watch_saved(struct run_watch *w);           /* it was saved just now */
 double run_watch_seconds(const struct run_watch *w); /* of the round so far */
 double

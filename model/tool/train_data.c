@@ -7,6 +7,7 @@
 #include "model/data/dataset.h"
 #include "model/tool/say.h"
 #include "model/tool/textfile.h"
+#include "model/tool/train_base.h"
 #include "model/train/load.h"
 
 static void tick_bytes(void *user, uint64_t done, uint64_t total) {
@@ -219,8 +220,9 @@ static void suit_count(const struct train_options *o, const char *name, uint64_t
 /* Below 2,000 rows the linear classifier of the n-grams is hard to improve on: start there, where
  * the model can be one, and go on with small steps of training only. */
 static void follow_linear(struct train_options *o, uint32_t labels) {
-    if (train_options_given(o, "linear-start") || o->paper || o->teachers || o->init || o->steps ||
-        *o->brackets || strcmp(o->pool, "max") == 0 || labels > o->width)
+    if (train_options_given(o, "linear-start") || strcmp(o->wide, "none") != 0 || o->paper ||
+        o->teachers || o->init || o->steps || *o->brackets || strcmp(o->pool, "max") == 0 ||
+        labels > o->width)
         return;
     o->linear_start = 10;
     suit_count(o, "head-width", &o->head_width, 2 * o->width);
@@ -250,14 +252,32 @@ static void follow_rows(struct train_options *o, size_t rows, uint32_t labels) {
         o->epochs = epochs < 10 || o->linear_start > 0 ? 10 : epochs > 40 ? 40 : epochs;
 }
 
-diffuse_err train_data_read(struct train_run *r) {
+/* The training rows, with the base's vocabulary where there is a base and it suits them. */
+static diffuse_err read_training(struct train_run *r) {
     const struct load train = {.spec = r->o.data, .split = DATASET_TRAIN};
+    bool suits = true;
+    diffuse_err e;
+
+    if ((e = make_tokenizer(r)) ||
+        (e = read_rows(r, &train, "training", r->tokenizer, r->o.max_length, &r->all)))
+        return e;
+    if (r->init.base && (e = train_base_suits(r, &r->all, &suits)))
+        return e;
+    if (suits)
+        return DIFFUSE_OK;
+    rows_done(&r->all);
+    train_base_close(r);
+    return (e = make_tokenizer(r))
+               ? e
+               : read_rows(r, &train, "training", r->tokenizer, r->o.max_length, &r->all);
+}
+
+diffuse_err train_data_read(struct train_run *r) {
     const struct load test = {.spec = r->o.test, .split = DATASET_TEST};
     diffuse_err e;
 
     follow_kind(&r->o);
-    if ((e = make_tokenizer(r)) ||
-        (e = read_rows(r, &train, "training", r->tokenizer, r->o.max_length, &r->all)))
+    if ((e = train_base_open(r)) || (e = read_training(r)))
         return e;
     if (r->o.test && (e = read_rows(r, &test, "test", r->tokenizer, r->o.max_length, &r->test)))
         return e;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "model/tool/state_file.h"
+#include "model/tool/train_parts.h"
 #include "model/tool/train_report.h"
 #include "model/tool/train_save.h"
 #include "model/tool/train_tables.h"
@@ -187,8 +188,8 @@ static diffuse_err write_summary(struct train_run *r, const struct judged *valid
     json_object_set_new(best, "test", judged_json(test));
     return train_record_json(
         &r->record, "summary.json",
-        json_pack("{s:o, s:o, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "best", best, "final",
-                  final, "temperature", r->temperature, "training_seconds", total_seconds(r),
+        json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "best", best, "final",
+                  final, "held_out", train_parts_json(r), "temperature", r->temperature, "training_seconds", total_seconds(r),
                   "tokens_per_second", tokens_per_second(r), "peak_resident_mb",
                   train_record_resident_mb(), "parameters", (json_int_t)r->list.entries,
                   "model_bytes", (json_int_t)file_bytes(r), "train_rows", (json_int_t)r->train.n,
@@ -205,6 +206,7 @@ static diffuse_err write_models(struct train_run *r) {
         return e;
     if (best != r->weights->block)
         memcpy(r->weights->block, best, r->list.entries * sizeof *best);
+    train_parts_join(r, &r->config, r->weights);
     if ((e = calibrate_rows(&r->config, r->weights, r->team, &r->valid, &r->temperature,
                             &r->why)) ||
         (e = train_save_model(r, "model.safetensors", best)))

@@ -105,7 +105,7 @@ static diffuse_err check_names(const struct train_init *i, const struct train_op
                            o->init, why);
     if (c->steps && c->per_step != has->per_step)
         return refuse_name("sharing", o->sharing, has->per_step ? "step" : "shared", o->init, why);
-    for (uint32_t t = 0; t < c->steps; t++)
+    for (uint32_t t = 0; t < c->steps && !i->base; t++)
         if (c->offsets[t] != has->offsets[t])
             return refuse_name("offsets", o->offsets, i->offsets, o->init, why);
     if (*o->brackets && (c->n_open != has->n_open || c->n_close != has->n_close ||
@@ -139,12 +139,16 @@ diffuse_err train_init_config(const struct train_init *i, const struct train_opt
     };
 
     for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
-        if (numbers[k].asked < numbers[k].has || numbers[k].asked > numbers[k].has)
+        if ((numbers[k].asked < numbers[k].has &&
+             !(i->base && strcmp(numbers[k].name, "steps") == 0)) ||
+            numbers[k].asked > numbers[k].has)
             return refuse_number(numbers[k].name, numbers[k].asked, numbers[k].has, o->init, why);
     if ((e = check_names(i, o, c, why)))
         return e;
     merged = *has;
     merged.labels = c->labels;
+    merged.steps = c->steps;
+    memcpy(merged.offsets, c->offsets, sizeof merged.offsets);
     merged.noise_std = c->noise_std;
     merged.pool = c->pool;
     merged.head_width = c->head_width;
@@ -168,11 +172,14 @@ bool train_init_weights(const struct train_init *i, const struct label_set *labe
 
     weights_list_make(&i->model->config, &from);
     weights_list_make(c, &to);
-    for (size_t k = 0; k < to.n; k++) { /* the same tensors but for the classifier's shapes */
+    for (size_t k = 0, f = 0; k < to.n;
+         k++) { /* in the same order, but for steps that are left out */
         const struct weights_tensor *t = &to.tensor[k];
 
-        if (head || strncmp(t->name, "classifier.", 11) != 0)
-            memcpy(w->block + t->offset, i->model->weights->block + from.tensor[k].offset,
+        while (f < from.n && strcmp(from.tensor[f].name, t->name) != 0)
+            f++;
+        if (f < from.n && (head || strncmp(t->name, "classifier.", 11) != 0))
+            memcpy(w->block + t->offset, i->model->weights->block + from.tensor[f].offset,
                    t->count * sizeof *w->block);
     }
     return head;

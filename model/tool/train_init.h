@@ -13,6 +13,7 @@ struct train_init {
     struct arena arena;  /* of the model */
     struct model *model; /* NULL: no --init */
     char offsets[8 * LIMIT_STEPS];
+    bool base; /* it was found, not named: fewer steps and other offsets will do (train_base.h) */
 };
 
 /* Read the file of o->init and fill in what o leaves open. Without --init nothing happens. Errors:

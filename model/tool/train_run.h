@@ -8,13 +8,16 @@
 #include "model/tool/train_options.h"
 #include "model/tool/train_record.h"
 #include "model/train/fit.h"
+#include "model/train/joint.h"
 #include "model/train/label_set.h"
 #include "model/train/rehearse.h"
 #include "model/train/soft.h"
 
 struct train_run {
     struct train_options o;
-    struct train_init init; /* with --init */
+    struct train_init init; /* with --init, or a base */
+    char base_path[4096];
+    struct train_options before_base;
     struct label_set labels;
     struct arena text_arena, net_arena;
     struct tokenizer *tokenizer;
@@ -22,6 +25,7 @@ struct train_run {
     size_t labelled;  /* training rows with a label of their own; they come first */
     struct soft soft; /* with --teachers */
     struct rehearse rehearse;
+    struct joint joint; /* the wide part, and how it goes with the deep one; or all zero */
     struct net_config config;
     struct weights_list list;
     struct net_weights *weights;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/tool/state_file.h"
+#include "model/tool/train_parts.h"
 
 #define PATH_BYTES 4096
 
@@ -63,6 +64,9 @@ diffuse_err train_save_model(struct train_run *r, const char *name, real *block)
     diffuse_err e;
 
     weights_point(&weights, &r->config, block, false);
+    weights.wide = NULL;
+    train_parts_join(r, &m.config, &weights);
+    m.wide = r->joint.wide.wide;
     if (r->init.model)
         memcpy(m.parent, r->init.model->id, sizeof m.parent);
     path_of(r, name, path);

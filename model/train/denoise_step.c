@@ -5,8 +5,12 @@
 #include <stdlib.h>
 
 #include "model/base/vec.h"
+#include "model/train/contrast.h"
 
 #define CHUNK_TOKENS 1024 /* of one forward pass: what fits the second-level cache */
+#define CONTRAST_TOKENS                                                                            \
+    4096 /* the same where pairs are told apart: each is told from those of its chunk */
+#define CONTRAST_LEAST 8 /* tokens of a window that is cut in two */
 
 enum { STREAM_PICK = 0xd0, STREAM_SCORE };
 
@@ -14,6 +18,7 @@ enum { STREAM_PICK = 0xd0, STREAM_SCORE };
 struct part {
     struct net_scratch *net;
     struct denoise_scratch task;
+    struct contrast_scratch contrast;
     uint32_t *place; /* (chunk) picked tokens, counted from the chunk's first */
     real *grad;      /* (own) at the objective's parameters */
     struct net_noise noise;
@@ -34,6 +39,8 @@ struct denoise_step {
     struct arena arena;
     struct part *part; /* (team) */
     uint32_t *ids, *start;
+    uint8_t *pair; /* (max_rows) sequence b and the next are the halves of one window */
+    uint32_t pairs;
     struct net_batch batch;
     struct denoise_picked picked;
     size_t max_rows, max_tokens;
@@ -52,20 +59,33 @@ static real *vector(const struct denoise_step *s, size_t i) {
     return (real *)s->update.vector.at + i * s->c.width;
 }
 
-static size_t chunk_tokens(size_t max_length) {
-    return max_length > CHUNK_TOKENS ? max_length : CHUNK_TOKENS;
+static bool contrasts(const struct denoise_step *s) {
+    return s->o.contrast > 0;
+}
+
+static size_t chunk_tokens(const struct denoise_step *s, size_t max_length) {
+    size_t most = contrasts(s) ? CONTRAST_TOKENS : CHUNK_TOKENS;
+
+    return max_length > most ? max_length : most;
+}
+
+static size_t max_pairs(const struct denoise_step *s, size_t chunk) {
+    size_t most = chunk / CONTRAST_LEAST, rows = s->max_rows / 2;
+
+    return !contrasts(s) ? 0 : rows < most ? rows : most;
 }
 
 static size_t arena_need(const struct denoise_step *s, size_t chunk) {
     uint32_t S = s->o.task.candidates;
     size_t each = net_training_scratch_bytes(&s->c, chunk, s->max_rows, STORE_REAL) +
                   denoise_scratch_bytes(s->c.width, S, chunk) +
+                  contrast_scratch_bytes(s->c.width, max_pairs(s, chunk)) +
                   arena_block(chunk * sizeof(uint32_t)) + arena_block(s->own * sizeof(real));
 
     return team_size(s->team) * each + denoise_bytes(s->c.vocab, s->c.width, S) +
            2 * arena_block(s->own * sizeof(real)) +
            3 * arena_block(s->max_tokens * sizeof(uint32_t)) +
-           arena_block((s->max_rows + 1) * sizeof(uint32_t));
+           arena_block((s->max_rows + 1) * sizeof(uint32_t)) + arena_block(s->max_rows + 1);
 }
 
 static diffuse_err part_new(struct denoise_step *s, struct part *p, size_t chunk) {
@@ -73,7 +93,8 @@ static diffuse_err part_new(struct denoise_step *s, struct part *p, size_t chunk
     diffuse_err e =
         net_training_scratch_new(&s->arena, &s->c, chunk, s->max_rows, STORE_REAL, &p->net);
 
-    if (e || (e = denoise_scratch_new(&s->arena, s->c.width, S, chunk, &p->task)))
+    if (e || (e = denoise_scratch_new(&s->arena, s->c.width, S, chunk, &p->task)) ||
+        (e = contrast_scratch_new(&s->arena, s->c.width, max_pairs(s, chunk), &p->contrast)))
         return e;
     p->place = arena_alloc(&s->arena, chunk * sizeof *p->place);
     p->grad = arena_alloc(&s->arena, s->own * sizeof *p->grad);
@@ -85,7 +106,7 @@ static diffuse_err part_new(struct denoise_step *s, struct part *p, size_t chunk
 }
 
 static diffuse_err fill(struct denoise_step *s, const uint64_t *count, size_t max_length) {
-    size_t chunk = chunk_tokens(max_length), N = s->max_tokens;
+    size_t chunk = chunk_tokens(s, max_length), N = s->max_tokens;
     size_t vectors = 2 * N + team_size(s->team) * ((size_t)s->o.task.candidates + 1);
     diffuse_err e;
 
@@ -105,8 +126,10 @@ static diffuse_err fill(struct denoise_step *s, const uint64_t *count, size_t ma
     s->picked.place = arena_alloc(&s->arena, N * sizeof *s->picked.place);
     s->picked.truth = arena_alloc(&s->arena, N * sizeof *s->picked.truth);
     s->start = arena_alloc(&s->arena, (s->max_rows + 1) * sizeof *s->start);
-    return s->m && s->v && s->ids && s->picked.place && s->picked.truth && s->start ? DIFFUSE_OK
-                                                                                    : DIFFUSE_NOMEM;
+    s->pair = arena_alloc(&s->arena, s->max_rows + 1);
+    return s->m && s->v && s->ids && s->pair && s->picked.place && s->picked.truth && s->start
+               ? DIFFUSE_OK
+               : DIFFUSE_NOMEM;
 }
 
 diffuse_err denoise_step_new(const struct net_config *c, struct net_weights *w,
@@ -123,7 +146,7 @@ diffuse_err denoise_step_new(const struct net_config *c, struct net_weights *w,
                                .w = w,
                                .team = team,
                                .own = denoise_entries(c->vocab, c->width),
-                               .max_rows = max_rows,
+                               .max_rows = o->contrast > 0 ? 2 * max_rows : max_rows,
                                .max_tokens = max_rows * max_length};
     if (s->o.task.candidates > c->vocab)
         s->o.task.candidates = c->vocab;
@@ -156,31 +179,45 @@ struct denoise_step_state denoise_step_state(struct denoise_step *s) {
                                        .count = &s->update.count};
 }
 
-/* Rows pick[0..n), or from .. from+n-1 where pick is NULL, end to end and corrupted. */
+/* Where a window of length tokens is cut: somewhere in its middle third. */
+static uint32_t cut(uint32_t length, struct rng *rng) {
+    return length / 3 + rng_below(rng, length / 3 + 1);
+}
+
+/* Rows pick[0..n), or from .. from+n-1 where pick is NULL, end to end and corrupted; cut in two
+ * where halves are to be told apart. */
 static diffuse_err make_batch(struct denoise_step *s, const struct rows *rows, const size_t *pick,
                               size_t from, size_t n, struct rng *rng, struct reason *why) {
-    uint32_t at = 0, length, label;
+    uint32_t at = 0, length, label, b = 0;
+    bool halves = contrasts(s) && pick;
 
+    s->pairs = 0;
     for (size_t i = 0; i < n; i++) {
         diffuse_err e =
             rows_read(rows, pick ? pick[i] : from + i, s->ids + at, &length, &label, why);
 
         if (e)
             return e;
-        s->start[i] = at;
+        s->start[b] = at;
+        s->pair[b] = halves && length >= CONTRAST_LEAST;
+        if (s->pair[b++]) {
+            s->start[b] = at + cut(length, rng);
+            s->pair[b++] = 0;
+            s->pairs++;
+        }
         at += length;
     }
-    s->start[n] = at;
-    s->batch = (struct net_batch){s->ids, s->start, (uint32_t)n};
+    s->start[b] = at;
+    s->batch = (struct net_batch){s->ids, s->start, b};
     denoise_pick(s->task, rng, s->ids, at, &s->picked);
     return DIFFUSE_OK;
 }
 
-/* First sequence of the batch that starts at or after token. */
-static uint32_t sequence_at(const struct net_batch *batch, size_t token) {
+/* First sequence of the batch that starts at or after token, and is no second half. */
+static uint32_t sequence_at(const struct denoise_step *s, size_t token) {
     uint32_t b = 0;
 
-    while (b < batch->n && batch->start[b] < token)
+    while (b < s->batch.n && (s->start[b] < token || (b > 0 && s->pair[b - 1])))
         b++;
     return b;
 }
@@ -206,17 +243,17 @@ typedef void chunk_job(struct denoise_step *s, unsigned member, const struct net
 /* Member's share of the batch, in chunks; in each, what was picked counts from its first token. */
 static void walk_chunks(struct denoise_step *s, unsigned member, chunk_job *job) {
     struct part *p = &s->part[member];
-    size_t from, to;
+    size_t from, to, most = contrasts(s) ? CONTRAST_TOKENS : CHUNK_TOKENS;
     uint32_t b, end;
 
     team_share(s->team, member, s->start[s->batch.n], &from, &to);
-    b = sequence_at(&s->batch, from);
-    end = member + 1 == team_size(s->team) ? s->batch.n : sequence_at(&s->batch, to);
+    b = sequence_at(s, from);
+    end = member + 1 == team_size(s->team) ? s->batch.n : sequence_at(s, to);
     while (b < end) {
-        uint32_t next = b + 1, begin, stop;
+        uint32_t next = b + 1 + s->pair[b], begin, stop;
 
-        while (next < end && s->start[next + 1] - s->start[b] <= CHUNK_TOKENS)
-            next++;
+        while (next < end && s->start[next + 1 + s->pair[next]] - s->start[b] <= most)
+            next += 1u + s->pair[next];
         begin = picked_before(&s->picked, s->start[b]);
         stop = picked_before(&s->picked, s->start[next]);
         for (uint32_t i = begin; i < stop; i++)
@@ -239,6 +276,7 @@ static void learn_chunk(struct denoise_step *s, unsigned member, const struct ne
         .at = denoise_point(s->c.vocab, s->c.width, p->grad),
     };
     struct denoise_sum sum;
+    uint32_t pairs;
     const real *h;
 
     if (picked->n == 0) { /* nothing to tell, nothing to learn */
@@ -249,6 +287,10 @@ static void learn_chunk(struct denoise_step *s, unsigned member, const struct ne
     vec_zero(N * C, to.h);
     sum = denoise_learn(s->task, s->w, &p->task, h, picked, 1.0 / s->picked.n, &to);
     p->sum.loss += sum.loss;
+    if (s->pairs)
+        contrast_learn(chunk, s->pair + (chunk->start - s->start), s->c.width,
+                       s->o.contrast_temperature, s->o.contrast / s->pairs, &p->contrast, h, to.h,
+                       &pairs);
     store_load(net_states_backward(&s->c, s->w, p->net, chunk, &p->noise, &s->update.to[member]), 0,
                N * C, out);
 }
@@ -312,7 +354,8 @@ diffuse_err denoise_step_run(struct denoise_step *s, const struct rows *rows, co
     rng_init(&rng, s->o.seed, s->update.count << 8 | STREAM_PICK);
     if ((e = make_batch(s, rows, pick, 0, n, &rng, why)))
         return e;
-    *ret_result = (struct denoise_result){.picked = s->picked.n, .tokens = s->start[n], .rows = n};
+    *ret_result =
+        (struct denoise_result){.picked = s->picked.n, .tokens = s->start[s->batch.n], .rows = n};
     if (s->picked.n == 0)
         return DIFFUSE_OK;
     denoise_draw(s->task, &rng);
@@ -353,19 +396,20 @@ static void score(void *arg, unsigned member) {
 diffuse_err denoise_step_score(struct denoise_step *s, const struct rows *rows,
                                struct denoise_result *ret_result, struct reason *why) {
     struct denoise_result r = {.rows = rows->n};
+    size_t most = contrasts(s) ? s->max_rows / 2 : s->max_rows;
     struct rng rng;
 
     rng_init(&rng, s->o.seed, STREAM_SCORE);
     for (unsigned i = 0; i < team_size(s->team); i++)
         s->part[i].sum = (struct denoise_sum){0};
-    for (size_t from = 0; from < rows->n; from += s->max_rows) {
-        size_t n = rows->n - from < s->max_rows ? rows->n - from : s->max_rows;
+    for (size_t from = 0; from < rows->n; from += most) {
+        size_t n = rows->n - from < most ? rows->n - from : most;
         diffuse_err e = make_batch(s, rows, NULL, from, n, &rng, why);
 
         if (e)
             return e;
         team_run(s->team, score, s);
-        r.tokens += s->start[n];
+        r.tokens += s->start[s->batch.n];
         r.picked += s->picked.n;
     }
     for (unsigned i = 0; i < team_size(s->team); i++) {

@@ -14,6 +14,8 @@ struct denoise_step_options {
     struct denoise_options task;
     double dropout;       /* after each gelu */
     double embed_dropout; /* of embedding channels */
+    double contrast;      /* weight of telling halves apart (contrast.h) beside it; 0: none */
+    double contrast_temperature;
     uint64_t seed;
 };
 

@@ -145,6 +145,7 @@ diffuse_err candidate_begin(struct candidate *k, const struct model *parent, uin
     if (over && (e = start_over(k, parent, labels)))
         return e;
     step_restart(k->step, k->o.seed + k->births, parent->weights, k->anchored, pull);
+    k->w.wide = parent->wide; /* as it is */
     k->types = ckpt_types_like(parent->weights);
     k->planned = planned;
     k->learned = true;

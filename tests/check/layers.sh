@@ -10,14 +10,16 @@ may() {
     proto) echo "diffused.pb-c.h" ;;
     keys) echo "proto/diffuse_err.h proto/reason.h" ;;
     model/base) echo "proto/diffuse_err.h proto/limits.h proto/name.h proto/reason.h" ;;
-    model/text | model/net) echo "$(may model/base) model/base/" ;;
+    model/text) echo "$(may model/base) model/base/" ;;
+    model/wide) echo "$(may model/text) model/text/" ;;
+    model/net) echo "$(may model/wide) model/wide/" ;;
     model/engine) echo "$(may model/net) model/net/" ;;
-    model/ckpt) echo "$(may model/net) model/text/ model/net/ model/engine/" ;;
+    model/ckpt) echo "$(may model/net) model/net/ model/engine/" ;;
     model/data) echo "$(may model/text) model/text/" ;;
     model/train) echo "$(may model/ckpt) model/ckpt/ model/data/" ;;
     model/tune) echo "$(may model/train) model/train/" ;;
     model/tool) echo "$(may model/train) model/train/ proto/standard.h" ;;
-    daemon) echo "proto/ keys/ diffused.pb-c.h model/base/ model/text/ model/net/ model/engine/ model/ckpt/ model/tune/" ;;
+    daemon) echo "proto/ keys/ diffused.pb-c.h model/base/ model/text/ model/wide/ model/net/ model/engine/ model/ckpt/ model/tune/" ;;
     client) echo "proto/ keys/ diffused.pb-c.h" ;;
     docs/man) echo "proto/ daemon/" ;;
     client/ctl | client/demo) echo "client/diffuse.h client/diffuse_relay.h proto/diffuse_err.h proto/standard.h" ;;
@@ -25,7 +27,7 @@ may() {
     esac
 }
 
-for folder in proto keys model/base model/text model/net model/engine model/ckpt model/data model/train model/tune model/tool daemon client client/ctl client/demo docs/man; do
+for folder in proto keys model/base model/text model/wide model/net model/engine model/ckpt model/data model/train model/tune model/tool daemon client client/ctl client/demo docs/man; do
     for file in "$folder"/*.[ch] "$folder"/*.def; do
         [ -e "$file" ] || continue
         while read -r include; do

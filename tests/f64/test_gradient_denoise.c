@@ -11,6 +11,7 @@
 
 #include "model/base/gemm.h"
 #include "model/net/embed.h"
+#include "model/train/contrast.h"
 #include "model/train/denoise.h"
 
 #define STEP       1e-5
@@ -183,8 +184,60 @@ static void test_denoising(void **state) {
     }
 }
 
+/* --- telling halves apart ----------------------------------------------------------------------
+ */
+
+#define PAIRS       3
+#define WIDTH       5
+#define TEXT_TOKENS 14
+
+/* Two pairs, a sequence of its own, and a pair; as a chunk that starts behind other tokens. */
+static const uint32_t cuts[] = {20, 22, 23, 26, 28, 29, 31, 34};
+static const uint8_t pair[] = {1, 0, 1, 0, 0, 1, 0};
+
+static double contrast(const real *h, real *dh) {
+    const struct net_batch chunk = {NULL, cuts, 7};
+    struct arena arena;
+    struct contrast_scratch s;
+    uint32_t pairs;
+    double sum;
+
+    assert_int_equal(arena_init(&arena, contrast_scratch_bytes(WIDTH, PAIRS)), DIFFUSE_OK);
+    assert_int_equal(contrast_scratch_new(&arena, WIDTH, PAIRS, &s), DIFFUSE_OK);
+    assert_int_equal(arena.used, arena.cap);
+    sum = contrast_learn(&chunk, pair, WIDTH, 0.3, SCALE, &s, h, dh, &pairs);
+    assert_int_equal(pairs, PAIRS);
+    arena_done(&arena);
+    return SCALE * sum;
+}
+
+static void test_contrast(void **state) {
+    real h[TEXT_TOKENS * WIDTH], dh[TEXT_TOKENS * WIDTH] = {0}, waste[TEXT_TOKENS * WIDTH];
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 5, 0);
+    for (size_t i = 0; i < TEXT_TOKENS * WIDTH; i++)
+        h[i] = rng_normal(&rng);
+    (void)contrast(h, dh);
+    for (size_t i = 0; i < TEXT_TOKENS * WIDTH; i++) {
+        real kept = h[i];
+        double up, down;
+
+        h[i] = kept + STEP;
+        up = contrast(h, waste);
+        h[i] = kept - STEP;
+        down = contrast(h, waste);
+        h[i] = kept;
+        assert_true(fabs((up - down) / (2 * STEP) - dh[i]) < TOLERANCE);
+    }
+    for (size_t j = 0; j < WIDTH; j++) /* the sequence that is no half of anything */
+        assert_true(dh[8 * WIDTH + j] == 0);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_denoising)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_denoising),
+                                       cmocka_unit_test(test_contrast)};
 
     gemm_single_thread();
     return cmocka_run_group_tests_name("gradient of denoising", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "model/ckpt/ckpt_file.h"
 #include "model/ckpt/ckpt_id.h"
 
 static void must(int ok, const char *what) {
@@ -93,7 +94,9 @@ int ckpt_sample_file(const void *bytes, size_t n, char ret_path[CKPT_SAMPLE_PATH
 static void hash_tensors(struct digest *d, const struct st_header *h, const uint8_t *data,
                          int text) {
     for (size_t i = 0; i < h->n; i++) {
-        if ((h->tensor[i].type == ST_U8) != text)
+        const char *name = h->tensor[i].name;
+
+        if ((strcmp(name, CKPT_FILE_VOCAB) == 0 || strcmp(name, CKPT_FILE_REHEARSAL) == 0) != text)
             continue;
         ckpt_id_tensor(d, &h->tensor[i]);
         digest_add(d, data + h->tensor[i].begin, h->tensor[i].bytes);

@@ -1,0 +1,268 @@
+/* wide.c - see wide.h. */
+#include "model/wide/wide.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "model/base/layout.h"
+#include "proto/limits.h"
+
+#define BUCKET 4u /* features of a bucket, about */
+
+struct wide_state {
+    struct walk_place place;
+    double square;            /* Q */
+    uint64_t features, known; /* occurrences */
+    /* sums (columns) of double, at a multiple of ARENA_ALIGN */
+};
+
+/* --- shape -------------------------------------------------------------------------------------
+ */
+
+static const char *const norm_names[] = {"length", "none"};
+
+const char *wide_norm_name(enum wide_norm n) {
+    return norm_names[n];
+}
+
+diffuse_err wide_norm_parse(const char *name, enum wide_norm *ret_norm) {
+    for (size_t i = 0; i < sizeof norm_names / sizeof *norm_names; i++)
+        if (strcmp(norm_names[i], name) == 0) {
+            *ret_norm = (enum wide_norm)i;
+            return DIFFUSE_OK;
+        }
+    return DIFFUSE_NOTFOUND;
+}
+
+uint32_t wide_columns(const struct wide_shape *s) {
+    return s->labels == 2 ? 1 : s->labels;
+}
+
+static unsigned bucket_bits(const struct wide_shape *s) {
+    unsigned bits = 0;
+
+    while (((uint64_t)BUCKET << bits) < s->features)
+        bits++;
+    return bits;
+}
+
+uint32_t wide_buckets(const struct wide_shape *s) {
+    return (uint32_t)1 << bucket_bits(s);
+}
+
+diffuse_err wide_shape_check(const struct wide_shape *s, struct reason *why) {
+    uint64_t most = (uint64_t)s->features * wide_columns(s);
+    diffuse_err e;
+
+    if ((e = walk_form_check(&s->form, why)))
+        return e;
+    if (s->labels < 2 || s->labels > LIMIT_LABELS)
+        return reason_set(why, DIFFUSE_INVAL, "wide part of %u labels, expected 2 to %u", s->labels,
+                          LIMIT_LABELS);
+    if (s->features == 0 || s->features > WIDE_FEATURES)
+        return reason_set(why, DIFFUSE_INVAL, "wide part of %u features, expected 1 to %u",
+                          s->features, WIDE_FEATURES);
+    if (s->entries == 0 || s->entries > most || s->entries > WIDE_ENTRIES ||
+        (s->dense && s->entries != most))
+        return reason_set(why, DIFFUSE_INVAL,
+                          "wide part of %u weights, expected %s %llu, and at most %u", s->entries,
+                          s->dense ? "exactly" : "1 to", (unsigned long long)most, WIDE_ENTRIES);
+    if (s->norm != WIDE_NORM_LENGTH && s->norm != WIDE_NORM_NONE)
+        return reason_set(why, DIFFUSE_INVAL, "wide part's norm is not one of the known ones");
+    return DIFFUSE_OK;
+}
+
+static void lay(struct layout *l, const struct wide_shape *s, struct wide *w) {
+    w->start = layout_room(l, (size_t)wide_buckets(s) + 1, sizeof *w->start);
+    w->tag = layout_room(l, s->features, sizeof *w->tag);
+    w->code = layout_room(l, s->features, sizeof *w->code);
+    if (!s->dense) {
+        w->first = layout_room(l, (size_t)s->features + 1, sizeof *w->first);
+        w->column = layout_room(l, (size_t)s->entries + 1, sizeof *w->column);
+    }
+    w->weight = layout_room(l, (size_t)s->entries + 1, sizeof *w->weight);
+    w->bias = layout_room(l, wide_columns(s), sizeof *w->bias);
+}
+
+size_t wide_bytes(const struct wide_shape *s) {
+    struct layout l = {0};
+    struct wide w = {0};
+
+    lay(&l, s, &w);
+    return l.bytes + arena_block(sizeof w);
+}
+
+diffuse_err wide_new(struct arena *arena, const struct wide_shape *s,
+                     const struct tokenizer *tokenizer, struct wide **ret_wide) {
+    size_t mark = arena_mark(arena);
+    struct layout l = {.arena = arena};
+    struct wide *w = arena_alloc(arena, sizeof *w);
+
+    if (!w)
+        return DIFFUSE_NOMEM;
+    *w = (struct wide){
+        .shape = *s, .walk = {s->form, tokenizer}, .shift = 64 - bucket_bits(s), .idf_unit = 1};
+    lay(&l, s, w);
+    if (l.failed) {
+        arena_rewind(arena, mark);
+        return DIFFUSE_NOMEM;
+    }
+    *ret_wide = w;
+    return DIFFUSE_OK;
+}
+
+/* --- looking up --------------------------------------------------------------------------------
+ */
+
+static inline uint32_t bucket_of(const struct wide *w, uint64_t key) {
+    return w->shift < 64 ? (uint32_t)(key >> w->shift) : 0;
+}
+
+static inline uint32_t find(const struct wide *w, uint64_t key) {
+    uint32_t b = bucket_of(w, key), tag = (uint32_t)key, end = w->start[b + 1];
+
+    for (uint32_t f = w->start[b]; f < end; f++)
+        if (w->tag[f] == tag)
+            return f;
+    return WIDE_NONE;
+}
+
+uint32_t wide_bucket(const struct wide *w, uint64_t key) {
+    return bucket_of(w, key);
+}
+
+uint32_t wide_find(const struct wide *w, uint64_t key) {
+    return find(w, key);
+}
+
+struct taker {
+    const struct wide *w;
+    struct wide_state *s;
+    double *sum;
+};
+
+static void add_feature(const struct wide *w, uint32_t f, double *sum) {
+    uint32_t columns = wide_columns(&w->shape);
+
+    if (w->shape.dense) {
+        const float *row = w->weight + (size_t)f * columns;
+
+        for (uint32_t k = 0; k < columns; k++)
+            sum[k] += (double)row[k];
+        return;
+    }
+    for (uint32_t e = w->first[f]; e < w->first[f + 1]; e++)
+        sum[w->column[e]] += (double)w->weight[e];
+}
+
+/* The memory is asked for all keys' lines before the first is used. */
+static void take(void *user, const uint64_t *key, size_t n) {
+    const struct taker *t = user;
+    const struct wide *w = t->w;
+    uint32_t found[WALK_KEYS];
+    size_t known = 0;
+
+    for (size_t i = 0; i < n; i++)
+        __builtin_prefetch(&w->start[bucket_of(w, key[i])]);
+    for (size_t i = 0; i < n; i++)
+        __builtin_prefetch(&w->tag[w->start[bucket_of(w, key[i])]]);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t f = find(w, key[i]);
+
+        if (f == WIDE_NONE)
+            continue;
+        found[known++] = f;
+        __builtin_prefetch(&w->code[f]);
+        __builtin_prefetch(w->shape.dense
+                               ? (const void *)&w->weight[f * (size_t)wide_columns(&w->shape)]
+                               : &w->first[f]);
+    }
+    for (size_t i = 0; i < known; i++) {
+        double idf = (double)w->code[found[i]] * (double)w->idf_unit;
+
+        t->s->square += idf * idf;
+        add_feature(w, found[i], t->sum);
+    }
+    t->s->features += n;
+    t->s->known += known;
+}
+
+/* --- a text ------------------------------------------------------------------------------------
+ */
+
+static double *sums(struct wide_state *s) {
+    return (double *)(void *)((char *)s + arena_block(sizeof *s));
+}
+
+size_t wide_state_bytes(const struct wide_shape *s) {
+    if (s->features == 0)
+        return 0;
+    return arena_block(sizeof(struct wide_state)) + arena_block(wide_columns(s) * sizeof(double));
+}
+
+struct wide_state *wide_begin(const struct wide_shape *s, void *memory) {
+    return memset(memory, 0, wide_state_bytes(s));
+}
+
+static void walk_on(const struct wide *w, struct wide_state *s, const uint32_t *ids, size_t n,
+                    bool end) {
+    struct taker t = {w, s, sums(s)};
+    struct walk_keys keys = {.take = take, .user = &t};
+
+    walk_tokens(&w->walk, &s->place, ids, n, &keys);
+    if (end)
+        walk_end(&w->walk, &s->place, &keys);
+    walk_flush(&keys);
+}
+
+void wide_advance(const struct wide *w, struct wide_state *s, const uint32_t *ids, size_t n) {
+    walk_on(w, s, ids, n, false);
+}
+
+static void put(double score, real others, real *logit) {
+    *logit = (real)(others > 0 ? score + (double)others * (double)*logit : score);
+}
+
+static void score(const struct wide *w, struct wide_state *s, real others, real *logits) {
+    uint32_t columns = wide_columns(&w->shape);
+    double scale = w->shape.norm == WIDE_NORM_NONE ? 1 : s->square > 0 ? 1 / sqrt(s->square) : 0;
+    const double *sum = sums(s);
+
+    for (uint32_t k = 0; k < columns; k++) {
+        double x = sum[k] * scale + (double)w->bias[k];
+
+        if (columns == 1)
+            put(-x, others, logits);
+        put(x, others, logits + (columns == 1 ? 1 : k));
+    }
+}
+
+void wide_scores(const struct wide *w, const struct wide_state *s, void *room, real others,
+                 real *logits) {
+    struct wide_state *copy = room;
+
+    if (copy != s)
+        memcpy(copy, s, wide_state_bytes(&w->shape));
+    walk_on(w, copy, NULL, 0, true);
+    score(w, copy, others, logits);
+}
+
+void wide_known(const struct wide_state *s, uint64_t *ret_features, uint64_t *ret_known) {
+    *ret_features = s->features;
+    *ret_known = s->known;
+}
+
+void wide_text(const struct wide *w, const uint32_t *ids, size_t n, void *room, real others,
+               real *logits) {
+    struct wide_state *s = wide_begin(&w->shape, room);
+
+    walk_on(w, s, ids, n, true);
+    score(w, s, others, logits);
+}
+
+void wide_scale(struct wide *w, float factor) {
+    for (size_t i = 0; i < w->shape.entries; i++)
+        w->weight[i] *= factor;
+    for (uint32_t k = 0; k < wide_columns(&w->shape); k++)
+        w->bias[k] *= factor;
+}
