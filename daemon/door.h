@@ -31,11 +31,10 @@
 #include <stdint.h>
 
 #include "daemon/permit.h"
+#include "daemon/socket.h"
 #include "daemon/whois.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
-
-enum door { DOOR_INGEST, DOOR_PUSH, DOOR_LABELS, DOOR_CONTROL, DOORS };
 
 struct door_limits {
     unsigned max;        /* connections */
