@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #include "model/base/real.h"
-#include "model/net/batch.h"
 #include "model/net/config.h"
+#include "model/net/net_batch.h"
 #include "model/net/weights.h"
 
 /* Index of the neighbour `shift` places on from i in a sequence of n, or -1 where there is none. */

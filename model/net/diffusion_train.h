@@ -17,8 +17,8 @@
 #include "model/base/real.h"
 #include "model/base/rng.h"
 #include "model/base/store.h"
-#include "model/net/batch.h"
 #include "model/net/config.h"
+#include "model/net/net_batch.h"
 #include "model/net/noise.h"
 #include "model/net/weights.h"
 

@@ -1,6 +1,6 @@
 /* net.h - the model: token ids in, logits out, and the way back for training.
  *
- * Shapes: N tokens in all, B sequences (batch.h), C = width, L = labels. Weights are shared and
+ * Shapes: N tokens in all, B sequences (net_batch.h), C = width, L = labels. Weights are shared and
  * constant, scratch belongs to one thread.
  */
 #ifndef MODEL_NET_NET_H
@@ -12,8 +12,8 @@
 #include "model/base/arena.h"
 #include "model/base/real.h"
 #include "model/base/store.h"
-#include "model/net/batch.h"
 #include "model/net/config.h"
+#include "model/net/net_batch.h"
 #include "model/net/noise.h"
 #include "model/net/weights.h"
 

@@ -2,11 +2,11 @@
 #ifndef MODEL_NET_SCRATCH_H
 #define MODEL_NET_SCRATCH_H
 
-#include "model/net/batch.h"
 #include "model/net/bracket.h"
 #include "model/net/diffusion.h"
 #include "model/net/diffusion_train.h"
 #include "model/net/label.h"
+#include "model/net/net_batch.h"
 
 /* What a forward pass without a way back works in. */
 struct net_scratch_use {

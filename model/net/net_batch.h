@@ -1,6 +1,6 @@
-/* batch.h - the sequences of one pass. They are ragged: laid end to end without padding. */
-#ifndef MODEL_NET_BATCH_H
-#define MODEL_NET_BATCH_H
+/* net_batch.h - the sequences of one pass. They are ragged: laid end to end without padding. */
+#ifndef MODEL_NET_NET_BATCH_H
+#define MODEL_NET_NET_BATCH_H
 
 #include <stdint.h>
 
