@@ -10,6 +10,7 @@
 #define LOT_FEEDBACK  8u /* one row of feedback in so many is held back, */
 #define LOT_REHEARSAL 5u /* and one of rehearsal */
 
+/* By stream, seq and ids; and by ids. */
 bool lot_feedback(const char *stream, size_t len, uint64_t seq, const uint32_t *ids, uint32_t n);
 bool lot_rehearsal(const uint32_t *ids, uint32_t n);
 
