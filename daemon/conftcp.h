@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "daemon/conf.h"
-#include "daemon/door.h"
+#include "daemon/socket.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 

@@ -6,26 +6,10 @@
 #include "daemon/books.h"
 #include "daemon/clock.h"
 #include "daemon/models.h"
+#include "daemon/procmem.h"
 #include "proto/decode.h"
 #include "proto/encode.h"
 #include "proto/peek.h"
-
-#define COUNTERS_MAX (STATS_N + STATS_ERRORS)
-
-size_t ctl_reply_max(uint32_t labels, size_t label_bytes) {
-    size_t rows = PLAN_ROWS_MAX * (PLAN_DETAIL_BYTES + 64u);
-    size_t counters = COUNTERS_MAX * 64u;
-    size_t status = label_bytes + labels * (size_t)4 + rows + counters + LIMIT_PATH_BYTES +
-                    LIMIT_REASON_BYTES + 1024u;
-    size_t metrics = EXPOSITION_BYTES + 64u;
-    return status > metrics ? status : metrics;
-}
-
-size_t ctl_rows_room(uint32_t labels) {
-    return PLAN_ROWS_MAX * (sizeof(Diffused__V1__PlanRow) + sizeof(void *)) +
-           COUNTERS_MAX * (sizeof(Diffused__V1__Counter) + sizeof(void *) + 32u) +
-           labels * sizeof(ProtobufCBinaryData) + 1024u;
-}
 
 size_t ctl_bytes(void) {
     return arena_block(decode_room(CTL_REQUEST_BYTES)) + arena_block(EXPOSITION_BYTES);
@@ -76,12 +60,12 @@ static diffuse_err add_plan(struct ctl *c, Diffused__V1__Status *status) {
 static diffuse_err add_counters(struct ctl *c, Diffused__V1__Status *status) {
     const struct stats *stats = c->facts.stats;
     struct msgmem *rows = &c->facts.models->serving->rows;
-    Diffused__V1__Counter *counter = msgmem_alloc(rows, COUNTERS_MAX * sizeof *counter);
-    status->counters = msgmem_alloc(rows, COUNTERS_MAX * sizeof *status->counters);
+    Diffused__V1__Counter *counter = msgmem_alloc(rows, STATS_COUNTS * sizeof *counter);
+    status->counters = msgmem_alloc(rows, STATS_COUNTS * sizeof *status->counters);
     if (!counter || !status->counters)
         return DIFFUSE_TOOBIG;
     size_t n = 0;
-    for (size_t i = 0; i < COUNTERS_MAX; i++) {
+    for (size_t i = 0; i < STATS_COUNTS; i++) {
         const char *name;
         uint64_t value;
         if (i < STATS_N) {
@@ -136,8 +120,8 @@ static diffuse_err fill_status(struct ctl *c, Diffused__V1__Status *status,
     status->precision = text_bytes(engine_precision_name(engine_kind(serving->engine)->precision));
     status->tuning = text_bytes(*f->tuning ? "on" : "off");
     status->uptime_ns = clock_now() - f->started_ns;
-    status->memory_resident = plan_resident();
-    status->memory_peak = plan_peak();
+    status->memory_resident = procmem_resident();
+    status->memory_peak = procmem_peak();
     status->workers = (uint32_t)f->conf->workers;
     status->queued = (uint32_t)inflight_count(f->inflight);
     status->latency = latency;

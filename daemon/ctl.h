@@ -65,11 +65,6 @@ struct ctl_answer {
     size_t topic_len;
 };
 
-/* No Reply about a model with these labels is larger; and the memory for the tables that it points
- * to. Both are part of the model's slot. */
-size_t ctl_reply_max(uint32_t labels, size_t label_bytes);
-size_t ctl_rows_room(uint32_t labels);
-
 size_t ctl_bytes(void); /* arena bytes of ctl_init */
 DIFFUSE_MUST_CHECK diffuse_err ctl_init(struct ctl *c, struct arena *arena,
                                         const struct ctl_facts *facts);

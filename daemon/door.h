@@ -39,11 +39,10 @@
 #include <sys/types.h>
 
 #include "daemon/permit.h"
+#include "daemon/socket.h"
 #include "daemon/whois.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
-
-enum door { DOOR_INGEST, DOOR_PUSH, DOOR_LABELS, DOOR_CONTROL, DOORS };
 
 #define DOOR_STRANGERS 8u /* connections of each kind that have not finished their handshake */
 

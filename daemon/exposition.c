@@ -7,6 +7,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/plan.h"
+#include "daemon/procmem.h"
 
 #define SECOND 1000000000.0
 
@@ -153,8 +154,8 @@ static void put_memory(struct writer *w, const struct exposition *x) {
         put_labelled(w, row, "row", plan->row[i].name, plan->row[i].bytes);
     if (late > 0)
         put_labelled(w, row, "row", "tuning", late);
-    put_whole(w, &families[FAMILY_memory_resident_bytes], plan_resident());
-    put_whole(w, &families[FAMILY_memory_resident_peak_bytes], plan_peak());
+    put_whole(w, &families[FAMILY_memory_resident_bytes], procmem_resident());
+    put_whole(w, &families[FAMILY_memory_resident_peak_bytes], procmem_peak());
 }
 
 static void put_stats(struct writer *w, const struct stats *s) {

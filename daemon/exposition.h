@@ -15,8 +15,9 @@
 #include "daemon/models.h"
 #include "daemon/stats.h"
 #include "daemon/tunebox.h"
+#include "proto/limits.h"
 
-#define EXPOSITION_BYTES    24576u /* no text is longer, with its NUL */
+#define EXPOSITION_BYTES    LIMIT_METRICS_BYTES /* no text is longer, with its NUL */
 #define EXPOSITION_STUCK_NS 10000000000u
 
 enum exposition_format { EXPOSITION_OPENMETRICS, EXPOSITION_PROMETHEUS, EXPOSITION_FORMATS };

@@ -18,8 +18,10 @@
 #include "daemon/inflight.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
+#include "daemon/measure.h"
 #include "daemon/notify.h"
 #include "daemon/plan.h"
+#include "daemon/procmem.h"
 #include "daemon/reload.h"
 #include "daemon/residue.h"
 #include "daemon/show.h"
@@ -181,7 +183,8 @@ static diffuse_err make_tables(struct daemon *d) {
         e = ctl_init(&d->ctl, a, &facts);
     d->path.running = d->running;
     if (!e)
-        (void)path_use(&d->path, d->models.serving);
+        (void)path_use(&d->path, d->models.serving, d->models.serving->model,
+                       d->models.serving->plan.max_length);
     d->path.refuse_long = c->on_too_long == CONF_REFUSE;
     d->path.max_age_ns = c->max_age;
     d->answer = arena_alloc(a, room->answer_max);
@@ -410,7 +413,7 @@ static int plan_only(struct daemon *d) {
     char drop_in[256];
     fence_drop_in(d->plan.budget, d->plan.total, drop_in, sizeof drop_in);
     if (d->plan.n > 0 && d->args.plan)
-        show_plan(&d->plan);
+        plan_print(&d->plan);
     if (!e && d->conf.tune && d->reload.alone.text[0])
         fprintf(stderr, "diffused: tune = yes, but tuning will be off: %s\n", d->reload.alone.text);
     if (!e && d->args.memory_max)
@@ -439,7 +442,7 @@ static void announce(struct daemon *d) {
     char plan[32], resident[32], status[256];
     const struct model *model = d->models.serving->model;
     plan_human(d->plan.total, plan, sizeof plan);
-    plan_human(plan_resident(), resident, sizeof resident);
+    plan_human(procmem_resident(), resident, sizeof resident);
     const struct engine_kind *kind = engine_kind(d->models.serving->engine);
     snprintf(status, sizeof status,
              "model %.12s ready: %" PRIu32 " labels, kernel %s, %s, plan %s, resident %s",
@@ -500,7 +503,7 @@ int main(int argc, char **argv) {
     if (status == 0 && d->conf.metrics[0] && web_load(&d->web, &why))
         status = fail(&why);
     residue_drop();
-    d->resident = plan_resident();
+    d->resident = procmem_resident();
     if (status == 0 && d->args.print_config)
         show_configuration(&d->conf);
     if (status == 0 && d->args.check)

@@ -8,7 +8,6 @@
 
 #include "daemon/clock.h"
 #include "daemon/keyring.h"
-#include "daemon/slot.h"
 #include "daemon/token_ids.h"
 #include "model/net/label.h"
 #include "proto/decode.h"
@@ -31,10 +30,11 @@ diffuse_err path_init(struct path *p, struct arena *arena, size_t max_message) {
     return DIFFUSE_OK;
 }
 
-size_t path_use(struct path *p, struct slot *serving) {
+size_t path_use(struct path *p, struct slot *serving, const struct model *model,
+                uint32_t max_length) {
     p->serving = serving;
-    p->model = serving->model;
-    p->max_length = serving->plan.max_length;
+    p->model = model;
+    p->max_length = max_length;
     return running_use(p->running, p->model, p->max_length);
 }
 

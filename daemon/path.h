@@ -49,9 +49,11 @@ struct path {
     struct path_feedback feedback;      /* of the last PATH_FEEDBACK */
 };
 
-/* Samples are accepted with this model from now on. Returns how many running segments that closed.
+/* Samples are accepted with serving, which holds this model, from now on. Returns how many running
+ * segments that closed.
  */
-size_t path_use(struct path *p, struct slot *serving);
+size_t path_use(struct path *p, struct slot *serving, const struct model *model,
+                uint32_t max_length);
 
 /* Frames as they arrived. frames counts all of them; with fewer than two, body is NULL. */
 struct path_input {

@@ -5,47 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#include "daemon/conftcp.h"
-#include "daemon/ctl.h"
-#include "daemon/curve.h"
-#include "daemon/inflight.h"
-#include "daemon/intake.h"
-#include "daemon/path.h"
-#include "daemon/slot.h"
-#include "daemon/sockets.h"
-#include "daemon/stream.h"
-#include "daemon/topics.h"
-#include "daemon/tune_reply.h"
-#include "daemon/web.h"
-#include "daemon/worker.h"
-
-/* Measured on x86-64, Debian 12, and rounded up; tests/system holds them against a run.
- */
-/* Pages of program and libraries that are first touched later, by tuning too. */
-#define GROWTH_BYTES (4608u * 1024)
-_Static_assert(2 * LIMIT_HEADER_BYTES <= GROWTH_BYTES,
-               "a checkpoint's header and what is read of it");
-#define PEER_BYTES                                                                                 \
-    (24u * 1024) /* of ZeroMQ for one connection: session, engine, buffers, pipes                  \
-                  */
-#define STRANGER_BYTES (20u * 1024) /* of one before its handshake is done: it has no pipes */
-#define CURVE_BYTES                                                                                \
-    (20u * 1024) /* that CURVE adds to it: keys, cookies, what it seals and opens                  \
-                  */
-#define TOKEN_STEP    64u
-#define FRAME_BYTES   320u          /* of ZeroMQ and malloc around one frame, names included */
-#define STACK_BYTES   (96u * 1024)  /* that a thread touches of its stack and thread-local memory */
-#define ASIDE_BYTES   (256u * 1024) /* the same of the thread aside, which reads checkpoints */
-#define FIXED_THREADS 3u            /* loop, and ZeroMQ's own two */
-#define BLAS_BYTES    (1u << 20) /* of OpenBLAS for one thread, beside the panels of the matrices */
-
-__attribute__((format(printf, 7, 8))) static void add(struct plan *p, const char *name,
-                                                      uint64_t bytes, enum conf_key key,
-                                                      uint64_t unit, uint64_t value,
-                                                      const char *format, ...) {
+void plan_add(struct plan *p, const char *name, uint64_t bytes, enum conf_key key, uint64_t unit,
+              uint64_t value, const char *format, ...) {
     assert(p->n < PLAN_ROWS_MAX);
     struct plan_row *row = &p->row[p->n++];
     *row =
@@ -59,194 +21,6 @@ __attribute__((format(printf, 7, 8))) static void add(struct plan *p, const char
 
 uint64_t plan_frame_max(const struct conf *c) {
     return 2 * c->max_message;
-}
-
-static uint64_t largest_panel(const struct net_config *n) {
-    uint64_t widest = n->width > n->mlp_width ? n->width : n->mlp_width;
-    uint64_t update = 3 * (uint64_t)n->width * widest;
-    uint64_t head = (uint64_t)n->head_width *
-                    (n->labels > net_config_pool_width(n) ? n->labels : net_config_pool_width(n));
-    return sizeof(real) * (update > head ? update : head);
-}
-
-/* What one more token of a batch costs a bench. */
-static uint64_t token_bytes(const struct conf *c, const struct plan_shape *shape) {
-    struct conf more = *c;
-    more.batch_tokens += TOKEN_STEP;
-    return (slot_bench_bytes(&more, shape) - slot_bench_bytes(c, shape)) / TOKEN_STEP;
-}
-
-/* The threads that call OpenBLAS: workers for the groups of brackets, the one aside to learn. */
-static void add_blas(struct plan *p, const struct conf *c, const struct plan_facts *facts,
-                     uint64_t bench) {
-    const struct net_config *n = facts->serving->config;
-    const struct net_config *n2 = facts->second ? facts->second->config : NULL;
-    bool brackets = n->n_open > 0 || (n2 && n2->n_open > 0);
-    uint64_t workers = brackets ? c->workers : 0, aside = n2 && (brackets || facts->tuning) ? 1 : 0;
-    uint64_t panel = largest_panel(n), panel2 = n2 ? largest_panel(n2) : 0;
-    uint64_t blas = BLAS_BYTES + (panel > panel2 ? panel : panel2);
-    if (workers + aside == 0)
-        return;
-    add(p, "matrix library", (workers + aside) * blas, workers ? CONF_KEY_workers : CONF_KEYS,
-        blas + bench + sizeof(struct worker) + STACK_BYTES, c->workers,
-        "OpenBLAS's buffers at these matrix sizes, %s",
-        workers ? "for the groups of brackets" : "for tuning");
-}
-
-static void add_compute(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
-    const struct plan_shape *first = facts->serving, *second = facts->second;
-    uint64_t bench = slot_bench_bytes(c, first), bench2 = second ? slot_bench_bytes(c, second) : 0;
-    uint64_t workers = arena_block(c->workers * sizeof(struct worker)), aside = second ? 1 : 0;
-    uint64_t token = token_bytes(c, first) + (second ? token_bytes(c, second) : 0);
-    add(p, "engine", first->engine_bytes, CONF_KEYS, 0, 0, "its matrices, packed: kernel %s, %s",
-        first->kind.kernel->name, engine_precision_name(first->kind.precision));
-    add(p, "scratch", c->workers * bench + workers, CONF_KEY_batch_tokens, c->workers * token,
-        p->batch_tokens, "workers %" PRIu64 " x one batch: %" PRIu32 " tokens, %" PRIu64 " samples",
-        c->workers, p->batch_tokens, c->batch_max);
-    p->arena_bytes += workers;
-    add_blas(p, c, facts, bench + bench2);
-    uint64_t threads = FIXED_THREADS + c->workers;
-    add(p, "stacks", threads * STACK_BYTES + aside * ASIDE_BYTES, CONF_KEY_workers,
-        STACK_BYTES + sizeof(struct worker) + bench + bench2, c->workers,
-        "threads %" PRIu64 " x %u KiB%s", threads, STACK_BYTES / 1024u,
-        aside ? ", and the one aside" : "");
-}
-
-/* Of a publisher, as ZeroMQ holds it. */
-static uint64_t message_max(const struct conf *c) {
-    return plan_frame_max(c) + LIMIT_STREAM_BYTES + 8 * FRAME_BYTES;
-}
-
-static void add_tables(struct plan *p, const struct conf *c, uint32_t labels, uint64_t reply_max) {
-    struct inflight_size size = {c->queue, running_ids(&p->room.running), p->room.scores};
-    uint64_t bytes = inflight_bytes(&size);
-    add(p, "samples", bytes, CONF_KEY_queue, bytes / c->queue, c->queue,
-        "queue %" PRIu64 " x (%" PRIu32 " tokens, stream name, result)", c->queue,
-        (uint32_t)size.ids);
-    p->arena_bytes += bytes;
-
-    const struct running_size *s = &p->room.running;
-    bytes = running_bytes(s);
-    add(p, "segments", bytes, s->segments > 0 ? CONF_KEY_segments : CONF_KEYS, running_row_bytes(s),
-        s->segments,
-        s->segments > 0 || c->segments == 0
-            ? "segments %zu x (%zu in the model, %zu of a window, tokenizer, policy, stream name)"
-            : "segments %zu: this model cannot have any (diffused says why when it starts)",
-        s->segments, s->state_bytes, s->window * sizeof(uint32_t));
-    p->arena_bytes += bytes;
-
-    bytes = stream_bytes(c->streams);
-    add(p, "streams", bytes, CONF_KEY_streams, bytes / c->streams, c->streams,
-        "streams %" PRIu64 " x one table row", c->streams);
-    p->arena_bytes += bytes;
-
-    bytes = tunebox_bytes(c->tune_queue, p->room.max_length) + tune_reply_bytes();
-    add(p, "feedback", bytes, CONF_KEY_tune_queue, bytes / c->tune_queue, c->tune_queue,
-        "tune_queue %" PRIu64 " x (%" PRIu32 " tokens, stream name, label)", c->tune_queue,
-        p->room.max_length);
-    p->arena_bytes += bytes;
-
-    if (c->metrics[0]) {
-        add(p, "metrics", web_bytes() + web_extra(), CONF_KEYS, 0, 0,
-            "two texts, and connections %u x one text and its buffers", WEB_CONNECTIONS);
-        p->arena_bytes += web_bytes();
-    }
-
-    uint64_t reply = arena_block(reply_max) + arena_block(ctl_rows_room(labels));
-    uint64_t in_hand = INTAKE_WAYS * message_max(c);
-    bytes = path_bytes(c->max_message) + ctl_bytes() + arena_block(p->room.answer_max);
-    add(p, "messages", bytes + reply + in_hand, CONF_KEY_max_message, 4 + 2 * INTAKE_WAYS,
-        c->max_message, "one of each kind, decoded and encoded, and %d in hand", INTAKE_WAYS);
-    p->arena_bytes += bytes;
-}
-
-static void add_queue(struct plan *p, const char *name, uint64_t peers, uint64_t hwm,
-                      uint64_t message, enum conf_key key, const char *what) {
-    char text[32];
-    plan_human(message, text, sizeof text);
-    add(p, name, peers * (PEER_BYTES + hwm * message), key, peers * message, hwm,
-        "%s %" PRIu64 " x %" PRIu64 " messages of up to %s", what, peers, hwm, text);
-}
-
-static void add_queues(struct plan *p, const struct conf *c, uint64_t reply_max) {
-    uint64_t frame = message_max(c);
-    uint64_t publishers = c->publishers + c->ingest_connect.n;
-    add_queue(p, "ingest queue", publishers, c->ingest_hwm, frame, CONF_KEY_ingest_hwm,
-              "publishers");
-    add_queue(p, "push queue", c->publishers, c->push_hwm, frame, CONF_KEY_push_hwm, "publishers");
-    add_queue(p, "labels queue", c->subscribers, c->label_hwm, p->room.answer_max + 2 * FRAME_BYTES,
-              CONF_KEY_label_hwm, "subscribers");
-    add(p, "subscriptions", c->subscribers * (uint64_t)TOPICS_COST, CONF_KEY_subscribers,
-        TOPICS_COST, c->subscribers, "subscribers %" PRIu64 " x %u topics, %u bytes together",
-        c->subscribers, TOPICS_MAX, TOPICS_BYTES);
-    uint64_t strangers = (uint64_t)DOORS * 2 * DOOR_STRANGERS;
-    add(p, "handshakes", strangers * STRANGER_BYTES, CONF_KEYS, 0, 0,
-        "connections %" PRIu64 " x %u KiB that are not known yet", strangers,
-        STRANGER_BYTES / 1024u);
-    /* As many requests as replies. */
-    add_queue(p, "control queue", c->subscribers + SOCKETS_CLIENTS_SPARE, CTL_HWM,
-              reply_max + CTL_REQUEST_BYTES + 6 * FRAME_BYTES, CONF_KEYS, "clients");
-}
-
-/* The list of keys is there twice while it is read again. A frame is copied to be opened or sealed,
- * and small frames that a full queue holds up are kept sealed. */
-static void add_curve(struct plan *p, const struct conf *c) {
-    if (!conftcp_curve(c))
-        return;
-    uint64_t peers = 2 * (c->publishers + c->subscribers) + SOCKETS_CLIENTS_SPARE;
-    add(p, "keys", curve_bytes() + peers * CURVE_BYTES + 3 * plan_frame_max(c), CONF_KEY_publishers,
-        2 * (uint64_t)CURVE_BYTES, c->publishers,
-        "%u keys that may be let in, connections %" PRIu64 " x %u KiB of CURVE", LIMIT_KEYS, peers,
-        CURVE_BYTES / 1024u);
-}
-
-static void settle_sizes(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
-    const struct plan_shape *s = facts->serving;
-    p->budget = c->memory_budget;
-    p->batch_tokens = (uint32_t)c->batch_tokens;
-    p->max_length = (uint32_t)c->max_length;
-    if (s->max_length > 0 && s->max_length < p->max_length)
-        p->max_length = s->max_length;
-    if (facts->room) {
-        p->room = *facts->room;
-        if (p->max_length > p->room.max_length)
-            p->max_length = p->room.max_length;
-        return;
-    }
-    /* Labels that tuning may add have room, too. */
-    uint32_t scores = c->scores ? s->config->labels + (uint32_t)c->tune_new_labels : 0;
-    p->room = (struct plan_room){.max_length = p->max_length,
-                                 .scores = scores,
-                                 .answer_max = path_answer_max(scores),
-                                 .running = running_size(c, s->config, p->max_length)};
-}
-
-void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *facts) {
-    const struct plan_shape *serving = facts->serving, *second = facts->second;
-    uint64_t reply_max = ctl_reply_max(serving->config->labels, serving->label_bytes);
-    memset(p, 0, sizeof *p);
-    settle_sizes(p, c, facts);
-    add(p, "program", facts->resident + GROWTH_BYTES, CONF_KEYS, 0, 0,
-        "measured at start, and %.1f MiB for what is touched later",
-        (double)GROWTH_BYTES / (1u << 20));
-    add(p, "model", serving->model_bytes - serving->wide_bytes, CONF_KEYS, 0, 0,
-        "weights, vocabulary and names of one model");
-    if (serving->wide_bytes)
-        add(p, "wide part", serving->wide_bytes, CONF_KEYS, 0, 0,
-            "%" PRIu32 " features of words and letters, %" PRIu32 " weights",
-            serving->config->wide.features, serving->config->wide.entries);
-    if (second)
-        add(p, "second model", slot_bytes(c, second), facts->room ? CONF_KEYS : CONF_KEY_reload,
-            slot_bytes(c, second), 1, "%s: weights, vocabulary, names, scratch of workers %" PRIu64,
-            facts->room ? "the one before" : "loaded aside at a reload", c->workers);
-    add_compute(p, c, facts);
-    add_tables(p, c, serving->config->labels, reply_max);
-    add_queues(p, c, reply_max);
-    add_curve(p, c);
-    if (facts->tuning)
-        add(p, "tuning", facts->tuning, CONF_KEYS, 0, 0,
-            "candidate, optimiser, rows to learn from (tune_rows, tune_parts), samples kept "
-            "(tune_window)");
 }
 
 /* Should a rather be changed than b? */
@@ -270,7 +44,7 @@ static const struct plan_row *row_to_change(const struct plan *p, uint64_t over,
         if (row->key == CONF_KEY_batch_tokens && least < p->max_length)
             least = p->max_length;
         if (row->key == CONF_KEY_batch_tokens) /* its bytes grow in steps */
-            less = (less + TOKEN_STEP - 1) / TOKEN_STEP * TOKEN_STEP;
+            less = (less + PLAN_TOKEN_STEP - 1) / PLAN_TOKEN_STEP * PLAN_TOKEN_STEP;
         if (row->key == CONF_KEY_workers)
             least = 1;
         if (row->value < less || row->value - less < least)
@@ -327,29 +101,6 @@ uint64_t plan_bytes(const struct plan *p, const char *name) {
     return 0;
 }
 
-uint64_t plan_resident(void) {
-    unsigned long long size, resident;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (!f)
-        return plan_peak();
-    int n = fscanf(f, "%llu %llu", &size, &resident);
-    fclose(f);
-    return n == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
-uint64_t plan_peak(void) {
-    char line[128];
-    unsigned long long kib = 0;
-    FILE *f = fopen("/proc/self/status", "re");
-    struct rusage usage;
-    if (!f) /* without /proc the kernel's account of the process says so, too */
-        return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
-    while (fgets(line, sizeof line, f) && sscanf(line, "VmHWM: %llu", &kib) != 1)
-        continue;
-    fclose(f);
-    return kib * 1024;
-}
-
 void plan_human(uint64_t bytes, char *ret_text, size_t cap) {
     if (bytes < 1024)
         snprintf(ret_text, cap, "%" PRIu64 " B", bytes);
@@ -357,4 +108,17 @@ void plan_human(uint64_t bytes, char *ret_text, size_t cap) {
         snprintf(ret_text, cap, "%.1f KiB", (double)bytes / 1024);
     else
         snprintf(ret_text, cap, "%.1f MiB", (double)bytes / (1024 * 1024));
+}
+
+void plan_print(const struct plan *p) {
+    char text[32];
+    for (size_t i = 0; i < p->n; i++) {
+        plan_human(p->row[i].bytes, text, sizeof text);
+        printf("%-16s %10s %3.0f %%  %s\n", p->row[i].name, text,
+               100.0 * (double)p->row[i].bytes / (double)p->budget, p->row[i].detail);
+    }
+    plan_human(p->total, text, sizeof text);
+    printf("%-16s %10s %3.0f %%", "total", text, 100.0 * (double)p->total / (double)p->budget);
+    plan_human(p->budget, text, sizeof text);
+    printf("  of memory_budget %s\n", text);
 }

@@ -6,14 +6,15 @@
 #include <stdint.h>
 
 #include "daemon/conf.h"
-#include "daemon/running.h"
 #include "model/engine/engine.h"
 #include "model/net/config.h"
 #include "proto/diffuse_err.h"
+#include "proto/limits.h"
 #include "proto/reason.h"
 
-#define PLAN_ROWS_MAX     24u
-#define PLAN_DETAIL_BYTES 160u
+#define PLAN_TOKEN_STEP   64u /* in which the bytes of a batch grow with its tokens */
+#define PLAN_ROWS_MAX     LIMIT_PLAN_ROWS
+#define PLAN_DETAIL_BYTES LIMIT_PLAN_DETAIL
 
 struct plan_row {
     const char *name; /* static */
@@ -22,6 +23,15 @@ struct plan_row {
     uint64_t unit;                  /* bytes that one step of the key costs */
     uint64_t value;                 /* of the key now */
     char detail[PLAN_DETAIL_BYTES]; /* how the figure comes about */
+};
+
+/* For how many segments the tables are to be laid, and for what. */
+struct running_size {
+    size_t segments;    /* 0: none are offered */
+    size_t state_bytes; /* of one: segment_bytes */
+    size_t window;      /* tokens of a sliding window; 0: none are offered */
+    size_t max_length;  /* tokens of a piece */
+    size_t rules;       /* policies that the configuration may ever have */
 };
 
 /* What the tables that are laid at the start can hold, whatever model comes later. */
@@ -60,10 +70,17 @@ struct plan_facts {
     const struct plan_shape *second; /* that is held beside it; NULL: none is planned for */
     const struct plan_room *room;    /* of tables that are laid; NULL: the plan says how large */
     uint64_t tuning;                 /* bytes that tuning takes; 0: it is off */
-    uint64_t resident; /* that the process held before anything was loaded (plan_resident) */
+    uint64_t resident; /* that the process held before anything was loaded (procmem.h) */
 };
 
-void plan_make(struct plan *p, const struct conf *c, const struct plan_facts *facts);
+/* Whoever knows what every part takes: fills in the whole plan (measure.h). */
+typedef void plan_measurer(struct plan *p, const struct conf *c, const struct plan_facts *facts);
+
+/* One row more, and its bytes into the sum. */
+__attribute__((format(printf, 7, 8))) void plan_add(struct plan *p, const char *name,
+                                                    uint64_t bytes, enum conf_key key,
+                                                    uint64_t unit, uint64_t value,
+                                                    const char *format, ...);
 
 /* Fits the budget? Errors: BUDGET, the reason naming the row, the key and a value that would fit.
  */
@@ -72,14 +89,11 @@ DIFFUSE_MUST_CHECK diffuse_err plan_check(const struct plan *p, struct reason *w
 /* Bytes of a row; 0 when there is none of this name. */
 uint64_t plan_bytes(const struct plan *p, const char *name);
 
-/* Resident bytes of this process now; where /proc is not there, plan_peak. */
-uint64_t plan_resident(void);
-
-/* The most they ever were; 0 where the system does not say. */
-uint64_t plan_peak(void);
-
 /* "12.5 MiB" and the like, for people. */
 void plan_human(uint64_t bytes, char *ret_text, size_t cap);
+
+/* To standard output: a line a row, and the sum. */
+void plan_print(const struct plan *p);
 
 /* Largest frame that a publisher may send before it is disconnected. */
 uint64_t plan_frame_max(const struct conf *c);

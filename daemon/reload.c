@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "daemon/clock.h"
-#include "daemon/tuner.h"
 
 /* Tables were laid for the first model. What a later one needs beyond them cannot be given. */
 static diffuse_err check_room(const struct reload *r, const struct plan_shape *shape,
@@ -28,11 +27,7 @@ static void make_plan(const struct reload *r, const struct plan_shape *shape,
                                .tuning = r->tuning};
     if (r->aside)
         facts.second = serving ? &serving->shape : shape;
-    plan_make(ret_plan, r->conf, &facts);
-    if (r->conf->tune && r->aside && !r->tuning) { /* it will be on */
-        facts.tuning = tuner_bytes(r->conf, shape->config, ret_plan->max_length);
-        plan_make(ret_plan, r->conf, &facts);
-    }
+    r->measure(ret_plan, r->conf, &facts);
 }
 
 diffuse_err reload_open(const struct reload *r, const char *path, const struct slot *serving,

@@ -20,6 +20,7 @@
 /* What does not change after the start. */
 struct reload {
     const struct conf *conf; /* borrowed */
+    plan_measurer *measure;  /* what the parts of the daemon take */
     uint64_t resident;       /* bytes of the process before anything was loaded */
     struct reason alone;     /* why no second model is planned, and so no tuning; or "" */
     bool aside;              /* reloads are offered: there is memory for a second model */

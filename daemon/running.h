@@ -21,6 +21,7 @@
 
 #include "daemon/conf.h"
 #include "daemon/inflight.h"
+#include "daemon/plan.h"
 #include "model/base/arena.h"
 #include "model/ckpt/model.h"
 #include "model/net/config.h"
@@ -30,15 +31,6 @@
 #include "diffused.pb-c.h"
 
 struct running;
-
-/* For how many segments the tables are to be laid, and for what. */
-struct running_size {
-    size_t segments;    /* 0: none are offered */
-    size_t state_bytes; /* of one: segment_bytes */
-    size_t window;      /* tokens of a sliding window; 0: none are offered */
-    size_t max_length;  /* tokens of a piece */
-    size_t rules;       /* policies that the configuration may ever have */
-};
 
 /* Does this model get benches for running segments? */
 bool running_offered(const struct conf *c, const struct net_config *n);

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/ctl.h"
 #include "daemon/running.h"
+#include "daemon/stats.h"
 #include "model/ckpt/ckpt_selftest.h"
+#include "proto/encode.h"
 
 /* The self-test has to fit a bench, however small the batches are. */
 static size_t bench_tokens(const struct conf *c) {
@@ -22,11 +23,11 @@ size_t slot_bench_bytes(const struct conf *c, const struct plan_shape *shape) {
 }
 
 size_t slot_bytes(const struct conf *c, const struct plan_shape *shape) {
-    size_t reply = ctl_reply_max(shape->config->labels, shape->label_bytes);
+    size_t reply = encode_reply_max(shape->config->labels, shape->label_bytes, STATS_COUNTS);
     return shape->model_bytes + shape->engine_bytes +
            arena_block(c->workers * sizeof(struct path_bench)) +
            c->workers * slot_bench_bytes(c, shape) + arena_block(reply) +
-           arena_block(ctl_rows_room(shape->config->labels));
+           arena_block(encode_rows_room(shape->config->labels, STATS_COUNTS));
 }
 
 /* What auto stands for: matrices that are stored in 8 bits are computed with in 8 bits. */
@@ -66,8 +67,8 @@ static diffuse_err reserve(struct slot *s, size_t bytes) {
 }
 
 static diffuse_err lay_control(struct slot *s) {
-    s->reply_cap = ctl_reply_max(s->shape.config->labels, s->shape.label_bytes);
-    size_t room = ctl_rows_room(s->shape.config->labels);
+    s->reply_cap = encode_reply_max(s->shape.config->labels, s->shape.label_bytes, STATS_COUNTS);
+    size_t room = encode_rows_room(s->shape.config->labels, STATS_COUNTS);
     void *rows = arena_alloc(&s->arena, room);
     s->reply = arena_alloc(&s->arena, s->reply_cap);
     if (!rows || !s->reply)

@@ -84,7 +84,8 @@ enum stats_counter {
         STATS_N
 };
 
-#define STATS_ERRORS 32u /* refusals are also counted by error number */
+#define STATS_ERRORS 32u                      /* refusals are also counted by error number */
+#define STATS_COUNTS (STATS_N + STATS_ERRORS) /* both together, as a status reports them */
 
 /* Latencies fall into buckets: 2^STATS_SUB_BITS to each doubling, so that a bucket's width is at
  * most 1/64 of its values. The top bucket takes everything from 2^STATS_TOP_BITS ns (68 s) up. */

@@ -142,7 +142,8 @@ static void settle(struct turnover *t) {
 /* The model that serves accepts from now on. */
 static void accept_with_it(struct turnover *t) {
     char line[LIMIT_REASON_BYTES];
-    size_t closed = path_use(t->path, t->models->serving);
+    size_t closed = path_use(t->path, t->models->serving, t->models->serving->model,
+                             t->models->serving->plan.max_length);
     log_model(t->log, t->models->serving->model->id);
     t->stats->serving_since_ns = clock_wall();
     if (closed == 0)

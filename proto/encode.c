@@ -50,3 +50,17 @@ size_t encode_label_max(size_t n_labels, size_t name_bytes, size_t model_id_byte
 size_t encode_event_max(void) {
     return diffused__v1__event__descriptor.n_fields * FIELD_MAX + 2 * (size_t)LIMIT_REASON_BYTES;
 }
+
+size_t encode_reply_max(uint32_t labels, size_t label_bytes, size_t counters) {
+    size_t rows = LIMIT_PLAN_ROWS * (LIMIT_PLAN_DETAIL + 64u);
+    size_t status = label_bytes + labels * (size_t)4 + rows + counters * 64u + LIMIT_PATH_BYTES +
+                    LIMIT_REASON_BYTES + 1024u;
+    size_t metrics = LIMIT_METRICS_BYTES + 64u;
+    return status > metrics ? status : metrics;
+}
+
+size_t encode_rows_room(uint32_t labels, size_t counters) {
+    return LIMIT_PLAN_ROWS * (sizeof(Diffused__V1__PlanRow) + sizeof(void *)) +
+           counters * (sizeof(Diffused__V1__Counter) + sizeof(void *) + 32u) +
+           labels * sizeof(ProtobufCBinaryData) + 1024u;
+}

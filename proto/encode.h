@@ -8,6 +8,7 @@
 #define PROTO_ENCODE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proto/diffuse_err.h"
 
@@ -30,5 +31,10 @@ size_t encode_label_max(size_t n_labels, size_t name_bytes, size_t model_id_byte
 
 /* No Event whose kind and text are within LIMIT_REASON_BYTES packs to more bytes. */
 size_t encode_event_max(void);
+
+/* No Reply about a model with these labels, label_bytes together, and with this many counters packs
+ * to more bytes; and the memory for the tables that such a Reply points to (msgmem.h). */
+size_t encode_reply_max(uint32_t labels, size_t label_bytes, size_t counters);
+size_t encode_rows_room(uint32_t labels, size_t counters);
 
 #endif

@@ -14,6 +14,9 @@
 #define LIMIT_REASON_BYTES  512u     /* one line for a person */
 #define LIMIT_KEYS          1024u    /* CURVE keys that are let in */
 #define LIMIT_PATH_BYTES    511u     /* a file that a request names */
+#define LIMIT_PLAN_ROWS     24u      /* rows of the memory plan in a status */
+#define LIMIT_PLAN_DETAIL   160u     /* bytes of one row's explanation, with its NUL */
+#define LIMIT_METRICS_BYTES 24576u   /* the text of the metrics, with its NUL */
 
 #define LIMIT_LABELS      4096u    /* classes of a model */
 #define LIMIT_LABEL_BYTES 255u     /* one label's name */

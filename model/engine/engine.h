@@ -31,8 +31,6 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-enum engine_precision { ENGINE_F32, ENGINE_BF16, ENGINE_I8 };
-
 /* How to compute: of engines and all that is made for them. */
 struct engine_kind {
     const struct kernel *kernel;

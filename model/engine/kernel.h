@@ -16,6 +16,8 @@
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
+enum engine_precision { ENGINE_F32, ENGINE_BF16, ENGINE_I8 }; /* of the matrices of the steps */
+
 #define KERNEL_PAD   16u /* numbers: one AVX-512 register of float */
 #define KERNEL_PARTS 3u  /* most parts of a product */
 

@@ -3,7 +3,7 @@
 #define MODEL_ENGINE_MATRIX_H
 
 #include "model/base/layout.h"
-#include "model/engine/engine.h"
+#include "model/engine/kernel.h"
 
 /* C = bias + the sum over the parts of A_p B_p^T. */
 struct matrix {

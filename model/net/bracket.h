@@ -23,7 +23,7 @@
 #include "model/base/layout.h"
 #include "model/base/real.h"
 #include "model/net/config.h"
-#include "model/net/net.h"
+#include "model/net/net_batch.h"
 #include "model/net/noise.h"
 #include "model/net/weights.h"
 

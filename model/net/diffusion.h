@@ -15,7 +15,7 @@
 
 #include "model/base/real.h"
 #include "model/net/config.h"
-#include "model/net/net.h"
+#include "model/net/net_batch.h"
 #include "model/net/weights.h"
 
 /* Index of the neighbour `shift` places on from i in a sequence of n, or -1 where there is none. */

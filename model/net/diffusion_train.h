@@ -18,7 +18,7 @@
 #include "model/base/rng.h"
 #include "model/base/store.h"
 #include "model/net/config.h"
-#include "model/net/net.h"
+#include "model/net/net_batch.h"
 #include "model/net/noise.h"
 #include "model/net/weights.h"
 

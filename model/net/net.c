@@ -1,4 +1,6 @@
 /* net.c - see net.h. The model, in order: embed, diffuse, sweep the brackets, pool, label. */
+#include "model/net/net.h"
+
 #include <assert.h>
 
 #include "model/base/vec.h"

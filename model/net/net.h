@@ -1,7 +1,7 @@
 /* net.h - the model: token ids in, logits out, and the way back for training.
  *
- * Sequences are ragged: laid end to end without padding. Shapes: N tokens in all, B sequences,
- * C = width, L = labels. Weights are shared and constant, scratch belongs to one thread.
+ * Shapes: N tokens in all, B sequences (net_batch.h), C = width, L = labels. Weights are shared and
+ * constant, scratch belongs to one thread.
  */
 #ifndef MODEL_NET_NET_H
 #define MODEL_NET_NET_H
@@ -13,15 +13,9 @@
 #include "model/base/real.h"
 #include "model/base/store.h"
 #include "model/net/config.h"
+#include "model/net/net_batch.h"
 #include "model/net/noise.h"
 #include "model/net/weights.h"
-
-struct net_batch {
-    const uint32_t *ids; /* (N) each below config.vocab: the caller has checked */
-    const uint32_t
-        *start; /* (B+1) sequence b is ids[start[b]] .. ids[start[b+1]-1]; none is empty */
-    uint32_t n; /* B */
-};
 
 struct net_scratch; /* activations of one forward pass */
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "model/base/layout.h"
+#include "model/net/net.h"
 
 static real *reals(struct layout *l, size_t count) {
     return layout_room(l, count, sizeof(real));

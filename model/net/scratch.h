@@ -6,7 +6,7 @@
 #include "model/net/diffusion.h"
 #include "model/net/diffusion_train.h"
 #include "model/net/label.h"
-#include "model/net/net.h"
+#include "model/net/net_batch.h"
 
 /* What a forward pass without a way back works in. */
 struct net_scratch_use {

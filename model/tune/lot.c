@@ -19,12 +19,12 @@ static bool drawn(uint64_t h, unsigned one_in) {
     return hash_end(h) >> 32 < (UINT64_C(1) << 32) / one_in;
 }
 
-bool lot_feedback(const struct tune_row *row) {
+bool lot_feedback(const char *stream, size_t len, uint64_t seq, const uint32_t *ids, uint32_t n) {
     uint64_t h = HASH_START;
 
-    for (size_t i = 0; i < row->stream_len; i++)
-        h = hash_add(h, (uint8_t)row->stream[i]);
-    return drawn(add_ids(add(h, row->seq, 64), row->ids, row->n), LOT_FEEDBACK);
+    for (size_t i = 0; i < len; i++)
+        h = hash_add(h, (uint8_t)stream[i]);
+    return drawn(add_ids(add(h, seq, 64), ids, n), LOT_FEEDBACK);
 }
 
 bool lot_rehearsal(const uint32_t *ids, uint32_t n) {

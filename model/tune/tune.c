@@ -265,7 +265,8 @@ struct tune_note tune_hear(struct tune *t, const struct tune_row *row) {
     if (t->previous && !t->regret.over)
         note.hurt =
             regret_add(&t->regret, says(t, &t->previous->config, t->previous->weights, row), right);
-    note.place = lot_feedback(row) ? TUNE_HELD : TUNE_TRAINS;
+    bool held = lot_feedback(row->stream, row->stream_len, row->seq, row->ids, row->n);
+    note.place = held ? TUNE_HELD : TUNE_TRAINS;
     /* Those held back are scored by the gate. */
     if (note.place == TUNE_TRAINS && candidate_rests(&t->candidate))
         gate_live(&t->gate, s->owner, right, says(t, &t->candidate.c, &t->candidate.w, row));

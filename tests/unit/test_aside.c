@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "daemon/aside.h"
+#include "daemon/measure.h"
 #include "daemon/models.h"
 #include "tests/lib/ckpt_sample.h"
 
@@ -65,7 +66,7 @@ static void begin(struct bed *b) {
     memset(b, 0, sizeof *b);
     struct aside_hooks hooks = {b, slice, rebase};
     conf_init(&b->conf);
-    b->reload = (struct reload){.conf = &b->conf, .aside = true};
+    b->reload = (struct reload){.conf = &b->conf, .measure = measure_plan, .aside = true};
     b->wish = -1;
     b->pause = ASIDE_SLEEP;
     assert_int_equal(reload_open(&b->reload, path[0], NULL, &k, &plan, &why), DIFFUSE_OK);

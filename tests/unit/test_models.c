@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/measure.h"
 #include "daemon/models.h"
 #include "daemon/reload.h"
 #include "tests/lib/ckpt_sample.h"
@@ -46,7 +47,7 @@ static void begin(struct bed *b, const char *path) {
     memset(b, 0, sizeof *b);
     conf_init(&b->conf);
     b->conf.workers = 2;
-    b->reload = (struct reload){.conf = &b->conf, .aside = true};
+    b->reload = (struct reload){.conf = &b->conf, .measure = measure_plan, .aside = true};
     assert_int_equal(reload_open(&b->reload, path, NULL, &k, &plan, &why), DIFFUSE_OK);
     assert_int_equal(slot_load(&b->models.slot[0], k, &b->conf, &plan, path, &why), DIFFUSE_OK);
     ckpt_close(k);

@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/plan.h"
+#include "daemon/measure.h"
+#include "daemon/procmem.h"
 #include "model/ckpt/model.h"
 
 static const char *labels[] = {"one", "two", "three"};
@@ -34,7 +35,7 @@ static void make_plan_of(struct plan *p, const struct conf *c, const struct mode
                                .max_length = m->max_length};
     struct plan_facts facts = {
         .serving = &shape, .second = second ? &shape : NULL, .resident = resident};
-    plan_make(p, c, &facts);
+    measure_plan(p, c, &facts);
 }
 
 static void make_plan(struct plan *p, const struct conf *c, const struct model *m,
@@ -202,7 +203,7 @@ static void test_tables_stay(void **state) {
                                 .max_length = 100};
     struct plan_facts facts = {
         .serving = &serving, .second = &second, .room = &p.room, .resident = 1000};
-    plan_make(&q, &c, &facts);
+    measure_plan(&q, &c, &facts);
     assert_int_equal(q.max_length, 100);
     assert_int_equal(bytes_of(&q, "samples"), bytes_of(&p, "samples"));
     assert_int_equal(bytes_of(&q, "second model"), bytes_of(&p, "second model"));
@@ -211,16 +212,16 @@ static void test_tables_stay(void **state) {
     uint64_t without = q.total;
     assert_int_equal(plan_bytes(&q, "matrix library"), 0);
     facts.tuning = 12345; /* is a row of its own, when it is on; and then there is OpenBLAS, once */
-    plan_make(&q, &c, &facts);
+    measure_plan(&q, &c, &facts);
     assert_int_equal(bytes_of(&q, "tuning"), 12345);
     uint64_t blas = bytes_of(&q, "matrix library");
     assert_int_equal(q.total, without + 12345 + blas);
     longer.config.n_open = longer.config.n_close = 1; /* brackets: once in every thread */
-    plan_make(&q, &c, &facts);
+    measure_plan(&q, &c, &facts);
     assert_int_equal(bytes_of(&q, "matrix library"), (c.workers + 1) * blas);
     longer.config.n_open = longer.config.n_close = 0;
     serving.max_length = 50;
-    plan_make(&q, &c, &facts);
+    measure_plan(&q, &c, &facts);
     assert_int_equal(q.max_length, 50);
     assert_int_equal(q.room.max_length, 100);
 }
@@ -234,7 +235,7 @@ static void test_human(void **state) {
     assert_string_equal(text, "1.5 KiB");
     plan_human(64u << 20, text, sizeof text);
     assert_string_equal(text, "64.0 MiB");
-    assert_true(plan_resident() > 100000);
+    assert_true(procmem_resident() > 100000);
 }
 
 int main(void) {
