@@ -1,6 +1,7 @@
 #include "daemon/check.h"
 
 #include "daemon/curve.h"
+#include "daemon/measure.h"
 #include "daemon/permit.h"
 #include "daemon/reload.h"
 #include "model/ckpt/ckpt.h"
@@ -28,7 +29,7 @@ static diffuse_err check_model(const struct conf *c, uint64_t resident, struct r
     struct plan plan;
     struct ckpt *ckpt = NULL;
     char root[DIGEST_HEX_BYTES];
-    diffuse_err e = reload_open_first(&reload, c, resident, &ckpt, &plan, why);
+    diffuse_err e = reload_open_first(&reload, c, measure_plan, resident, &ckpt, &plan, why);
     if (!e)
         e = ckpt_verify(ckpt, root, why);
     *ret_alone = reload.alone;

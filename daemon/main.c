@@ -120,7 +120,8 @@ static diffuse_err start_model(struct daemon *d, struct reason *why) {
     struct ckpt *ckpt = NULL;
     char root[DIGEST_HEX_BYTES];
     aside_init(&d->aside);
-    diffuse_err e = reload_open_first(&d->reload, &d->conf, d->resident, &ckpt, &d->plan, why);
+    diffuse_err e =
+        reload_open_first(&d->reload, &d->conf, measure_plan, d->resident, &ckpt, &d->plan, why);
     if (!e)
         e = ckpt_verify(ckpt, root, why);
     if (!e && !load_promoted(d, root))
@@ -409,7 +410,8 @@ static int read_configuration(struct daemon *d) {
 static int plan_only(struct daemon *d) {
     struct reason why = {""};
     struct ckpt *ckpt = NULL;
-    diffuse_err e = reload_open_first(&d->reload, &d->conf, d->resident, &ckpt, &d->plan, &why);
+    diffuse_err e =
+        reload_open_first(&d->reload, &d->conf, measure_plan, d->resident, &ckpt, &d->plan, &why);
     char drop_in[256];
     fence_drop_in(d->plan.budget, d->plan.total, drop_in, sizeof drop_in);
     if (d->plan.n > 0 && d->args.plan)

@@ -121,10 +121,11 @@ diffuse_err reload_run(const struct reload *r, const char *path, const struct sl
     return e;
 }
 
-diffuse_err reload_open_first(struct reload *ret_reload, const struct conf *c, uint64_t resident,
-                              struct ckpt **ret_ckpt, struct plan *ret_plan, struct reason *why) {
-    *ret_reload =
-        (struct reload){.conf = c, .resident = resident, .aside = c->reload != CONF_RELOAD_NO};
+diffuse_err reload_open_first(struct reload *ret_reload, const struct conf *c,
+                              plan_measurer *measure, uint64_t resident, struct ckpt **ret_ckpt,
+                              struct plan *ret_plan, struct reason *why) {
+    *ret_reload = (struct reload){
+        .conf = c, .measure = measure, .resident = resident, .aside = c->reload != CONF_RELOAD_NO};
     diffuse_err e = reload_open(ret_reload, c->model, NULL, ret_ckpt, ret_plan, why);
     if (!ret_reload->aside)
         (void)reason_set(&ret_reload->alone, DIFFUSE_OK, "reload = no: no second model is planned");

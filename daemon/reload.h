@@ -33,8 +33,9 @@ struct reload {
  * against the budget, before a byte of weights is read; with reload = auto it does without a second
  * model where both do not fit. Errors: as reload_open. */
 DIFFUSE_MUST_CHECK diffuse_err reload_open_first(struct reload *ret_reload, const struct conf *c,
-                                                 uint64_t resident, struct ckpt **ret_ckpt,
-                                                 struct plan *ret_plan, struct reason *why);
+                                                 plan_measurer *measure, uint64_t resident,
+                                                 struct ckpt **ret_ckpt, struct plan *ret_plan,
+                                                 struct reason *why);
 
 struct reload_report {
     uint64_t verify_ns, load_ns;
