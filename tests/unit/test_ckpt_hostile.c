@@ -226,7 +226,7 @@ static void test_header_lies(void **state) {
 
 /* A header that would take a hundred times its size in memory is not even parsed. */
 static void test_header_bomb(void **state) {
-    size_t values = 400000;
+    size_t values = 340000; /* within the limit of a header */
     char *json = malloc(3 * values + 32), *p = json;
 
     (void)state;
@@ -235,7 +235,7 @@ static void test_header_bomb(void **state) {
     for (size_t i = 0; i < values; i++)
         p += sprintf(p, "{},");
     (void)sprintf(p, "1]}");
-    assert_header_refused(json, NULL, 0, DIFFUSE_CORRUPT, "header: 800");
+    assert_header_refused(json, NULL, 0, DIFFUSE_CORRUPT, "header: 680");
     free(json);
 }
 

@@ -79,7 +79,7 @@ static void test_a_tie_goes_to_the_surer(void **state) {
         box_init(&b, 8);
         for (unsigned i = 0; i < 20; i++)
             gate_feedback(&b.g, i % 3, true, true, 0.01 * sign);
-        expect(&b, sign > 0, false, sign > 0 ? "gains" : "no gain");
+        expect(&b, sign > 0, false, sign > 0 ? "surer of the labels" : "no gain");
     }
 }
 
