@@ -39,8 +39,8 @@ static const struct plan_row *row_to_change(const struct plan *p, uint64_t over,
         const struct plan_row *row = &p->row[i];
         if (row->key == CONF_KEYS || row->unit == 0 || (best && before(best, row)))
             continue;
-        /* One more, for a row's unit is a mean and its blocks are aligned. */
-        uint64_t less = (over + row->unit - 1) / row->unit + 1;
+        uint64_t less = (over + row->unit - 1) / row->unit;
+        less += less / 1024; /* a row's unit is a mean, and blocks are aligned */
         uint64_t least = conf_row(row->key)->min;
         if (row->key == CONF_KEY_batch_tokens && least < p->max_length)
             least = p->max_length;
