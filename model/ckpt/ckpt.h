@@ -53,13 +53,14 @@ void ckpt_close(struct ckpt *ckpt); /* fine with NULL */
 const struct net_config *ckpt_config(const struct ckpt *ckpt);
 size_t ckpt_model_bytes(const struct ckpt *ckpt, enum ckpt_form form); /* arena, of ckpt_load */
 size_t ckpt_wide_part_bytes(const struct ckpt *ckpt); /* of them, of the wide part */
-size_t ckpt_label_bytes(const struct ckpt *ckpt);  /* of all label names, with their NULs */
-uint32_t ckpt_max_length(const struct ckpt *ckpt); /* as model.max_length */
-bool ckpt_stores_i8(const struct ckpt *ckpt);      /* a matrix of the steps, in 8 bits? */
+size_t ckpt_label_bytes(const struct ckpt *ckpt);     /* of all label names, with their NULs */
+uint32_t ckpt_max_length(const struct ckpt *ckpt);    /* as model.max_length */
+bool ckpt_stores_i8(const struct ckpt *ckpt);         /* a matrix of the steps, in 8 bits? */
 
 /* All that ckpt_load finds wrong with the numbers, without keeping them: one pass over the file in
- * fixed memory, but for a wide part, which is kept until its parts are held against each other. Fills the id of the content. Errors: CORRUPT (the id does not fit, a value is not
- * finite), IO, NOMEM. */
+ * fixed memory, but for a wide part, which is kept until its parts are held against each other.
+ * Fills the id of the content. Errors: CORRUPT (the id does not fit, a value is not finite), IO,
+ * NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err ckpt_verify(struct ckpt *ckpt, char ret_id[DIGEST_HEX_BYTES],
                                            struct reason *why);
 

@@ -37,7 +37,7 @@ void ckpt_wide_list_make(const struct wide_shape *s, bool i8, struct ckpt_wide_l
     add(l, BUCKET, ST_U8, wide_buckets(s), 0);
     add(l, CODE, ST_U8, s->features, 0);
     if (!s->dense) {
-        add(l, COLUMN, ST_U8, s->entries, 2);
+        add(l, COLUMN, ST_U8, s->entries, wide_columns(s) > 256 ? 2 : 1);
         add(l, LENGTH, ST_U8, s->features, 2);
     }
     add(l, TAG, ST_U8, s->features, 4);
@@ -117,8 +117,8 @@ void ckpt_wide_take(struct wide *w, const struct st_tensor *t, uint64_t at, cons
     else if (strcmp(t->name, CODE) == 0)
         memcpy(w->code + from, bytes, n);
     else if (strcmp(t->name, COLUMN) == 0)
-        for (size_t i = 0; i < n / 2; i++)
-            w->column[from / 2 + i] = (uint16_t)load_u16(bytes + 2 * i);
+        for (size_t i = 0, each = t->shape[1]; i < n / each; i++)
+            w->column[from / each + i] = (uint16_t)(each == 1 ? bytes[i] : load_u16(bytes + 2 * i));
     else if (strcmp(t->name, LENGTH) == 0)
         for (size_t i = 0; i < n / 2; i++)
             w->first[from / 2 + i + 1] = load_u16(bytes + 2 * i);
@@ -260,7 +260,7 @@ uint8_t *ckpt_wide_bytes(const struct wide *w, const struct st_tensor *t) {
         memcpy(to, w->code, t->bytes);
     else if (strcmp(t->name, COLUMN) == 0)
         for (size_t i = 0; i < t->shape[0]; i++)
-            store_number(to + 2 * i, w->column[i], 2);
+            store_number(to + t->shape[1] * i, w->column[i], (unsigned)t->shape[1]);
     else if (strcmp(t->name, LENGTH) == 0)
         for (size_t i = 0; i < t->shape[0]; i++)
             store_number(to + 2 * i, w->first[i + 1] - w->first[i], 2);

@@ -207,8 +207,11 @@ struct wide_state *wide_begin(const struct wide_shape *s, void *memory) {
 static void walk_on(const struct wide *w, struct wide_state *s, const uint32_t *ids, size_t n,
                     bool end) {
     struct taker t = {w, s, sums(s)};
-    struct walk_keys keys = {.take = take, .user = &t};
+    struct walk_keys keys; /* its room is not zeroed: that would take longer than a short text */
 
+    keys.take = take;
+    keys.user = &t;
+    keys.n = 0;
     walk_tokens(&w->walk, &s->place, ids, n, &keys);
     if (end)
         walk_end(&w->walk, &s->place, &keys);
