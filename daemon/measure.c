@@ -155,7 +155,7 @@ static void add_queues(struct plan *p, const struct conf *c, uint64_t reply_max)
     plan_add(p, "subscriptions", c->subscribers * (uint64_t)TOPICS_COST, CONF_KEY_subscribers,
              TOPICS_COST, c->subscribers, "subscribers %" PRIu64 " x %u topics, %u bytes together",
              c->subscribers, TOPICS_MAX, TOPICS_BYTES);
-    uint64_t strangers = (uint64_t)DOORS * 2 * DOOR_STRANGERS;
+    uint64_t strangers = (uint64_t)DOORS * (conftcp_used(c) ? 2 : 1) * DOOR_STRANGERS;
     plan_add(p, "handshakes", strangers * STRANGER_BYTES, CONF_KEYS, 0, 0,
              "connections %" PRIu64 " x %u KiB that are not known yet", strangers,
              STRANGER_BYTES / 1024u);

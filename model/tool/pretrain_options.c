@@ -23,7 +23,15 @@ static const struct option_row rows[] = {
 
 static const struct option_table table = {rows, ROWS};
 
-enum { KEY_FIRST_ROW = 0x400, KEY_ALSO = 0x300, KEY_ONLY, KEY_VOCAB, KEY_VECTORS, KEY_THREADS, KEY_RESUME };
+enum {
+    KEY_FIRST_ROW = 0x400,
+    KEY_ALSO = 0x300,
+    KEY_ONLY,
+    KEY_VOCAB,
+    KEY_VECTORS,
+    KEY_THREADS,
+    KEY_RESUME
+};
 
 static const struct argp_option fixed[] = {
     {"data", 'd', "KIND:PATH", 0, "Rows to learn from (required)", -2},

@@ -10,11 +10,13 @@
 #define MOST_PARTS   0.45 /* share of those that go on with a word: 0.1 of English, 0.5 of German */
 
 /* Options that say what the model is to look like; the steps and their offsets may be changed. */
-static const char *const shape[] = {"tokenizer", "vocab-size", "min-count",   "width",
-                                    "mlp-width", "boundary",   "norm",        "brackets",
-                                    "sharing",   "alpha",      "ngram-order", "ngram-rows"};
+static const char *const shape[] = {
+    "tokenizer", "vocab-size", "min-count", "width",       "mlp-width",  "boundary",    "norm",
+    "brackets",  "sharing",    "alpha",     "ngram-order", "ngram-rows", "linear-start"};
 
-static bool left_open(const struct train_options *o) {
+bool train_base_left_open(const struct train_run *r) {
+    const struct train_options *o = r->init.base ? &r->before_base : &r->o;
+
     if (o->init || o->vocab || o->paper || o->teachers || strcmp(o->tokenizer, "wordpiece") != 0)
         return false;
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
@@ -38,7 +40,7 @@ static bool beside_program(unsigned up, const char *what, char *path, size_t siz
     }
     if (!end || strlen(path) + strlen(what) >= size)
         return false;
-    strcat(path, what);
+    memcpy(path + strlen(path), what, strlen(what) + 1);
     return access(path, R_OK) == 0;
 }
 
@@ -50,7 +52,7 @@ static bool find(const char *named, char *path, size_t size) {
 
         if (strlen(file) >= size)
             return false;
-        strcpy(path, file);
+        memcpy(path, file, strlen(file) + 1);
         return true;
     }
     return beside_program(1, "/share/diffused/" FILE_NAME, path, size) ||
@@ -61,7 +63,7 @@ diffuse_err train_base_open(struct train_run *r) {
     struct train_options before = r->o;
     diffuse_err e;
 
-    if (strcmp(r->o.base, "none") == 0 || !left_open(&r->o) ||
+    if (strcmp(r->o.base, "none") == 0 || !train_base_left_open(r) ||
         !find(r->o.base, r->base_path, sizeof r->base_path))
         return DIFFUSE_OK;
     r->o.init = r->base_path;

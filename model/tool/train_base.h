@@ -7,8 +7,11 @@
 
 #define TRAIN_BASE_ROWS 20000u /* rows from which on it brings nothing */
 
-/* Opens the base as if --init named it, where the options leave that open: none of them says what
- * the model is to look like. --base FILE must be there; of auto, what the environment variable
+/* Do the options leave open what the model is to look like? The steps and their offsets do not
+ * count. */
+bool train_base_left_open(const struct train_run *r);
+
+/* Opens the base as if --init named it, where the options leave that open. --base FILE must be there; of auto, what the environment variable
  * DIFFUSE_BASE names, or base-en.safetensors of the installed package or of the source tree, or
  * nothing. Errors: as train_init_open. */
 DIFFUSE_MUST_CHECK diffuse_err train_base_open(struct train_run *r);

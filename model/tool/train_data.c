@@ -8,6 +8,7 @@
 #include "model/tool/say.h"
 #include "model/tool/textfile.h"
 #include "model/tool/train_base.h"
+#include "model/tool/train_parts.h"
 #include "model/train/load.h"
 
 static void tick_bytes(void *user, uint64_t done, uint64_t total) {
@@ -220,9 +221,8 @@ static void suit_count(const struct train_options *o, const char *name, uint64_t
 /* Below 2,000 rows the linear classifier of the n-grams is hard to improve on: start there, where
  * the model can be one, and go on with small steps of training only. */
 static void follow_linear(struct train_options *o, uint32_t labels) {
-    if (train_options_given(o, "linear-start") || strcmp(o->wide, "none") != 0 || o->paper ||
-        o->teachers || o->init || o->steps || *o->brackets || strcmp(o->pool, "max") == 0 ||
-        labels > o->width)
+    if (train_options_given(o, "linear-start") || o->paper || o->teachers || o->init || o->steps ||
+        *o->brackets || strcmp(o->pool, "max") == 0 || labels > o->width)
         return;
     o->linear_start = 10;
     suit_count(o, "head-width", &o->head_width, 2 * o->width);
@@ -233,7 +233,7 @@ static void follow_linear(struct train_options *o, uint32_t labels) {
 /* What suits the number of rows, where the options leave it open. Measured on sets of 450 to
  * 48,000 rows: few rows want more passes, smaller steps of training, words kept and every piece;
  * below some 20,000 a step of diffusion costs more than it brings, a wider table pays. */
-static void follow_rows(struct train_options *o, size_t rows, uint32_t labels) {
+static void follow_rows(struct train_options *o, size_t rows, uint32_t labels, bool wide) {
     uint64_t epochs = 500000 / (rows ? rows : 1);
     bool few = rows < 20000, very_few = rows < 2000;
 
@@ -246,7 +246,7 @@ static void follow_rows(struct train_options *o, size_t rows, uint32_t labels) {
         suit_count(o, "width", &o->width, very_few ? 64 : 128);
         suit_count(o, "ngram-rows", &o->ngram_rows, o->ngram_rows ? 32768 : 0);
     }
-    if (very_few)
+    if (very_few && !wide)
         follow_linear(o, labels);
     if (o->epochs == 0)
         o->epochs = epochs < 10 || o->linear_start > 0 ? 10 : epochs > 40 ? 40 : epochs;
@@ -284,7 +284,7 @@ diffuse_err train_data_read(struct train_run *r) {
     if ((e = split_valid(r)) || (e = check_labels(r)))
         return e;
     r->labelled = r->train.n;
-    follow_rows(&r->o, r->labelled, r->labels.n);
+    follow_rows(&r->o, r->labelled, r->labels.n, train_parts_wanted(r));
     if (r->o.unlabelled && !r->o.teachers)
         return reason_set(&r->why, DIFFUSE_INVAL,
                           "--unlabelled rows have labels by --teachers only: give some");

@@ -189,11 +189,11 @@ static diffuse_err write_summary(struct train_run *r, const struct judged *valid
     return train_record_json(
         &r->record, "summary.json",
         json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "best", best, "final",
-                  final, "held_out", train_parts_json(r), "temperature", r->temperature, "training_seconds", total_seconds(r),
-                  "tokens_per_second", tokens_per_second(r), "peak_resident_mb",
-                  train_record_resident_mb(), "parameters", (json_int_t)r->list.entries,
-                  "model_bytes", (json_int_t)file_bytes(r), "train_rows", (json_int_t)r->train.n,
-                  "seed", (json_int_t)r->o.seed),
+                  final, "held_out", train_parts_json(r), "temperature", r->temperature,
+                  "training_seconds", total_seconds(r), "tokens_per_second", tokens_per_second(r),
+                  "peak_resident_mb", train_record_resident_mb(), "parameters",
+                  (json_int_t)r->list.entries, "model_bytes", (json_int_t)file_bytes(r),
+                  "train_rows", (json_int_t)r->train.n, "seed", (json_int_t)r->o.seed),
         &r->why);
 }
 

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "model/tool/say.h"
-
-#define WIDE_NONE_NAME "none"
+#include "model/tool/train_base.h"
 
 bool train_parts_wanted(const struct train_run *r) {
-    return strcmp(r->o.wide, WIDE_NONE_NAME) != 0 && !r->o.paper && !r->o.teachers &&
-           !*r->o.brackets;
+    if (strcmp(r->o.wide, "auto") != 0)
+        return strcmp(r->o.wide, "none") != 0;
+    return train_base_left_open(r);
 }
 
 /* The folds as the ticks see them. */
@@ -65,7 +65,6 @@ static diffuse_err leave_out_deep(struct train_run *r) {
     c->steps = 0;
     c->ngram_order = c->ngram_rows = 0;
     c->norm = NET_NORM_RESIDUAL;
-    r->o.epochs = 1;
     arena_done(&r->net_arena);
     if ((e = arena_init(&r->net_arena, weights_bytes(c))) ||
         (e = weights_new(&r->net_arena, c, &r->weights)))
