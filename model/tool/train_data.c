@@ -15,6 +15,8 @@ static void tick_bytes(void *user, uint64_t done, uint64_t total) {
     say_progress_tick(user, done, total, NULL);
 }
 
+#define FEW_LABELS 8u /* up to so many may be meant, however few rows there are */
+
 /* Labels that are many, or hardly differ, are seldom meant. */
 static diffuse_err look_at_labels(struct train_run *r, const struct dataset_stats *stats) {
     size_t pairs = 0;
@@ -26,7 +28,7 @@ static diffuse_err look_at_labels(struct train_run *r, const struct dataset_stat
                           "training: %zu pairs of labels look alike and are two labels each, the "
                           "first: \"%s\" and \"%s\"; write them alike where one is meant",
                           pairs, r->labels.names[a], r->labels.names[b]);
-    if (!e && r->labels.n > stats->rows / 4)
+    if (!e && r->labels.n > FEW_LABELS && r->labels.n > stats->rows / 4)
         train_record_warn(&r->record,
                           "training: %u labels for %llu rows: is the label where it is expected? "
                           "(--label-column, --text-column)",

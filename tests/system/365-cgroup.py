@@ -201,7 +201,7 @@ with r.Rig() as the_rig:
     try:
         results = {"least": run(the_rig, the_group, "least", ROWS, False, 24, **LEAST),
                    "int8": run(the_rig, the_group, "int8", ROWS, False, 16, model=INT8, **SMALL),
-                   "serving": run(the_rig, the_group, "serving", ROWS, False, 32, reload="no")}
+                   "serving": run(the_rig, the_group, "serving", ROWS, False, 36, reload="no")}
         results["tuning"] = run(the_rig, the_group, "tuning", ROWS, True, 256, reload="yes", tune="yes",
                                 memory_budget="256M", tune_rehearsal=0)
         if OUT:
