@@ -115,6 +115,18 @@ static bool is_listening(int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) == 0 && yes;
 }
 
+uint64_t doors_place_bytes(const struct door_limits *limits) {
+    uint64_t subscriber = sizeof(struct topics) + SENDINGS * sizeof(struct sending);
+    return sizeof(struct guest) + (limits->topics ? subscriber : 0);
+}
+
+uint64_t doors_bytes(const struct door_limits limits[DOORS]) {
+    uint64_t bytes = sizeof(struct doors) + NOBODY * sizeof(uint16_t);
+    for (unsigned i = 0; i < DOORS; i++)
+        bytes += PLACES(limits[i].max) * doors_place_bytes(&limits[i]);
+    return bytes;
+}
+
 static diffuse_err count_descriptors(struct doors *d, unsigned others, struct reason *why) {
     struct rlimit files;
     uint64_t need = d->n_guests + others;

@@ -63,6 +63,10 @@ struct door_limits {
 
 struct doors;
 
+/* Memory of the tables, as laid for these limits; of those each connection more at that door. */
+uint64_t doors_bytes(const struct door_limits limits[DOORS]);
+uint64_t doors_place_bytes(const struct door_limits *limits);
+
 /* The doors of this process. Errors: NOMEM; BUDGET, when the connections could need more
  * descriptors than RLIMIT_NOFILE allows beside `others`, the reason naming both. */
 DIFFUSE_MUST_CHECK diffuse_err doors_new(const struct door_limits limits[DOORS], unsigned others,
