@@ -82,7 +82,7 @@ class Null:
 class Curve(Null):
     """The same with CURVE (rfc.zeromq.org/spec/26), by libsodium itself; keys are of 32 bytes."""
 
-    sodium = ctypes.CDLL("libsodium.so.23")
+    sodium = ctypes.PyDLL("libsodium.so.23")  # keeps the lock of the interpreter: calls are short, and many
     greeting = GREETING[:12] + b"CURVE".ljust(20, b"\0") + GREETING[32:]
 
     def __init__(self, sock, door, server, public, secret):
