@@ -115,6 +115,18 @@ static bool is_listening(int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) == 0 && yes;
 }
 
+uint64_t doors_place_bytes(const struct door_limits *limits) {
+    uint64_t subscriber = sizeof(struct topics) + SENDINGS * sizeof(struct sending);
+    return sizeof(struct guest) + (limits->topics ? subscriber : 0);
+}
+
+uint64_t doors_bytes(const struct door_limits limits[DOORS]) {
+    uint64_t bytes = sizeof(struct doors) + NOBODY * sizeof(uint16_t);
+    for (unsigned i = 0; i < DOORS; i++)
+        bytes += PLACES(limits[i].max) * doors_place_bytes(&limits[i]);
+    return bytes;
+}
+
 static diffuse_err count_descriptors(struct doors *d, unsigned others, struct reason *why) {
     struct rlimit files;
     uint64_t need = d->n_guests + others;
@@ -506,6 +518,7 @@ static const char *const fault_words[] = {
     [ZMTP_ALIEN] = "it does not speak ZMTP 3 (ZeroMQ from 4.0 on)",
     [ZMTP_COMMAND] = "it sent a command that has no place there",
     [ZMTP_LARGE] = "it sent a message above what max_message allows",
+    [ZMTP_IDENTITY] = "its Identity begins with a zero byte, or is longer than 255",
     [ZMTP_TOPIC] = "it subscribed to a topic longer than a stream's name, or sent what is no wish"};
 
 /* Who comes again is not missed any longer; what it has used up of its patience, it has. */
@@ -631,6 +644,17 @@ bool door_vouched(const uint8_t *key) {
     }
     pthread_mutex_unlock(&d->lock);
     return fine;
+}
+
+bool door_introduced(const uint8_t *properties, size_t n) {
+    struct doors *d = atomic_load(&standing);
+    if (!d || zmtp_may_be(properties, n))
+        return true;
+    pthread_mutex_lock(&d->lock);
+    if (d->speaking)
+        end_guest(way_of(d, d->speaking), d->speaking, fault_words[ZMTP_IDENTITY]);
+    pthread_mutex_unlock(&d->lock);
+    return false;
 }
 
 void door_agreed(const uint8_t *seal) {

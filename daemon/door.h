@@ -63,6 +63,10 @@ struct door_limits {
 
 struct doors;
 
+/* Memory of the tables, as laid for these limits; of those each connection more at that door. */
+uint64_t doors_bytes(const struct door_limits limits[DOORS]);
+uint64_t doors_place_bytes(const struct door_limits *limits);
+
 /* The doors of this process. Errors: NOMEM; BUDGET, when the connections could need more
  * descriptors than RLIMIT_NOFILE allows beside `others`, the reason naming both. */
 DIFFUSE_MUST_CHECK diffuse_err doors_new(const struct door_limits limits[DOORS], unsigned others,
@@ -87,9 +91,11 @@ int door_accept(int fd, struct sockaddr *address, socklen_t *len, int flags);
 ssize_t door_receive(int fd, void *bytes, size_t n, int flags);
 ssize_t door_send(int fd, const void *bytes, size_t n, int flags);
 
-/* For sealed.c: the connection heard last showed this key, of 32 bytes (false: it has connections
- * enough); ZeroMQ keeps the key of its session at `seal`; it is welcomed; ZeroMQ opened a frame
- * with that (false: it is not allowed). */
+/* For sealed.c: the connection heard last showed these properties in its handshake (false: it may
+ * not have that Identity); it showed this key, of 32 bytes (false: it has connections enough);
+ * ZeroMQ keeps the key of its session at `seal`; it is welcomed; ZeroMQ opened a frame with that
+ * (false: it is not allowed). */
+bool door_introduced(const uint8_t *properties, size_t n);
 bool door_vouched(const uint8_t *key);
 void door_agreed(const uint8_t *seal);
 void door_welcomed(const uint8_t *seal);

@@ -15,7 +15,7 @@
 
 #define MS         1000000u
 #define TICK_MS    1000 /* every socket is looked at this often, so that ZeroMQ reaps dead peers */
-#define READ_BURST 64u  /* requests read before others have their turn */
+#define READ_BURST 8u   /* requests read before others have their turn */
 #define BLOCKED_MS 2    /* until a full subscriber is tried again */
 #define QUIET_MS   50u  /* of silence at stop: then nothing more is under way */
 #define BUSY_TURNS 4u   /* without a pause, until it is asked whether others want something */

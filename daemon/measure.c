@@ -164,6 +164,16 @@ static void add_queues(struct plan *p, const struct conf *c, uint64_t reply_max)
               reply_max + CTL_REQUEST_BYTES + 6 * FRAME_BYTES, CONF_KEYS, "clients");
 }
 
+/* Who subscribes may ask as well. */
+static void add_doors(struct plan *p, const struct conf *c) {
+    const struct sockets_limits limits = {plan_frame_max(c), CTL_REQUEST_BYTES, CTL_HWM};
+    struct door_limits doors[DOORS];
+    sockets_doors(c, &limits, doors);
+    plan_add(p, "connections", doors_bytes(doors), CONF_KEY_subscribers,
+             doors_place_bytes(&doors[DOOR_LABELS]) + doors_place_bytes(&doors[DOOR_CONTROL]),
+             c->subscribers, "a place for each at the sockets: who it is, what it is sending");
+}
+
 /* The list of keys is there twice while it is read again. A frame is copied to be opened or sealed,
  * and small frames that a full queue holds up are kept sealed. */
 static void add_curve(struct plan *p, const struct conf *c) {
@@ -220,6 +230,7 @@ static void sum_up(struct plan *p, const struct conf *c, const struct plan_facts
     add_compute(p, c, facts);
     add_tables(p, c, serving->config->labels, reply_max);
     add_queues(p, c, reply_max);
+    add_doors(p, c);
     add_curve(p, c);
     if (facts->tuning)
         plan_add(p, "tuning", facts->tuning, CONF_KEYS, 0, 0,

@@ -8,6 +8,8 @@
 
 #include "daemon/door.h"
 
+#define INITIATE_PROPERTIES 128u /* in what INITIATE seals: behind a key, a nonce and the vouch */
+
 /* The names by which ZeroMQ calls them. */
 #define INSTEAD_OF(symbol) __asm__(symbol) __attribute__((visibility("default")))
 int sealed_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
@@ -41,15 +43,20 @@ ssize_t sealed_send(int fd, const void *bytes, size_t n, int flags) {
     return door_send(fd, bytes, n, flags);
 }
 
-/* Boxes of three kinds are opened with it; one of them proves that a key is the peer's own. */
+/* Boxes of three kinds are opened with it: one of them proves that a key is the peer's own, one
+ * holds the properties of its handshake. */
 int sealed_vouch(unsigned char *opened, const unsigned char *sealed, unsigned long long n,
                  const unsigned char *nonce, const unsigned char *theirs,
                  const unsigned char *ours) {
-    static const char vouch[] = "VOUCH---";
+    static const char vouch[] = "VOUCH---", initiate[] = "CurveZMQINITIATE";
+    const unsigned properties = crypto_box_ZEROBYTES + INITIATE_PROPERTIES;
     int rc = crypto_box_curve25519xsalsa20poly1305_open(opened, sealed, n, nonce, theirs, ours);
-    if (rc != 0 || memcmp(nonce, vouch, sizeof vouch - 1) != 0)
-        return rc;
-    return door_vouched(theirs) ? 0 : -1;
+    bool fine = true;
+    if (rc == 0 && memcmp(nonce, vouch, sizeof vouch - 1) == 0)
+        fine = door_vouched(theirs);
+    if (rc == 0 && memcmp(nonce, initiate, sizeof initiate - 1) == 0 && n > properties)
+        fine = door_introduced(opened + properties, (size_t)n - properties);
+    return fine ? rc : -1;
 }
 
 int sealed_welcome(unsigned char *sealed, const unsigned char *opened, unsigned long long n,

@@ -1,6 +1,7 @@
 #include "daemon/zmtp.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define GREETING  64u
 #define SIGNATURE 9u  /* place of the byte that ends it */
@@ -18,6 +19,9 @@
 #define NAME_LEAST     5u /* "\4PONG" */
 #define PING_LEAST     7u /* name and time to live */
 #define CONTEXT_MOST   16u
+#define WISH_MOST      (LIMIT_STREAM_BYTES + 10u) /* SUBSCRIBE and its topic */
+#define IDENTITY_MOST  255u
+#define READY_NAME     6u /* "\5READY", before its properties */
 #define HELLO          200u
 #define INITIATE_LEAST 257u
 
@@ -69,7 +73,7 @@ static enum zmtp_fault fit_handshake(const struct zmtp *z, uint8_t flags, uint64
 static enum zmtp_fault fit_open(uint64_t message, uint8_t flags, uint64_t length,
                                 const struct zmtp_rules *rules) {
     if (flags & COMMAND) {
-        uint64_t most = rules->publishes ? ZMTP_HEAD_BYTES : PING_LEAST + CONTEXT_MOST;
+        uint64_t most = rules->publishes ? WISH_MOST : PING_LEAST + CONTEXT_MOST;
         return (flags & MORE) || length < NAME_LEAST || length > most ? ZMTP_COMMAND : ZMTP_FINE;
     }
     if (rules->publishes && ((flags & MORE) || length < 1 || length > LIMIT_STREAM_BYTES + 1u))
@@ -231,12 +235,32 @@ static enum zmtp_fault judge_open(struct zmtp *z, const struct zmtp_rules *rules
     return ZMTP_FINE;
 }
 
+bool zmtp_may_be(const uint8_t *properties, size_t n) {
+    static const char name[] = "\x08Identity"; /* its length is compared with it */
+    size_t at = 0, value;
+    for (; at < n && (value = at + 1u + properties[at]) + 4 <= n; at = value) {
+        const uint8_t *p = properties + value;
+        size_t len = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        value += 4;
+        if (len > n - value)
+            break;
+        if (strncasecmp((const char *)properties + at, name, sizeof name - 1) == 0 && len > 0 &&
+            (len > IDENTITY_MOST || properties[value] == 0))
+            return false;
+        value += len;
+    }
+    return true;
+}
+
 static enum zmtp_fault judge_handshake(struct zmtp *z) {
     bool known = z->curve ? z->commands == 0 ? is_command(z, "\x05HELLO", 6)
                                              : is_command(z, "\x08INITIATE", 9)
                           : is_command(z, "\x05READY", 6);
     z->commands++;
-    return known ? ZMTP_FINE : ZMTP_COMMAND;
+    if (!known)
+        return ZMTP_COMMAND;
+    return z->curve || zmtp_may_be(z->head + READY_NAME, z->n_head - READY_NAME) ? ZMTP_FINE
+                                                                                 : ZMTP_IDENTITY;
 }
 
 enum zmtp_fault zmtp_judge(struct zmtp *z, const struct zmtp_rules *rules) {

@@ -7,7 +7,9 @@
  * What is allowed, by the socket's kind and how far the connection is:
  *
  *   greeting    of ZMTP 3 and later, with the mechanism NULL or CURVE; no older protocol
- *   handshake   NULL: READY. CURVE: HELLO, then INITIATE. Commands of up to ZMTP_HANDSHAKE_BYTES
+ *   handshake   NULL: READY. CURVE: HELLO, then INITIATE. Commands of up to ZMTP_HANDSHAKE_BYTES;
+ *               an Identity in them of up to 255 bytes, of which the first is not zero: ZeroMQ
+ *               gives those to peers without one, and ends the process when it is taken
  *   afterwards  PING of 7 to 23 bytes and PONG of 5 to 21, at any socket; at one that publishes,
  *               SUBSCRIBE and CANCEL of a topic up to LIMIT_STREAM_BYTES, as commands or as
  * messages of one frame that begins with 1 or 0, and nothing else; elsewhere messages
@@ -35,11 +37,11 @@
 
 #include "proto/limits.h"
 
-#define ZMTP_FRAME_COST      128u         /* what a frame counts for, beside its body */
-#define ZMTP_SEAL_BYTES      33u          /* of CURVE around what a frame holds */
-#define ZMTP_SEALED          (48u * 1024) /* small frames that ZeroMQ may read at once */
-#define ZMTP_HANDSHAKE_BYTES 640u         /* of a command with which a connection begins */
-#define ZMTP_HEAD_BYTES      (LIMIT_STREAM_BYTES + 10u) /* of a body that are kept: a subscription */
+#define ZMTP_FRAME_COST      128u                 /* what a frame counts for, beside its body */
+#define ZMTP_SEAL_BYTES      33u                  /* of CURVE around what a frame holds */
+#define ZMTP_SEALED          (48u * 1024)         /* small frames that ZeroMQ may read at once */
+#define ZMTP_HANDSHAKE_BYTES 640u                 /* of a command with which a connection begins */
+#define ZMTP_HEAD_BYTES      ZMTP_HANDSHAKE_BYTES /* of a body that are kept: READY, a subscription */
 
 struct zmtp_rules {
     uint64_t
@@ -77,10 +79,11 @@ enum zmtp_step zmtp_take(struct zmtp *z, const uint8_t **bytes, size_t *n,
 
 enum zmtp_fault {
     ZMTP_FINE,
-    ZMTP_ALIEN,   /* no ZMTP 3, or no mechanism or frame of it */
-    ZMTP_COMMAND, /* a command that has no place there, or not this size */
-    ZMTP_LARGE,   /* a message above the limit */
-    ZMTP_TOPIC    /* a topic longer than a stream's name, or a message to who publishes */
+    ZMTP_ALIEN,    /* no ZMTP 3, or no mechanism or frame of it */
+    ZMTP_COMMAND,  /* a command that has no place there, or not this size */
+    ZMTP_LARGE,    /* a message above the limit */
+    ZMTP_IDENTITY, /* that it may not give itself */
+    ZMTP_TOPIC     /* a topic longer than a stream's name, or a message to who publishes */
 };
 enum zmtp_fault zmtp_fault(const struct zmtp *z, const uint8_t *bytes, size_t n,
                            const struct zmtp_rules *rules);
@@ -88,6 +91,10 @@ enum zmtp_fault zmtp_fault(const struct zmtp *z, const uint8_t *bytes, size_t n,
 /* Is the frame allowed that was just completed? That of CURVE after its handshake is, until it is
  * opened. */
 enum zmtp_fault zmtp_judge(struct zmtp *z, const struct zmtp_rules *rules);
+
+/* May a peer have the Identity in these properties of its handshake, if there is one? Those that
+ * cannot be read are ZeroMQ's to refuse. */
+bool zmtp_may_be(const uint8_t *properties, size_t n);
 
 /* A frame of a CURVE connection was opened: a byte of flags, and what it holds. *ret_inner is for
  * zmtp_wish: what comes behind it may have been taken already. */

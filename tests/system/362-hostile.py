@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Whatever a connection sends, and whenever it leaves, the daemon lives, stays inside its plan, and serves honest clients
-all the while: at each socket, over ipc, TCP and CURVE. HOSTILE_EACH connections at each (12; make hostile: 1000)."""
+all the while: at each socket, over ipc, TCP and CURVE. HOSTILE_EACH connections at each (12; make hostile: 1000). An
+Identity that is ZeroMQ's to give is refused, and a message above the limit is cut off before it was sent."""
 import json
 import os
 import random
@@ -15,13 +16,17 @@ import time
 import rig as r
 import zmq
 import zmq.auth
-from bare_peer import GREETING, KINDS, PORTS, Curve, Null, command, frame, ready
+from bare_peer import GREETING, KINDS, PORTS, Curve, Null, command, frame, identity, ready
 
 EACH = int(os.environ.get("HOSTILE_EACH", "12"))
 OUT = os.environ.get("HOSTILE_OUT", "")
 WAYS = os.environ.get("HOSTILE_WAYS", "ipc tcp curve").split()
 SEED = int(os.environ.get("HOSTILE_SEED", "1"))
 DOORS = tuple(KINDS)
+QUARTERS = 4  # of the connections, in each of which honest clients have to be served
+FLOOD = 640  # pieces of those who send as much as the other side takes
+TOGETHER = 16  # of them in one call
+MAX_MESSAGE = 65536  # bytes, as configured
 
 
 def free_base():
@@ -55,7 +60,7 @@ class Site:
                 self.keys[name] = [zmq.utils.z85.decode(k) for k in zmq.auth.load_certificate(rig.path(name + ".key_secret"))]
             os.chmod(rig.path("clients"), 0o644)
             settings |= {"curve_secret_key": rig.path("server.key_secret"), "curve_clients": rig.path("clients")}
-        rig.start(**settings)
+        rig.start(max_message=MAX_MESSAGE, **settings)
 
     def open(self, door):
         if self.way == "ipc":
@@ -81,11 +86,11 @@ class Site:
 
 
 class Witness:
-    """An honest publisher and subscriber, who are served all the while: one sample at a time, each answered."""
+    """An honest publisher, subscriber and asker, who are served all the while: one sample and one request at a time."""
 
     def __init__(self, site):
         self.site, self.answered, self.failure, self.stop = site, 0, None, False
-        self.slowest, self.begun = 0.0, threading.Event()
+        self.slowest, self.slowest_reply, self.begun = 0.0, 0.0, threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
         r.check(self.begun.wait(r.DEADLINE), f"served before all begins: {self.failure}")
@@ -94,7 +99,8 @@ class Witness:
         try:
             labels = self.site.honest(zmq.SUB, "labels")
             labels.setsockopt(zmq.SUBSCRIBE, b"honest")
-            push = self.site.honest(zmq.PUSH, "push")
+            push, control = self.site.honest(zmq.PUSH, "push"), self.site.honest(zmq.DEALER, "control")
+            pb = self.site.rig.pb
             while not labels.poll(50):  # until its subscription is in force
                 push.send_multipart([b"honest", self.site.rig.sample(1, "x")])
             while labels.poll(1000):
@@ -104,8 +110,13 @@ class Witness:
                 began = time.monotonic()
                 push.send_multipart([b"honest", self.site.rig.sample(seq, "x")])
                 r.check(labels.poll(r.DEADLINE * 1000), "an honest client is not served")
-                r.equal(self.site.rig.pb.Label.FromString(labels.recv_multipart()[1]).seq, seq, "its answer")
+                r.equal(pb.Label.FromString(labels.recv_multipart()[1]).seq, seq, "its answer")
                 self.slowest = max(self.slowest, time.monotonic() - began)
+                began = time.monotonic()
+                control.send(pb.Request(id=seq, status=pb.StatusRequest()).SerializeToString())
+                r.check(control.poll(r.DEADLINE * 1000), "an honest request is not answered")
+                r.equal(pb.Reply.FromString(control.recv()).id, seq, "its reply")
+                self.slowest_reply = max(self.slowest_reply, time.monotonic() - began)
                 self.answered += 1
                 self.begun.set()
                 seq += 1
@@ -186,10 +197,12 @@ def attack(rng, site, door):
             return True
         peer.shake()
         peer.sock.setblocking(False)
-        most = rng.choice((1, 10, 200, 1 << 30))  # the last: as much as the other side takes
-        for n, piece in enumerate(pieces(rng, site, door, peer)):
-            if n >= most or n > 60000:
-                break
+        most = rng.choice((1, 10, 200, FLOOD))
+        source = pieces(rng, site, door, peer)
+        step = TOGETHER if most == FLOOD else 1
+        while most > 0:
+            most -= step
+            piece = b"".join(next(source) for _ in range(step))
             while piece:
                 try:
                     piece = piece[peer.sock.send(piece):]
@@ -204,13 +217,12 @@ def attack(rng, site, door):
         return False
 
 
-def assail(rng, site):
-    """EACH connections at each socket, from as many sides as there are sockets at once."""
-    shaken = dict.fromkeys(DOORS, 0)
+def assail(rng, site, each, shaken):
+    """Connections at each socket, from as many sides as there are sockets at once, while the daemon lives."""
 
     def one(door, seed):
         mine = random.Random(seed)
-        for _ in range(EACH):
+        for _ in range(each):
             shaken[door] += attack(mine, site, door)
             if site.rig.process.poll() is not None:
                 return
@@ -220,26 +232,77 @@ def assail(rng, site):
         t.start()
     for t in threads:
         t.join()
-    return shaken
+    r.check(site.rig.process.poll() is None, f"{site.way}: the daemon ended with {site.rig.process.poll()}")
 
 
+def ends(peer):
+    """Does the other side end it?"""
+    peer.sock.settimeout(r.DEADLINE)
+    try:
+        while peer.sock.recv(4096):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+def names(site):
+    """An Identity of the kind that ZeroMQ gives, or longer than it can be, is refused; others are not."""
+    for value in (b"\0", b"\0\1\2\3\4", b"x" * 256):
+        before, peer = site.rig.counters()["connections_ended"], site.open("control")
+        try:
+            peer.shake(identity(value))
+        except (ConnectionError, AssertionError):
+            pass
+        r.check(ends(peer), "ended")
+        r.check(site.rig.counters()["connections_ended"] > before, f"{site.way}: Identity {value} is refused")
+        peer.sock.close()
+    for value in (b"", b"robot", b"x" * 255):
+        peer = site.open("control")
+        peer.shake(identity(value))
+        peer.sock.close()
+    r.check("its Identity begins with a zero byte" in site.rig.read_log(), "and the log says why")
+
+
+def giants(site):
+    """Frames each above what one may have, and smaller ones that come to more: ended before they are sent."""
+    limit = 2 * MAX_MESSAGE
+    for size in (limit + 1000, limit // 2):
+        peer, sent = site.open("push"), 0
+        peer.shake()
+        peer.sock.settimeout(r.DEADLINE)
+        try:
+            while sent < 100 * limit:
+                sent += peer.sock.send(peer.seal(bytes(size), more=True))
+        except OSError as e:
+            r.check(not isinstance(e, TimeoutError), f"{site.way}: ended at once")
+        r.check(sent < 100 * limit, f"{site.way}: frames of {size}: ended after {sent} bytes")
+        peer.sock.close()
+
+
+sys.setswitchinterval(0.0005)  # the witness is one thread of many
 results = []
 for number, way in enumerate(WAYS):
     with r.Rig(model=("byte", 16, 2, 200)) as rig:
         site = Site(rig, way)
         witness = Witness(site)
-        before = witness.answered
-        began = time.monotonic()
-        shaken = assail(random.Random(SEED * 1000 + number), site)
-        r.check(rig.process.poll() is None, f"{way}: the daemon ended with {rig.process.poll()}")
-        answered = witness.done()
+        names(site)
+        giants(site)
+        rng, shaken, began = random.Random(SEED * 1000 + number), dict.fromkeys(DOORS, 0), time.monotonic()
+        answered = [witness.answered]
+        for _ in range(QUARTERS):
+            assail(rng, site, EACH // QUARTERS, shaken)
+            answered.append(witness.answered)
+        answered[-1] = witness.done()
+        answered = [after - before for before, after in zip(answered, answered[1:])]
         counters, plan, peak = rig.counters(), rig.status().memory_plan, rig.resident()[1]
-        r.check(answered > before, f"{way}: an honest client was served")
+        r.check(min(answered) > 0 or (EACH < 100 and sum(answered) > 0), f"{way}: honest clients were served all the while: {answered}")
         r.check(counters["connections_ended"] > 0, f"{way}: what is forbidden ends a connection")
         r.check(sum(shaken.values()) > EACH, f"{way}: most were let in: {shaken}")
         r.check(rig.sanitized() or peak <= plan, f"{way}: peak {peak} inside the plan {plan}")
         row = {"way": way, "connections": {door: EACH for door in DOORS}, "let_in": shaken, "seconds": round(time.monotonic() - began, 1),
-               "honest_answered": answered, "slowest_answer_ms": round(1000 * witness.slowest, 1), "resident_peak": peak,
+               "honest_answered": answered, "slowest_answer_ms": round(1000 * witness.slowest, 1),
+               "slowest_reply_ms": round(1000 * witness.slowest_reply, 1), "resident_peak": peak,
                "plan": plan, "sanitized": rig.sanitized(),
                "counters": {k: counters[k] for k in ("connections_refused", "connections_ended", "connections_unfinished")}}
         print(json.dumps(row))

@@ -52,6 +52,10 @@ def ready(kind):
     return b"\x05READY" + b"\x0bSocket-Type" + struct.pack(">I", len(kind)) + kind
 
 
+def identity(value):
+    return b"\x08Identity" + struct.pack(">I", len(value)) + value
+
+
 def command(name, body=b""):
     return bytes([len(name)]) + name + body
 
@@ -62,8 +66,8 @@ class Null:
     def __init__(self, sock, door):
         self.sock, self.door = sock, door
 
-    def shake(self):
-        self.sock.sendall(GREETING + frame(ready(KINDS[self.door]), command=True))
+    def shake(self, properties=b""):
+        self.sock.sendall(GREETING + frame(ready(KINDS[self.door]) + properties, command=True))
         got = b""
         while b"READY" not in got:
             piece = self.sock.recv(4096)
@@ -78,7 +82,7 @@ class Null:
 class Curve(Null):
     """The same with CURVE (rfc.zeromq.org/spec/26), by libsodium itself; keys are of 32 bytes."""
 
-    sodium = ctypes.CDLL("libsodium.so.23")
+    sodium = ctypes.PyDLL("libsodium.so.23")  # keeps the lock of the interpreter: calls are short, and many
     greeting = GREETING[:12] + b"CURVE".ljust(20, b"\0") + GREETING[32:]
 
     def __init__(self, sock, door, server, public, secret):
@@ -116,7 +120,7 @@ class Curve(Null):
             length = struct.unpack(">Q", bytes([length]) + self.exactly(7))[0]
         return self.exactly(length)
 
-    def shake(self):
+    def shake(self, properties=b""):
         short = self.short_nonce()
         hello = self.box(bytes(64), b"CurveZMQHELLO---" + short, self.server, self.short_secret)
         self.sock.sendall(self.greeting + frame(command(b"HELLO", b"\1\0" + bytes(72) + self.short_public.raw
@@ -128,7 +132,7 @@ class Curve(Null):
         vouch_nonce = os.urandom(16)
         vouch = self.box(self.short_public.raw + self.server, b"VOUCH---" + vouch_nonce, self.session, self.secret)
         short = self.short_nonce()
-        metadata = ready(KINDS[self.door])[6:]
+        metadata = ready(KINDS[self.door])[6:] + properties
         initiate = self.box(self.public + vouch_nonce + vouch + metadata, b"CurveZMQINITIATE" + short, self.session,
                             self.short_secret)
         self.sock.sendall(frame(command(b"INITIATE", cookie + short + initiate), command=True))

@@ -433,6 +433,45 @@ static void test_what_was_sent_is_counted(void **state) {
     }
 }
 
+/* Those that ZeroMQ gives begin with a zero byte. */
+static void test_identities(void **state) {
+    (void)state;
+    static const struct {
+        const char *properties;
+        size_t n;
+        bool fine;
+    } cases[] = {
+        {"\x08Identity\0\0\0\5robot", 18, true},
+        {"\x08Identity\0\0\0\0", 13, true},
+        {"\x08Identity\0\0\0\5\0\1\2\3\4", 18, false},
+        {"\x08IDENTITY\0\0\0\1\0", 14, false},
+        {"\x01X\0\0\0\1y\x08Identity\0\0\0\1\0", 21, false},
+        {"\x08Identitx\0\0\0\1\0", 14, true},
+        {"\x08Identity\0\0\0\5\0", 14, true}, /* cut off: nobody reads it */
+        {"\x08Ident", 6, true},
+        {"", 0, true},
+    };
+    static uint8_t properties[13 + 256];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static struct wire w;
+        uint8_t body[64] = "\x05READY";
+        struct seen seen;
+        assert_int_equal(zmtp_may_be((const uint8_t *)cases[i].properties, cases[i].n),
+                         cases[i].fine);
+        memcpy(body + 6, cases[i].properties, cases[i].n);
+        greet(&w, 3);
+        put(&w, COMMAND, (const char *)body, 6 + cases[i].n, 6 + cases[i].n);
+        seen = read_all(&w, 7, &gathers);
+        assert_int_equal(seen.fault, cases[i].fine ? ZMTP_FINE : ZMTP_IDENTITY);
+    }
+    memcpy(properties, "\x08Identity\0\0\0\xff", 13);
+    memset(properties + 13, 'x', 256);
+    assert_true(zmtp_may_be(properties, 13 + 255));
+    properties[11] = 1;
+    properties[12] = 0;
+    assert_false(zmtp_may_be(properties, 13 + 256));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_pieces),
@@ -444,6 +483,7 @@ int main(void) {
         cmocka_unit_test(test_sealed_messages_are_bounded),
         cmocka_unit_test(test_what_is_allowed_inside),
         cmocka_unit_test(test_readings_end_before_what_may_be_a_ping),
+        cmocka_unit_test(test_identities),
         cmocka_unit_test(test_mechanisms),
         cmocka_unit_test(test_old_protocols_are_refused),
         cmocka_unit_test(test_any_bytes),
