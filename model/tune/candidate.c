@@ -73,7 +73,7 @@ diffuse_err candidate_init(struct candidate *k, struct arena *arena, const struc
         return DIFFUSE_NOMEM;
     if (grows_wide(c, max_labels) && (e = wide_new(arena, &most.wide, NULL, &k->wide)))
         return e;
-    if ((e = team_new(1, &k->team)) || (e = new_step(k)))
+    if ((e = team_new(1, &k->team, NULL)) || (e = new_step(k)))
         candidate_done(k);
     return e;
 }

@@ -628,7 +628,7 @@ static void wide_known_init(struct wide_known *w, uint32_t labels) {
 
     c.labels = labels;
     ckpt_sample_make(&w->start, &c, TOKENIZER_WORDPIECE, 1);
-    assert_int_equal(team_new(1, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(1, &team, NULL), DIFFUSE_OK);
     assert_int_equal(rows_init(&rows, VOCAB, ROWS_MEMORY), DIFFUSE_OK);
     rng_init(&rng, 7, 7);
     for (unsigned i = 0; i < 300; i++) {

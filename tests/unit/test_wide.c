@@ -41,7 +41,7 @@ static void make(struct world *w, enum tokenizer_kind kind, unsigned threads) {
                      DIFFUSE_OK);
     assert_int_equal(rows_init(&w->rows, kind == TOKENIZER_BYTE ? 256 : PIECES, ROWS_MEMORY),
                      DIFFUSE_OK);
-    assert_int_equal(team_new(threads, &w->team), DIFFUSE_OK);
+    assert_int_equal(team_new(threads, &w->team, NULL), DIFFUSE_OK);
 }
 
 static void done(struct world *w) {
@@ -295,7 +295,7 @@ static void test_threads(void **state) {
     add_rows(&w, 3, 50);
     one = fit(&w, 3);
     team_free(w.team);
-    assert_int_equal(team_new(3, &w.team), DIFFUSE_OK);
+    assert_int_equal(team_new(3, &w.team, NULL), DIFFUSE_OK);
     three = fit(&w, 3);
     assert_memory_equal(one.wide->weight, three.wide->weight,
                         one.wide->shape.entries * sizeof(float));
