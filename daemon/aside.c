@@ -192,7 +192,9 @@ diffuse_err aside_start(struct aside *a, const struct reload *reload, const stru
     if (start_thread(a)) {
         close(a->fd);
         aside_init(a);
-        return reason_set(why, DIFFUSE_IO, "the system refuses the thread that loads models");
+        return reason_set(why, DIFFUSE_IO,
+                          "the system refuses the thread that loads models: raise its limits "
+                          "(TasksMax=, ulimit -u, -v), or set reload and tune to no");
     }
     return DIFFUSE_OK;
 }

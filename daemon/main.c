@@ -223,7 +223,10 @@ static diffuse_err start_workers(struct daemon *d, struct reason *why) {
         w->max_samples = d->conf.batch_max;
         w->max_tokens = d->conf.batch_tokens;
         if (worker_start(w))
-            return reason_set(why, DIFFUSE_IO, "the system refuses compute thread %zu", i + 1);
+            return reason_set(why, DIFFUSE_IO,
+                              "the system refuses compute thread %zu of %" PRIu64
+                              ": set workers lower, or raise its limits (TasksMax=, ulimit -u, -v)",
+                              i + 1, d->conf.workers);
     }
     return DIFFUSE_OK;
 }

@@ -114,6 +114,14 @@ bool net_config_has_deep(const struct net_config *c) {
     return !net_config_has_wide(c) || c->deep_scale > 0;
 }
 
+struct net_config net_config_with_labels(const struct net_config *c, uint32_t labels) {
+    struct net_config grown = *c;
+
+    grown.labels = labels;
+    grown.wide = wide_shape_grown(&c->wide, labels);
+    return grown;
+}
+
 uint32_t net_config_pool_width(const struct net_config *c) {
     return c->pool == NET_POOL_MEAN_MAX ? 2 * c->width : c->width;
 }

@@ -67,7 +67,9 @@ void net_config_paper(struct net_config *c);
 DIFFUSE_MUST_CHECK diffuse_err net_config_check(const struct net_config *c, struct reason *why);
 
 bool net_config_has_wide(const struct net_config *c);
-bool net_config_has_deep(const struct net_config *c);       /* does it add to the logits? */
+bool net_config_has_deep(const struct net_config *c); /* does it add to the logits? */
+/* The same with more labels, the wide part's too. */
+struct net_config net_config_with_labels(const struct net_config *c, uint32_t labels);
 uint32_t net_config_pool_width(const struct net_config *c); /* what the head reads */
 uint64_t net_config_reach(const struct net_config *c); /* tokens seen to each side: sum of o_t */
 

@@ -197,7 +197,7 @@ int cmd_bench(int argc, char **argv) {
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if (!e && !(e = read_model(&args.model, &arena, &model, &why)) &&
         !(e = read_texts(&args, model, &texts, &why)) &&
-        !(e = team_new(args.threads, &run->team))) {
+        !(e = team_new(args.threads, &run->team, &why))) {
         run->model = model;
         run->texts = &texts;
         run->batch = args.batch;

@@ -222,7 +222,7 @@ int cmd_eval(int argc, char **argv) {
 
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if ((e = ckpt_read(args.model.path, &args.model.hints, CKPT_SERVE, &arena, &model, &why)) ||
-        (e = read_rows(&args, model, &judged, &why)) || (e = team_new(args.threads, &team)) ||
+        (e = read_rows(&args, model, &judged, &why)) || (e = team_new(args.threads, &team, &why)) ||
         (e = run(&args, model, &judged, team, &why)))
         status = say_error(e, &why);
     else

@@ -172,7 +172,7 @@ static diffuse_err make_model(struct pretrain_run *r) {
         (e = arena_init(&r->net_arena, weights_bytes(&r->config))) ||
         (e = weights_new(&r->net_arena, &r->config, &r->weights)) ||
         (e = gemm_reserve(r->o.model.threads, &r->why)) ||
-        (e = team_new(r->o.model.threads, &r->team)) || (e = start_weights(r)))
+        (e = team_new(r->o.model.threads, &r->team, &r->why)) || (e = start_weights(r)))
         return e;
     r->passes = calloc(r->o.passes, sizeof *r->passes);
     r->seconds = calloc(r->o.passes, sizeof *r->seconds);

@@ -181,7 +181,7 @@ static diffuse_err compare(const struct args *a, struct side *x, struct side *y,
     if (!a->data)
         return DIFFUSE_OK;
     if (!(e = rows_arg_read(&arg, x->path, x->model, rows, why)) &&
-        !(e = team_new(a->threads, &team)) && !(e = side_judge(x, &a->model, team, rows, why)))
+        !(e = team_new(a->threads, &team, why)) && !(e = side_judge(x, &a->model, team, rows, why)))
         e = side_judge(y, &a->model, team, rows, why);
     team_free(team);
     return e;

@@ -122,7 +122,8 @@ static diffuse_err make_model(struct train_run *r, bool *found) {
 
     if ((e = train_options_config(&r->o, &r->config, &r->why)) ||
         (e = train_options_step(&r->o, &fit.step, &fit.decay, &r->why)) || (e = make_weights(r)) ||
-        (e = gemm_reserve(r->o.threads, &r->why)) || (e = team_new(r->o.threads, &r->team)) ||
+        (e = gemm_reserve(r->o.threads, &r->why)) ||
+        (e = team_new(r->o.threads, &r->team, &r->why)) ||
         (train_parts_wanted(r) && (e = train_parts_choose(r, &fit))) || (e = pick_rehearsal(r)) ||
         (r->o.resume && (e = train_save_look(r, found, &fit.pieces))) ||
         (e = train_data_teach(r)) || (!*found && (e = start_linear(r))) ||

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/base/cgroup.h"
 #include "proto/limits.h"
@@ -46,8 +47,9 @@ static void *member_main(void *arg) {
     }
 }
 
-diffuse_err team_new(unsigned size, struct team **ret_team) {
+diffuse_err team_new(unsigned size, struct team **ret_team, struct reason *why) {
     struct team *t = calloc(1, sizeof *t);
+    int code;
 
     if (!t)
         return DIFFUSE_NOMEM;
@@ -64,7 +66,11 @@ diffuse_err team_new(unsigned size, struct team **ret_team) {
 
         m->team = t;
         m->index = t->size;
-        if (pthread_create(&m->thread, NULL, member_main, m) != 0) {
+        if ((code = pthread_create(&m->thread, NULL, member_main, m)) != 0) {
+            (void)reason_set(why, DIFFUSE_IO,
+                             "the system refuses thread %u of %u: %s; ask for fewer with "
+                             "--threads, or raise its limits (ulimit -u, -s, -v)",
+                             t->size + 1, size, strerror(code));
             team_free(t);
             return DIFFUSE_IO;
         }

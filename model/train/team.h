@@ -7,13 +7,14 @@
 #include <stddef.h>
 
 #include "proto/diffuse_err.h"
+#include "proto/reason.h"
 
 struct team;
 
 typedef void team_job(void *arg, unsigned member);
 
-/* size members, 1 or more. Errors: NOMEM, IO (the system refused a thread). */
-DIFFUSE_MUST_CHECK diffuse_err team_new(unsigned size, struct team **ret_team);
+/* size members, 1 or more. Errors: NOMEM, IO (the system refused a thread; why says which). */
+DIFFUSE_MUST_CHECK diffuse_err team_new(unsigned size, struct team **ret_team, struct reason *why);
 void team_free(struct team *team); /* joins; fine with NULL */
 
 unsigned team_size(const struct team *team);

@@ -10,18 +10,16 @@
 #define TOKENS 4096u         /* of a step, or of one row if that may be longer */
 #define WARMUP 10u           /* one step in so many rises */
 
-static struct net_config with_labels(const struct net_config *c, uint32_t labels) {
-    struct net_config grown = *c;
-
-    grown.labels = labels;
-    return grown;
-}
-
 static size_t entries(const struct net_config *c) {
     struct weights_list l;
 
     weights_list_make(c, &l);
     return l.entries;
+}
+
+/* Is a wide part's column to be added to what serves? Then it is a copy. */
+static bool grows_wide(const struct net_config *c, uint32_t labels) {
+    return net_config_has_wide(c) && labels > c->labels;
 }
 
 static size_t room(const struct candidate_options *o) {
@@ -40,16 +38,17 @@ static struct step_plan plan_of(const struct net_config *c, const struct candida
 
 size_t candidate_bytes(const struct net_config *c, const struct candidate_options *o,
                        uint32_t max_labels) {
-    const struct net_config most = with_labels(c, max_labels);
+    const struct net_config most = net_config_with_labels(c, max_labels);
 
     return arena_block(entries(&most) * sizeof(real)) +
            arena_block(o->batch * sizeof(struct step_row)) +
-           arena_block(room(o) * sizeof(uint32_t));
+           arena_block(room(o) * sizeof(uint32_t)) +
+           (grows_wide(c, max_labels) ? wide_bytes(&most.wide) : 0);
 }
 
 size_t candidate_bytes_beside(const struct net_config *c, const struct candidate_options *o,
                               uint32_t max_labels) {
-    const struct net_config most = with_labels(c, max_labels);
+    const struct net_config most = net_config_with_labels(c, max_labels);
 
     return plan_of(&most, o).bytes + BESIDE;
 }
@@ -63,7 +62,7 @@ static diffuse_err new_step(struct candidate *k) {
 
 diffuse_err candidate_init(struct candidate *k, struct arena *arena, const struct net_config *c,
                            const struct candidate_options *o, uint32_t max_labels) {
-    const struct net_config most = with_labels(c, max_labels);
+    const struct net_config most = net_config_with_labels(c, max_labels);
     diffuse_err e;
 
     *k = (struct candidate){.o = *o, .c = *c, .max_labels = max_labels};
@@ -72,7 +71,9 @@ diffuse_err candidate_init(struct candidate *k, struct arena *arena, const struc
     k->ids = arena_alloc(arena, room(o) * sizeof *k->ids);
     if (!k->block || !k->row || !k->ids)
         return DIFFUSE_NOMEM;
-    if ((e = team_new(1, &k->team)) || (e = new_step(k)))
+    if (grows_wide(c, max_labels) && (e = wide_new(arena, &most.wide, NULL, &k->wide)))
+        return e;
+    if ((e = team_new(1, &k->team, NULL)) || (e = new_step(k)))
         candidate_done(k);
     return e;
 }
@@ -126,7 +127,7 @@ static diffuse_err start_over(struct candidate *k, const struct model *parent, u
     if (labels != k->c.labels || !k->step) {
         step_free(k->step);
         k->step = NULL;
-        k->c.labels = labels;
+        k->c = net_config_with_labels(&k->c, labels);
         if ((e = new_step(k)))
             return e;
     }
@@ -145,7 +146,11 @@ diffuse_err candidate_begin(struct candidate *k, const struct model *parent, uin
     if (over && (e = start_over(k, parent, labels)))
         return e;
     step_restart(k->step, k->o.seed + k->births, parent->weights, k->anchored, pull);
-    k->w.wide = parent->wide; /* as it is */
+    k->w.wide = parent->wide; /* as it is, */
+    if (grows_wide(&parent->config, labels)) {
+        wide_grow(parent->wide, labels, k->wide); /* and low where a label is new */
+        k->w.wide = k->wide;
+    }
     k->types = ckpt_types_like(parent->weights);
     k->planned = planned;
     k->learned = true;

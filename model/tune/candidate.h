@@ -29,6 +29,7 @@ struct candidate {
     uint32_t max_labels;
     real *block; /* (entries with max_labels) */
     struct net_weights w;
+    struct wide *wide; /* room for that of max_labels; NULL: there is none, or no label is added */
     struct team *team;
     struct step *step;
     struct step_row *row; /* (batch) */

@@ -5,12 +5,13 @@
 
 /* The same but for the number of labels? */
 static bool same_shape(const struct net_config *a, const struct net_config *b) {
+    uint32_t labels = a->labels > b->labels ? a->labels : b->labels;
+    const struct net_config grown_a = net_config_with_labels(a, labels),
+                            grown_b = net_config_with_labels(b, labels);
     struct weights_list x, y;
-    struct net_config c = *a;
 
-    c.labels = b->labels;
-    weights_list_make(&c, &x);
-    weights_list_make(b, &y);
+    weights_list_make(&grown_a, &x);
+    weights_list_make(&grown_b, &y);
     if (x.n != y.n || x.entries != y.entries)
         return false;
     for (size_t i = 0; i < x.n; i++)
@@ -18,7 +19,8 @@ static bool same_shape(const struct net_config *a, const struct net_config *b) {
             strcmp(x.tensor[i].name, y.tensor[i].name) != 0)
             return false;
     return a->steps == b->steps && a->pool == b->pool && a->norm == b->norm &&
-           a->n_open == b->n_open && a->ngram_order == b->ngram_order;
+           a->n_open == b->n_open && a->ngram_order == b->ngram_order &&
+           wide_shape_same(&grown_a.wide, &grown_b.wide) && a->deep_scale == b->deep_scale;
 }
 
 static bool same_vocab(const struct tokenizer *a, const struct tokenizer *b) {

@@ -76,10 +76,7 @@ static size_t larger(size_t a, size_t b) {
 }
 
 static struct net_config most(const struct net_config *c, const struct tune_options *o) {
-    struct net_config grown = *c;
-
-    grown.labels = most_labels(c, o);
-    return grown;
+    return net_config_with_labels(c, most_labels(c, o));
 }
 
 static size_t arena_bytes(const struct net_config *c, const struct tune_options *o) {
@@ -389,6 +386,8 @@ diffuse_err tune_candidate(struct tune *t, struct model **ret_model, struct reas
     t->out = *t->serving;
     t->out.config = t->candidate.c;
     t->out.weights = &t->candidate.w;
+    if (t->candidate.w.wide != t->serving->wide)
+        t->out.wide = t->candidate.wide;
     t->out.labels = t->names;
     t->out.provenance = t->provenance;
     t->out.id[0] = '\0';

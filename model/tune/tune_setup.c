@@ -52,6 +52,10 @@ struct candidate_options tune_setup_candidate(const struct tune_options *o) {
 
 diffuse_err tune_setup_check(const struct model *m, const struct tune_options *o,
                              struct reason *why) {
+    const struct net_config grown =
+        net_config_with_labels(&m->config, m->config.labels + o->new_labels);
+    struct reason inner = {""};
+
     if (o->rows < 1 || o->held < 1 || o->streams < 1 || o->batch < 1 || o->every < 1)
         return reason_set(why, DIFFUSE_INVAL,
                           "tuning: rows, held, streams, batch and every are 1 or more");
@@ -62,6 +66,14 @@ diffuse_err tune_setup_check(const struct model *m, const struct tune_options *o
         return reason_set(why, DIFFUSE_INVAL,
                           "tuning: %u new labels and the model's %u are over %u: lower new_labels",
                           o->new_labels, m->config.labels, LIMIT_LABELS);
+    if (!net_config_has_deep(&m->config))
+        return reason_set(why, DIFFUSE_INVAL,
+                          "tuning: the model has a wide part alone, and feedback trains the deep "
+                          "one: serve a model that has both");
+    if (net_config_has_wide(&m->config) && wide_shape_check(&grown.wide, &inner))
+        return reason_set(why, DIFFUSE_INVAL,
+                          "tuning: with %u new labels: %.300s: lower new_labels", o->new_labels,
+                          inner.text);
     if (!(o->lr >= 0 && o->table_lr >= 0 && o->pull >= 0 && o->visits > 0 && o->replay >= 0 &&
           o->replay <= 1))
         return reason_set(why, DIFFUSE_INVAL,

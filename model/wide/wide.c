@@ -72,6 +72,29 @@ diffuse_err wide_shape_check(const struct wide_shape *s, struct reason *why) {
     return DIFFUSE_OK;
 }
 
+/* Two labels share a column until a third comes. */
+struct wide_shape wide_shape_grown(const struct wide_shape *s, uint32_t labels) {
+    struct wide_shape grown = *s;
+    uint64_t entries = s->entries;
+
+    if (s->features == 0)
+        return grown;
+    grown.labels = labels;
+    if (s->dense)
+        entries = (uint64_t)s->features * wide_columns(&grown);
+    else if (wide_columns(s) == 1 && wide_columns(&grown) > 1)
+        entries *= 2;
+    grown.entries = entries < UINT32_MAX ? (uint32_t)entries : UINT32_MAX;
+    return grown;
+}
+
+bool wide_shape_same(const struct wide_shape *a, const struct wide_shape *b) {
+    return a->form.words == b->form.words && a->form.letters_from == b->form.letters_from &&
+           a->form.letters_to == b->form.letters_to && a->norm == b->norm &&
+           a->labels == b->labels && a->features == b->features && a->entries == b->entries &&
+           a->dense == b->dense;
+}
+
 static void lay(struct layout *l, const struct wide_shape *s, struct wide *w) {
     w->start = layout_room(l, (size_t)wide_buckets(s) + 1, sizeof *w->start);
     w->tag = layout_room(l, s->features, sizeof *w->tag);
@@ -268,4 +291,61 @@ void wide_scale(struct wide *w, float factor) {
         w->weight[i] *= factor;
     for (uint32_t k = 0; k < wide_columns(&w->shape); k++)
         w->bias[k] *= factor;
+}
+
+/* --- more labels -------------------------------------------------------------------------------
+ */
+
+static void grow_weights(const struct wide *from, struct wide *to) {
+    uint32_t had = wide_columns(&from->shape), has = wide_columns(&to->shape);
+    bool split = had == 1 && has > 1;
+
+    for (uint32_t f = 0; from->shape.dense && f < from->shape.features; f++) {
+        float *row = to->weight + (size_t)f * has;
+
+        memset(row, 0, has * sizeof *row);
+        memcpy(row + split, from->weight + (size_t)f * had, had * sizeof *row);
+        if (split)
+            row[0] = -row[1];
+    }
+    if (from->shape.dense)
+        return;
+    for (uint32_t f = 0; f <= from->shape.features; f++)
+        to->first[f] = from->first[f] * (split ? 2 : 1);
+    for (uint32_t e = 0; split && e < from->shape.entries; e++) {
+        to->column[2 * e] = 0;
+        to->weight[2 * e] = -from->weight[e];
+        to->column[2 * e + 1] = 1;
+        to->weight[2 * e + 1] = from->weight[e];
+    }
+    if (!split) {
+        memcpy(to->column, from->column, from->shape.entries * sizeof *to->column);
+        memcpy(to->weight, from->weight, from->shape.entries * sizeof *to->weight);
+    }
+}
+
+static void grow_bias(const struct wide *from, struct wide *to) {
+    uint32_t had = wide_columns(&from->shape), has = wide_columns(&to->shape);
+    bool split = had == 1 && has > 1;
+    float low = 0;
+
+    memcpy(to->bias + split, from->bias, had * sizeof *to->bias);
+    if (split)
+        to->bias[0] = -from->bias[0];
+    for (uint32_t k = 0; k < had + split; k++)
+        low = k == 0 || to->bias[k] < low ? to->bias[k] : low;
+    for (uint32_t k = had + split; k < has; k++)
+        to->bias[k] = low;
+}
+
+void wide_grow(const struct wide *from, uint32_t labels, struct wide *to) {
+    to->shape = wide_shape_grown(&from->shape, labels);
+    to->walk = from->walk;
+    to->shift = from->shift;
+    to->idf_unit = from->idf_unit;
+    memcpy(to->start, from->start, ((size_t)wide_buckets(&from->shape) + 1) * sizeof *to->start);
+    memcpy(to->tag, from->tag, from->shape.features * sizeof *to->tag);
+    memcpy(to->code, from->code, from->shape.features * sizeof *to->code);
+    grow_weights(from, to);
+    grow_bias(from, to);
 }

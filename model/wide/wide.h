@@ -64,6 +64,11 @@ DIFFUSE_MUST_CHECK diffuse_err wide_norm_parse(const char *name, enum wide_norm 
 /* Everything in range and consistent? Errors: INVAL, naming field and range. */
 DIFFUSE_MUST_CHECK diffuse_err wide_shape_check(const struct wide_shape *s, struct reason *why);
 
+/* The shape with more labels, as wide_grow makes it; none where there is no wide part. It may be
+ * out of range: a dense one has a weight for each. */
+struct wide_shape wide_shape_grown(const struct wide_shape *s, uint32_t labels);
+bool wide_shape_same(const struct wide_shape *a, const struct wide_shape *b);
+
 uint32_t wide_columns(const struct wide_shape *s);
 uint32_t wide_buckets(const struct wide_shape *s); /* a power of two */
 
@@ -101,6 +106,11 @@ void wide_known(const struct wide_state *s, uint64_t *ret_features, uint64_t *re
 /* The same of a whole text. room: a state's memory. */
 void wide_text(const struct wide *w, const uint32_t *ids, size_t n, void *room, real others,
                real *logits);
+
+/* All of `from` into to, which was laid for from's shape grown to `labels` or more. Each label that
+ * from lacks has no weights, and of every text the score that the least likely label has of an
+ * empty one: it is low until another part of the model knows better. */
+void wide_grow(const struct wide *from, uint32_t labels, struct wide *to);
 
 /* Weights and bias times a factor, above 0. Not while it serves. */
 void wide_scale(struct wide *w, float factor);

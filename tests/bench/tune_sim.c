@@ -168,7 +168,7 @@ static void open_all(struct sim *s) {
     struct reason why = {""};
 
     must(ckpt_read(s->a.model, NULL, CKPT_FULL, &s->arena, &s->frozen, &why), &why);
-    must(team_new(1, &s->team), NULL);
+    must(team_new(1, &s->team, NULL), NULL);
     survey(s, s->a.stream, DATASET_TRAIN);
     survey(s, s->a.test, DATASET_TEST);
     if (s->a.base)

@@ -174,7 +174,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     w.room = calloc(w.s.threads, sizeof *w.room);
-    if (w.room && !team_new((unsigned)w.s.threads, &team))
+    if (w.room && !team_new((unsigned)w.s.threads, &team, NULL))
         status = measure(&w, team);
     else
         fprintf(stderr, "sgemm_limit: no threads to be had\n");

@@ -23,7 +23,7 @@ static void follow(double decay, uint64_t most, unsigned threads, uint64_t steps
     struct team *team;
     float x[N];
 
-    assert_int_equal(team_new(threads, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(threads, &team, NULL), DIFFUSE_OK);
     assert_int_equal(average_init(&a, N, decay, most), DIFFUSE_OK);
     for (uint64_t s = 1; s <= steps; s++) {
         for (size_t i = 0; i < N; i++)

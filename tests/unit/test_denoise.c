@@ -239,7 +239,7 @@ static struct outcome learn(struct net_config c, unsigned threads, uint64_t seed
     assert_int_equal(weights_new(&arena, &c, &w), DIFFUSE_OK);
     rng_init(&rng, seed, 1);
     weights_init(w, &c, 0.1, &rng);
-    assert_int_equal(team_new(threads, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(threads, &team, NULL), DIFFUSE_OK);
     assert_int_equal(denoise_fit_new(&c, w, &o, &rows, &held, count, team, &fit), DIFFUSE_OK);
     for (uint32_t i = 0; i < passes; i++)
         assert_int_equal(denoise_fit_run(fit, NULL, NULL, &pass, &done, &why), DIFFUSE_OK);
@@ -324,7 +324,7 @@ static void test_divergence_leaves_the_weights(void **state) {
     before = malloc(l.entries * sizeof *before);
     assert_non_null(before);
     memcpy(before, w->block, l.entries * sizeof *before);
-    assert_int_equal(team_new(2, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(2, &team, NULL), DIFFUSE_OK);
     assert_int_equal(denoise_fit_new(&c, w, &o, &rows, NULL, count, team, &fit), DIFFUSE_OK);
     assert_int_equal(denoise_fit_run(fit, NULL, NULL, &pass, &done, &why), DIFFUSE_INVAL);
     assert_non_null(strstr(why.text, "diverged"));

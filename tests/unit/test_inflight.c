@@ -9,7 +9,10 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -454,6 +457,63 @@ static void test_pieces_of_a_segment_keep_their_order(void **state) {
     arena_done(&a);
 }
 
+/* A worker that found only a piece which has to wait for another. */
+struct sleeper {
+    struct inflight *f;
+    atomic_int tid;
+    struct inflight_sample *got[1];
+    size_t n;
+};
+
+static void *wait_for_a_piece(void *user) {
+    struct sleeper *s = user;
+    atomic_store(&s->tid, gettid());
+    s->n = inflight_take(s->f, 1, 100, s->got);
+    return NULL;
+}
+
+static bool sleeps(int tid) {
+    char path[64], text[256], state = '?';
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    (void)fclose(f);
+    text[n] = '\0';
+    const char *after = strrchr(text, ')');
+    assert_non_null(after);
+    assert_int_equal(sscanf(after, ") %c", &state), 1);
+    return state == 'S';
+}
+
+/* Nothing new comes meanwhile: only what is finished can wake it. */
+static void test_a_finished_piece_wakes_who_waits_for_it(void **state) {
+    (void)state;
+    struct arena a;
+    struct cell cell = {.label = 0};
+    struct sleeper s = {.f = make(&a, 4, 0)};
+    struct inflight_sample *first[1];
+    struct timespec end;
+    pthread_t thread;
+    for (uint64_t i = 0; i < 2; i++) {
+        fill(s.f, 'a', i, 1)->piece.cell = &cell;
+        inflight_commit(s.f);
+    }
+    assert_int_equal(inflight_take(s.f, 1, 100, first), 1);
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_a_piece, &s), 0);
+    while (!atomic_load(&s.tid) || !sleeps(s.tid))
+        sched_yield();
+    inflight_finish(s.f, first, 1);
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &end), 0);
+    end.tv_sec += 30;
+    assert_int_equal(pthread_timedjoin_np(thread, NULL, &end), 0);
+    assert_int_equal(s.n, 1);
+    assert_int_equal(s.got[0]->seq, 1);
+    inflight_finish(s.f, s.got, 1);
+    inflight_done(s.f);
+    arena_done(&a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_full_and_empty),
@@ -464,6 +524,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_too_old_is_not_answered_late),
         cmocka_unit_test(test_order_holds_under_random_completion),
         cmocka_unit_test(test_pieces_of_a_segment_keep_their_order),
+        cmocka_unit_test(test_a_finished_piece_wakes_who_waits_for_it),
         cmocka_unit_test(test_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -188,7 +188,7 @@ static void test_certain_teacher(void **state) {
     assert_int_equal(linear_start(&teacher.c, teacher.w, &rows, NULL, &options, NULL), DIFFUSE_OK);
     for (size_t i = 0; i < 4; i++)
         teacher.w->head_out[i] *= 1e4f;
-    assert_int_equal(team_new(1, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(1, &team, NULL), DIFFUSE_OK);
     soft_init(&soft);
     assert_int_equal(soft_add(&soft, &teacher.c, teacher.w, team, lists, 1, NULL), DIFFUSE_OK);
     soft.labelled = 30;

@@ -367,7 +367,7 @@ static void run_open(struct run *r, enum store_type kept, uint64_t memory, doubl
     assert_int_equal(weights_new(&r->arena, &r->c, &r->w), DIFFUSE_OK);
     rng_init(&rng, 4, 1);
     weights_init(r->w, &r->c, 0.1, &rng);
-    assert_int_equal(team_new(2, &r->team), DIFFUSE_OK);
+    assert_int_equal(team_new(2, &r->team, NULL), DIFFUSE_OK);
     assert_int_equal(fit_new(&r->c, r->w, &o, &data, r->team, &r->fit, &why), DIFFUSE_OK);
 }
 

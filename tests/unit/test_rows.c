@@ -416,7 +416,7 @@ static void test_broken_disk_reaches_the_caller(void **state) {
     add(&r, 40000, c.vocab);
     assert_int_equal(arena_init(&arena, weights_bytes(&c)), DIFFUSE_OK);
     assert_int_equal(weights_new(&arena, &c, &w), DIFFUSE_OK);
-    assert_int_equal(team_new(2, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(2, &team, NULL), DIFFUSE_OK);
     assert_int_equal(fit_new(&c, w, &o, &data, team, &fit, &why[2]), DIFFUSE_OK);
     cut_files(*state);
     assert_int_equal(rows_read(&r, 100, ids, &length, &label, &why[0]), DIFFUSE_IO);

@@ -116,7 +116,7 @@ static real *after(const struct model *m, const struct step_options *o,
         pick[i] = (i * 5) % ROWS;
     model_init(&copy, m->c, 1);
     memcpy(copy.w->block, m->w->block, m->entries * sizeof *out);
-    assert_int_equal(team_new(2, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(2, &team, NULL), DIFFUSE_OK);
     assert_int_equal(step_new(&copy.c, copy.w, o, NULL, team, rows->longest, plan, &s), DIFFUSE_OK);
     for (unsigned i = 0; i < n; i++)
         assert_int_equal(step_run(s, rows, pick, ROWS, 1, ret_last, NULL), DIFFUSE_OK);
@@ -582,7 +582,7 @@ static void test_mean_of_teachers(void **state) {
     model_init(&two, with_ngrams(small(2)), 2);
     c.labels = 3;
     model_init(&wide, c, 3);
-    assert_int_equal(team_new(2, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(2, &team, NULL), DIFFUSE_OK);
     soft_init(&soft);
     assert_int_equal(soft_add(&soft, &one.c, one.w, team, lists, 2, &why), DIFFUSE_OK);
     assert_int_equal(soft_add(&soft, &two.c, two.w, team, lists, 2, &why), DIFFUSE_OK);
@@ -645,7 +645,7 @@ static struct outcome learn(struct model *m, const struct rows *rows, const stru
     struct fit *fit;
     bool done;
 
-    assert_int_equal(team_new(2, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(2, &team, NULL), DIFFUSE_OK);
     assert_int_equal(fit_new(&m->c, m->w, &o, &data, team, &fit, NULL), DIFFUSE_OK);
     assert_true(fit_plan(fit)->accumulates == (memory > 0));
     for (uint32_t i = 0; i < o.epochs; i++)
@@ -678,7 +678,7 @@ static void test_student_learns_from_the_teacher(void **state) {
     model_init(&student, small(1), 2);
     model_init(&alone, small(1), 2);
     assert_true(learn(&teacher, &right, &test, NULL, 0, 0).accuracy > 0.97);
-    assert_int_equal(team_new(2, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(2, &team, NULL), DIFFUSE_OK);
     soft_init(&soft);
     assert_int_equal(soft_add(&soft, &teacher.c, teacher.w, team, list, 1, NULL), DIFFUSE_OK);
     soft.labelled = wrong.n;

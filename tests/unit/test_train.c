@@ -1,6 +1,7 @@
 /* test_train.c - the trainer's parts, and a whole run on a task that a bag of words cannot solve.
  */
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -121,7 +122,7 @@ static void test_team_runs_every_member_once_a_round(void **state) {
     size_t calls[5] = {0}, from, to, covered = 0;
 
     (void)state;
-    assert_int_equal(team_new(5, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(5, &team, NULL), DIFFUSE_OK);
     for (int i = 0; i < 500; i++)
         team_run(team, count_calls, calls);
     for (unsigned i = 0; i < 5; i++) {
@@ -219,7 +220,7 @@ static struct outcome train_with(struct net_config c, unsigned threads, uint64_t
     assert_int_equal(weights_new(&arena, &c, &w), DIFFUSE_OK);
     rng_init(&rng, seed, 1);
     weights_init(w, &c, 0.1, &rng);
-    assert_int_equal(team_new(threads, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(threads, &team, NULL), DIFFUSE_OK);
     assert_int_equal(fit_new(&c, w, &o, &data, team, &fit, &why), DIFFUSE_OK);
     for (uint32_t i = 0; i < epochs; i++)
         assert_int_equal(fit_run_epoch(fit, NULL, NULL, &epoch, &done, &why), DIFFUSE_OK);
@@ -308,7 +309,7 @@ static void test_divergence_is_reported(void **state) {
     assert_int_equal(weights_new(&arena, &c, &w), DIFFUSE_OK);
     rng_init(&rng, 1, 1);
     weights_init(w, &c, 0.1, &rng);
-    assert_int_equal(team_new(1, &team), DIFFUSE_OK);
+    assert_int_equal(team_new(1, &team, NULL), DIFFUSE_OK);
     assert_int_equal(fit_new(&c, w, &o, &data, team, &fit, &why), DIFFUSE_OK);
     assert_int_equal(fit_run_epoch(fit, NULL, NULL, &epoch, &done, &why), DIFFUSE_INVAL);
     assert_non_null(strstr(why.text, "--lr"));
@@ -318,6 +319,28 @@ static void test_divergence_is_reported(void **state) {
     rows_done(&rows);
 }
 
+/* Stacks that no address space holds: said as what it is, and with what to do. */
+static void test_a_refused_thread_is_called_one(void **state) {
+    struct reason why = {""};
+    struct team *team = NULL;
+    pthread_attr_t before, huge;
+
+    (void)state;
+    assert_int_equal(pthread_getattr_default_np(&before), 0);
+    assert_int_equal(pthread_attr_init(&huge), 0);
+    assert_int_equal(pthread_attr_setstacksize(&huge, (size_t)1 << 60), 0);
+    assert_int_equal(pthread_setattr_default_np(&huge), 0);
+    assert_int_equal(team_new(3, &team, &why), DIFFUSE_IO);
+    assert_int_equal(pthread_setattr_default_np(&before), 0);
+    assert_null(team);
+    assert_non_null(strstr(why.text, "thread 2 of 3"));
+    assert_non_null(strstr(why.text, "--threads"));
+    assert_int_equal(team_new(3, &team, &why), DIFFUSE_OK);
+    team_free(team);
+    (void)pthread_attr_destroy(&huge);
+    (void)pthread_attr_destroy(&before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adamw_follows_the_paper),
@@ -325,6 +348,7 @@ int main(void) {
         cmocka_unit_test(test_loss_and_its_gradient),
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_team_runs_every_member_once_a_round),
+        cmocka_unit_test(test_a_refused_thread_is_called_one),
         cmocka_unit_test(test_lookups_sum_by_row),
         cmocka_unit_test(test_diffusion_learns_order),
         cmocka_unit_test(test_hashed_bigrams_learn_order),

@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "model/ckpt/ckpt.h"
 #include "model/net/net.h"
+#include "model/train/wide_fit.h"
 #include "model/tune/tune.h"
 #include "tests/lib/ckpt_sample.h"
 
@@ -608,6 +610,151 @@ static void test_an_untaught_label_is_not_said(void **state) {
     known_done(&k);
 }
 
+/* --- a wide part -------------------------------------------------------------------------------
+ */
+
+/* A wide part that knows `labels` labels, and a deep one that knows nothing. */
+struct wide_known {
+    struct ckpt_sample start;
+    struct wide_fit fit;
+};
+
+static void wide_known_init(struct wide_known *w, uint32_t labels) {
+    const struct wide_fit_options o = {.seed = 3};
+    struct net_config c = shape();
+    struct team *team;
+    struct rows rows;
+    struct rng rng;
+
+    c.labels = labels;
+    ckpt_sample_make(&w->start, &c, TOKENIZER_WORDPIECE, 1);
+    assert_int_equal(team_new(1, &team, NULL), DIFFUSE_OK);
+    assert_int_equal(rows_init(&rows, VOCAB, ROWS_MEMORY), DIFFUSE_OK);
+    rng_init(&rng, 7, 7);
+    for (unsigned i = 0; i < 300; i++) {
+        struct example x = example(&rng, labels);
+
+        assert_int_equal(rows_append(&rows, x.ids, 3, x.label, NULL), DIFFUSE_OK);
+    }
+    assert_int_equal(wide_fit(&rows, w->start.model->tokenizer, labels, &o, team, &w->fit, NULL),
+                     DIFFUSE_OK);
+    rows_done(&rows);
+    team_free(team);
+    w->start.model->wide = w->fit.wide;
+    w->start.model->weights->wide = w->fit.wide;
+    w->start.model->config.wide = w->fit.wide->shape;
+    w->start.model->config.deep_scale = 0.5f;
+    assert_true(accuracy(w->start.model, labels) > 0.9);
+}
+
+static void wide_known_done(struct wide_known *w) {
+    wide_fit_done(&w->fit);
+    ckpt_sample_done(&w->start);
+}
+
+/* The candidate as it comes from its file. */
+static struct model *through_a_file(struct tune *t, const struct model *serving,
+                                    struct arena *arena) {
+    const struct ckpt_types types = ckpt_types_like(serving->weights);
+    char path[] = "/tmp/test_tune_XXXXXX";
+    struct model *candidate, *m;
+    struct reason why = {""};
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(tune_candidate(t, &candidate, NULL), DIFFUSE_OK);
+    if (ckpt_write_mixed(path, candidate, &types, &why) ||
+        ckpt_read(path, NULL, CKPT_SERVE, arena, &m, &why))
+        fail_msg("%s", why.text);
+    (void)close(fd);
+    (void)unlink(path);
+    return m;
+}
+
+static void grow_beside_a_wide_part(uint32_t labels) {
+    struct tune_options o = small();
+    struct arena arena = {0};
+    struct tune_judgement j;
+    struct wide_known w;
+    struct reason why = {""};
+    struct model *grown;
+    struct tune *t;
+    struct rng rng;
+    uint32_t label;
+    double before;
+
+    o.new_labels = 2;
+    wide_known_init(&w, labels);
+    before = accuracy(w.start.model, labels + 1);
+    t = make(w.start.model, &o);
+    rng_init(&rng, 5, 5);
+    for (unsigned i = 0; i < 500; i++) {
+        struct example x = example(&rng, labels);
+
+        tune_rehearse(t, x.ids, 3, x.label);
+    }
+    assert_int_equal(tune_label(t, "door", &label), DIFFUSE_OK);
+    assert_int_equal(label, labels);
+    assert_int_equal(tune_label(t, "never", &label), DIFFUSE_OK);
+    teach(t, 2, 400, labels + 1);
+    learn(t);
+    tune_judge(t, &j);
+    if (!j.passes)
+        fail_msg("%s", j.verdict);
+    grown = through_a_file(t, w.start.model, &arena);
+    assert_int_equal(grown->config.labels, labels + 2);
+    assert_int_equal(grown->config.wide.labels, labels + 2);
+    assert_true(accuracy(grown, labels + 1) > 0.95 && before < 0.9);
+    assert_true(accuracy(grown, labels) > 0.95);
+    if (tune_rebase(t, grown, w.start.model, &why))
+        fail_msg("%s", why.text);
+    teach(t, 3, 300, labels + 1); /* learns on from the wider model */
+    learn(t);
+    tune_judge(t, &j);
+    assert_true(j.rows > 0 && j.candidate * 100 > j.rows * 95);
+    if (tune_rebase(t, w.start.model, NULL, &why)) /* and back */
+        fail_msg("%s", why.text);
+    teach(t, 4, 300, labels + 1);
+    learn(t);
+    tune_judge(t, &j);
+    assert_true(j.passes);
+    tune_free(t);
+    arena_done(&arena);
+    wide_known_done(&w);
+}
+
+/* A label that the wide part lacks comes to be said, through the sum, and the others stay. */
+static void test_a_new_label_beside_a_wide_part(void **state) {
+    (void)state;
+    grow_beside_a_wide_part(LABELS);
+    grow_beside_a_wide_part(2); /* which share a column */
+}
+
+/* Another wide part is another shape; without a deep part nothing learns. */
+static void test_wide_strangers_are_refused(void **state) {
+    const struct tune_options o = small();
+    struct reason why = {""};
+    struct wide_known w;
+    struct model other;
+    struct tune *t;
+
+    (void)state;
+    wide_known_init(&w, LABELS);
+    t = make(w.start.model, &o);
+    other = *w.start.model;
+    other.config.deep_scale = 1;
+    assert_int_equal(tune_rebase(t, &other, NULL, &why), DIFFUSE_INVAL);
+    other = *w.start.model;
+    other.config.wide = (struct wide_shape){0};
+    assert_int_equal(tune_rebase(t, &other, NULL, &why), DIFFUSE_INVAL);
+    assert_non_null(strstr(why.text, "shape"));
+    tune_free(t);
+    w.start.model->config.deep_scale = 0;
+    assert_int_equal(tune_new(w.start.model, &o, &t, &why), DIFFUSE_INVAL);
+    assert_non_null(strstr(why.text, "wide part alone"));
+    wide_known_done(&w);
+}
+
 /* --- what is refused ---------------------------------------------------------------------------
  */
 
@@ -722,6 +869,8 @@ int main(void) {
         cmocka_unit_test(test_reset_forgets),
         cmocka_unit_test(test_a_new_label_is_learned),
         cmocka_unit_test(test_an_untaught_label_is_not_said),
+        cmocka_unit_test(test_a_new_label_beside_a_wide_part),
+        cmocka_unit_test(test_wide_strangers_are_refused),
         cmocka_unit_test(test_strangers_are_refused),
         cmocka_unit_test(test_options_are_checked),
         cmocka_unit_test(test_own_rehearsal),

@@ -276,12 +276,39 @@ static void test_silence_earns_nothing(void **state) {
     arena_done(&a);
 }
 
+/* Nor while others of its entries are still being worked on: the lane is there, and does not wait.
+ */
+static void test_work_in_progress_earns_nothing(void **state) {
+    (void)state;
+    enum { ALONE = 32, ALL = 64, QUANTUM = 10 };
+    struct arena a;
+    struct turns *t = make(&a, ALL, QUANTUM);
+    for (uint32_t i = 0; i < ALONE; i++) { /* lane 1 pays less than it gets, each time */
+        turns_add(t, i, 1, 1);
+        struct turns_walk walk = turns_walk(t);
+        assert_int_equal(turns_offer(t, &walk), i);
+        turns_take(t, &walk);
+    }
+    assert_int_equal(turns_held(t, 1), ALONE);
+    for (uint32_t i = ALONE; i < ALL; i++)
+        turns_add(t, i, 1 + i % 2, 1);
+    struct turns_walk walk = turns_walk(t);
+    uint32_t first = 0;
+    while (turns_offer(t, &walk) % 2 == 0) {
+        turns_take(t, &walk);
+        first++;
+    }
+    assert_int_equal(first, QUANTUM);
+    arena_done(&a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_like_plain_lists),
         cmocka_unit_test(test_shares_are_equal_within_a_bound),
         cmocka_unit_test(test_who_comes_new_waits_for_a_turn_of_each),
         cmocka_unit_test(test_silence_earns_nothing),
+        cmocka_unit_test(test_work_in_progress_earns_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ static void make(struct world *w, enum tokenizer_kind kind, unsigned threads) {
                      DIFFUSE_OK);
     assert_int_equal(rows_init(&w->rows, kind == TOKENIZER_BYTE ? 256 : PIECES, ROWS_MEMORY),
                      DIFFUSE_OK);
-    assert_int_equal(team_new(threads, &w->team), DIFFUSE_OK);
+    assert_int_equal(team_new(threads, &w->team, NULL), DIFFUSE_OK);
 }
 
 static void done(struct world *w) {
@@ -295,7 +295,7 @@ static void test_threads(void **state) {
     add_rows(&w, 3, 50);
     one = fit(&w, 3);
     team_free(w.team);
-    assert_int_equal(team_new(3, &w.team), DIFFUSE_OK);
+    assert_int_equal(team_new(3, &w.team, NULL), DIFFUSE_OK);
     three = fit(&w, 3);
     assert_memory_equal(one.wide->weight, three.wide->weight,
                         one.wide->shape.entries * sizeof(float));
@@ -402,6 +402,71 @@ static void test_growing(void **state) {
     }
     wide_fit_done(&f);
     done(&w);
+}
+
+/* The same in lists, from a dense one. */
+static struct wide *as_lists(struct arena *a, const struct wide *w) {
+    struct wide_shape s = w->shape;
+    uint32_t columns = wide_columns(&s);
+    struct wide *lists;
+
+    s.dense = false;
+    assert_int_equal(wide_new(a, &s, w->walk.tokenizer, &lists), DIFFUSE_OK);
+    memcpy(lists->start, w->start, (wide_buckets(&s) + 1) * sizeof *w->start);
+    memcpy(lists->tag, w->tag, s.features * sizeof *w->tag);
+    memcpy(lists->code, w->code, s.features * sizeof *w->code);
+    memcpy(lists->weight, w->weight, s.entries * sizeof *w->weight);
+    memcpy(lists->bias, w->bias, columns * sizeof *w->bias);
+    lists->idf_unit = w->idf_unit;
+    for (uint32_t f = 0; f <= s.features; f++)
+        lists->first[f] = f * columns;
+    for (uint32_t e = 0; e < s.entries; e++)
+        lists->column[e] = (uint16_t)(e % columns);
+    return lists;
+}
+
+/* Known labels keep their scores to the bit; others have the lowest of an empty text. */
+static void assert_grows(struct world *w, const struct wide *from, uint32_t labels) {
+    const struct wide_shape room_for = wide_shape_grown(&from->shape, labels + 1);
+    const struct wide_shape shape = wide_shape_grown(&from->shape, labels);
+    const uint32_t text[] = {VERY, HOT, A, AND_B, UNK, COLD, HOT};
+    real before[3], none[3], after[5];
+    void *room = arena_alloc(&w->arena, wide_state_bytes(&room_for));
+    struct wide *to;
+
+    assert_int_equal(wide_shape_check(&shape, NULL), DIFFUSE_OK);
+    assert_int_equal(wide_new(&w->arena, &room_for, NULL, &to), DIFFUSE_OK);
+    memset(to->weight, 0xff, to->shape.entries * sizeof *to->weight); /* what was there before */
+    wide_grow(from, labels, to);
+    assert_true(wide_shape_same(&to->shape, &shape));
+    wide_text(from, text, 7, room, 0, before);
+    wide_text(from, text, 0, room, 0, none);
+    wide_text(to, text, 7, room, 0, after);
+    assert_memory_equal(after, before, from->shape.labels * sizeof *after);
+    for (uint32_t k = from->shape.labels; k < labels; k++) {
+        assert_true(after[k] == after[from->shape.labels]);
+        for (uint32_t i = 0; i < from->shape.labels; i++)
+            assert_true(after[k] <= none[i]);
+    }
+}
+
+static void test_grows(void **state) {
+    (void)state;
+    for (uint32_t labels = 2; labels <= 3; labels++) {
+        struct wide_fit f;
+        struct world w;
+
+        make(&w, TOKENIZER_WORDPIECE, 1);
+        add_rows(&w, labels, 60);
+        f = fit(&w, labels);
+        assert_true(f.wide->shape.dense);
+        for (uint32_t more = 0; more <= 2; more++) {
+            assert_grows(&w, f.wide, labels + more);
+            assert_grows(&w, as_lists(&w.arena, f.wide), labels + more);
+        }
+        wide_fit_done(&f);
+        done(&w);
+    }
 }
 
 /* --- the model ---------------------------------------------------------------------------------
@@ -594,8 +659,9 @@ int main(void) {
         cmocka_unit_test(test_one_row), cmocka_unit_test(test_gap),
         cmocka_unit_test(test_learns),  cmocka_unit_test(test_threads),
         cmocka_unit_test(test_budget),  cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_growing), cmocka_unit_test(test_sum),
-        cmocka_unit_test(test_files),   cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_growing), cmocka_unit_test(test_grows),
+        cmocka_unit_test(test_sum),     cmocka_unit_test(test_files),
+        cmocka_unit_test(test_hostile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
