@@ -287,7 +287,8 @@ static const struct word *remember(const struct wide *w, struct wide_cache *cach
 static void cache_check(const struct wide *w, struct wide_cache *cache) {
     if (cache->id == w->id)
         return;
-    memset(cache, 0, wide_cache_bytes(&w->shape));
+    if (cache->id)
+        memset(cache, 0, wide_cache_bytes(&w->shape));
     cache->id = w->id;
 }
 
