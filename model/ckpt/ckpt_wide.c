@@ -192,6 +192,7 @@ diffuse_err ckpt_wide_end(struct wide *w, struct reason *why) {
     for (uint32_t i = 0; i < wide_columns(&w->shape); i++)
         if (!isfinite(w->bias[i]))
             return reason_set(why, DIFFUSE_CORRUPT, "tensor %s: entry %u is not finite", BIAS, i);
+    wide_settle(w);
     return DIFFUSE_OK;
 }
 
@@ -277,7 +278,8 @@ uint8_t *ckpt_wide_bytes(const struct wide *w, const struct st_tensor *t) {
 diffuse_err ckpt_wide_round(const struct wide *w, bool i8, struct wide *ret) {
     float *scales = i8 ? make_scales(w) : NULL;
 
-    *ret = *w;
+    *ret = *w; /* whole numbers of its steps, in 8 bits too */
+    ret->id = 0;
     ret->weight = calloc((size_t)w->shape.entries + 1, sizeof *ret->weight);
     if ((i8 && !scales) || !ret->weight) {
         free(scales);

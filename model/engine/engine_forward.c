@@ -19,7 +19,8 @@ struct engine_scratch {
     struct engine_run *runs; /* (ENGINE_TILE) */
     struct engine_tile tile;
     struct bracket_acts bracket;
-    void *wide; /* a state of the wide part, where there is one */
+    void *wide;               /* a state of the wide part, where there is one */
+    struct wide_cache *words; /* of it, where one helps */
 };
 
 /* --- scratch -----------------------------------------------------------------------------------
@@ -41,6 +42,8 @@ static void lay(struct layout *l, const struct net_config *c, const struct engin
     }
     if (net_config_has_wide(c))
         s->wide = layout_room(l, wide_state_bytes(&c->wide), 1);
+    if (wide_cache_bytes(&c->wide))
+        s->words = layout_room(l, wide_cache_bytes(&c->wide), 1);
 }
 
 static struct engine_scratch empty(size_t max_tokens, size_t max_seqs) {
@@ -284,5 +287,5 @@ void engine_forward(const struct engine *e, struct engine_scratch *s, const stru
         forward_deep(e, s, batch, logits);
     for (uint32_t b = 0; net_config_has_wide(c) && b < batch->n; b++)
         wide_text(e->w->wide, batch->ids + batch->start[b], batch->start[b + 1] - batch->start[b],
-                  s->wide, (real)c->deep_scale, logits + (size_t)b * c->labels);
+                  s->wide, s->words, (real)c->deep_scale, logits + (size_t)b * c->labels);
 }

@@ -27,7 +27,8 @@ struct segment_scratch {
     real *pooled;            /* (max_segments, parts, C padded) */
     struct engine_run *runs; /* (ENGINE_TILE) */
     struct engine_tile tile;
-    void *wide; /* a state of the wide part, where there is one */
+    void *wide;               /* a state of the wide part, where there is one */
+    struct wide_cache *words; /* of it, where one helps */
 };
 
 /* One pass: parts are its scratch's first n. */
@@ -56,6 +57,7 @@ static void lay(struct layout *l, const struct net_config *c, const struct engin
     s->runs = layout_room(l, ENGINE_TILE, sizeof *s->runs);
     engine_tile_lay(l, c, kind, &s->tile);
     s->wide = net_config_has_wide(c) ? layout_room(l, wide_state_bytes(&c->wide), 1) : NULL;
+    s->words = wide_cache_bytes(&c->wide) ? layout_room(l, wide_cache_bytes(&c->wide), 1) : NULL;
 }
 
 static struct segment_scratch empty(size_t max_tokens, size_t max_segments) {
@@ -338,7 +340,8 @@ void segment_advance(const struct engine *e, struct segment_scratch *scratch,
     const struct net_config *c = e->config;
 
     for (size_t i = 0; net_config_has_wide(c) && i < n; i++)
-        wide_advance(e->w->wide, segment_state_wide(c, feeds[i].segment), feeds[i].ids, feeds[i].n);
+        wide_advance(e->w->wide, segment_state_wide(c, feeds[i].segment), feeds[i].ids, feeds[i].n,
+                     scratch->words);
     if (net_config_has_deep(c)) {
         advance_deep(e, scratch, feeds, n);
         return;
@@ -355,7 +358,7 @@ void segment_logits(const struct engine *e, struct segment_scratch *scratch,
         logits_deep(e, scratch, feeds, n, logits);
     for (size_t i = 0; net_config_has_wide(c) && i < n; i++) {
         memcpy(scratch->wide, segment_state_wide(c, feeds[i].segment), wide_state_bytes(&c->wide));
-        wide_advance(e->w->wide, scratch->wide, feeds[i].ids, feeds[i].n);
+        wide_advance(e->w->wide, scratch->wide, feeds[i].ids, feeds[i].n, scratch->words);
         wide_scores(e->w->wide, scratch->wide, scratch->wide, (real)c->deep_scale,
                     logits + i * c->labels);
     }

@@ -170,7 +170,7 @@ static void forward(const struct net_config *c, const struct net_weights *w, str
     if (net_config_has_deep(c) || noise)
         forward_deep(c, w, s, batch, noise, logits);
     for (uint32_t b = 0; net_config_has_wide(c) && b < batch->n; b++)
-        wide_text(w->wide, batch->ids + batch->start[b], length(batch, b), s->wide,
+        wide_text(w->wide, batch->ids + batch->start[b], length(batch, b), s->wide, NULL,
                   (real)c->deep_scale, logits + (size_t)b * c->labels);
 }
 

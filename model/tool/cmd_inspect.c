@@ -72,6 +72,7 @@ static json_int_t sum_bytes(const json_t *tensors) {
     return sum;
 }
 
+/* Numbers that were learned: those of the deep part, and weights and bias of the wide one. */
 static json_int_t count_parameters(const struct net_config *c) {
     struct weights_list *list = calloc(1, sizeof *list);
     json_int_t n;
@@ -80,8 +81,21 @@ static json_int_t count_parameters(const struct net_config *c) {
         return 0;
     weights_list_make(c, list);
     n = (json_int_t)list->entries;
+    if (net_config_has_wide(c))
+        n += (json_int_t)c->wide.entries + (json_int_t)wide_columns(&c->wide);
     free(list);
     return n;
+}
+
+/* What the logits are the sum of. */
+static json_t *describe_parts(const struct net_config *c) {
+    bool wide = net_config_has_wide(c);
+    double scale = !wide ? 1 : net_config_has_deep(c) ? (double)c->deep_scale : 0;
+
+    if (!wide)
+        return json_pack("{s:{s:f}}", "deep", "scale", scale);
+    return json_pack("{s:{s:I, s:I}, s:{s:f}}", "wide", "features", (json_int_t)c->wide.features,
+                     "weights", (json_int_t)c->wide.entries, "deep", "scale", scale);
 }
 
 static json_t *make_report(const char *path, const struct ckpt *k, const struct model *m) {
@@ -95,6 +109,7 @@ static json_t *make_report(const char *path, const struct ckpt *k, const struct 
     ckpt_describe(k, add_metadata, add_tensor, report);
     (void)json_object_set_new(report, "bytes",
                               json_integer(sum_bytes(json_object_get(report, "tensors"))));
+    (void)json_object_set_new(report, "parts", describe_parts(&m->config));
     (void)json_object_set_new(report, "rehearsal_rows",
                               json_integer(m->rehearsal ? m->rehearsal->rows : 0));
     (void)json_object_set_new(report, CKPT_SELFTEST_KEY,
@@ -126,6 +141,22 @@ static void print_temperature(double temperature) {
                                               : "(not calibrated)");
 }
 
+static void print_parts(const json_t *parts) {
+    const json_t *wide = json_object_get(parts, "wide");
+    double scale = json_real_value(json_object_get(json_object_get(parts, "deep"), "scale"));
+
+    if (!wide)
+        printf("%-15s deep\n", "parts");
+    else if (scale > 0)
+        printf("%-15s logits = wide + %.4g x deep\n", "parts", scale);
+    else
+        printf("%-15s wide; the deep part adds nothing, and is not computed\n", "parts");
+    if (wide)
+        printf("%-15s %lld features of words and letters, %lld weights\n", "wide part",
+               json_integer_value(json_object_get(wide, "features")),
+               json_integer_value(json_object_get(wide, "weights")));
+}
+
 static void print_report(const json_t *report) {
     json_t *tensors = json_object_get(report, "tensors"), *value, *tensor;
     const char *key;
@@ -148,6 +179,7 @@ static void print_report(const json_t *report) {
            json_integer_value(json_object_get(report, "rehearsal_rows")));
     printf("%-15s %lld tokens to each side\n", "reach",
            json_integer_value(json_object_get(report, "reach")));
+    print_parts(json_object_get(report, "parts"));
     print_value("parameters", json_object_get(report, "parameters"));
     print_value("bytes", json_object_get(report, "bytes"));
     json_array_foreach(tensors, i, tensor) {

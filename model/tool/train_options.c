@@ -112,41 +112,46 @@ static uint64_t parse_size(const char *arg, struct argp_state *state) {
     return (uint64_t)value;
 }
 
+/* Where the option keeps a name as it was given; NULL: it is no such option. */
+static const char **name_of(struct train_options *o, int key) {
+    switch (key) {
+    case 'd':
+        return &o->data;
+    case 'o':
+        return &o->out;
+    case KEY_TEST:
+        return &o->test;
+    case KEY_VOCAB:
+        return &o->vocab;
+    case KEY_INIT:
+        return &o->init;
+    case KEY_VALID_DATA:
+        return &o->valid_data;
+    case KEY_TEACHERS:
+        return &o->teachers;
+    case KEY_UNLABELLED:
+        return &o->unlabelled;
+    default:
+        return NULL;
+    }
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state) {
     struct train_options *o = state->input;
+    const char **named = o ? name_of(o, key) : NULL;
 
     if (key >= KEY_FIRST_ROW && key < KEY_FIRST_ROW + (int)ROWS) {
         option_table_parse(&table, (size_t)(key - KEY_FIRST_ROW), o, arg, state);
         o->given |= UINT64_C(1) << (key - KEY_FIRST_ROW);
         return 0;
     }
+    if (named) {
+        *named = arg;
+        return 0;
+    }
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->columns;
-        return 0;
-    case 'd':
-        o->data = arg;
-        return 0;
-    case KEY_TEST:
-        o->test = arg;
-        return 0;
-    case 'o':
-        o->out = arg;
-        return 0;
-    case KEY_VOCAB:
-        o->vocab = arg;
-        return 0;
-    case KEY_INIT:
-        o->init = arg;
-        return 0;
-    case KEY_VALID_DATA:
-        o->valid_data = arg;
-        return 0;
-    case KEY_TEACHERS:
-        o->teachers = arg;
-        return 0;
-    case KEY_UNLABELLED:
-        o->unlabelled = arg;
         return 0;
     case KEY_MEMORY:
         o->memory = parse_size(arg, state);

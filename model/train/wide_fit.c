@@ -210,6 +210,7 @@ static diffuse_err assemble(struct wide_fit_run *f, struct reason *why) {
     else
         lay_lists(f, w);
     memcpy(w->bias, f->bias, f->columns * sizeof *w->bias);
+    wide_settle(w);
     f->out->wide = w;
     return DIFFUSE_OK;
 }

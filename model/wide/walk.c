@@ -94,16 +94,15 @@ static void add_letters(const struct walk_form *f, struct walk_place *p, const u
 /* --- words -------------------------------------------------------------------------------------
  */
 
-static void end_word(const struct walk *w, struct walk_place *p, struct walk_keys *keys) {
+/* The word is complete: rows of `from` words and more that end with it. */
+static void add_rows(const struct walk *w, struct walk_place *p, uint32_t from,
+                     struct walk_keys *keys) {
     uint64_t h = p->word;
 
-    if (p->word == 0)
-        return;
-    if (w->form.letters_to > 0 && p->letters > 0)
-        add_letter(&w->form, p, LETTER_END, keys);
     for (uint32_t n = 1; n <= w->form.words; n++) {
         h = join(h, n); /* so that the order of the words counts */
-        hand_over(keys, h, false);
+        if (n >= from)
+            hand_over(keys, h, false);
         if (n == w->form.words || p->last[n - 1] == 0)
             break;
         h = join(h, p->last[n - 1]);
@@ -113,6 +112,26 @@ static void end_word(const struct walk *w, struct walk_place *p, struct walk_key
     p->last[0] = p->word;
     p->word = 0;
     p->letters = 0;
+}
+
+static void end_word(const struct walk *w, struct walk_place *p, struct walk_keys *keys) {
+    if (p->word == 0)
+        return;
+    if (w->form.letters_to > 0 && p->letters > 0)
+        add_letter(&w->form, p, LETTER_END, keys);
+    add_rows(w, p, 1, keys);
+}
+
+static bool goes_on(const struct walk *w, uint32_t id) {
+    size_t len = 0;
+    const uint8_t *text = tokenizer_piece(w->tokenizer, id, &len);
+
+    return len > 2 && text[0] == '#' && text[1] == '#';
+}
+
+/* Of the word so far, and one piece more: not 0. */
+static uint64_t join_piece(uint64_t word, uint32_t id) {
+    return join(word, id) | 1;
 }
 
 static void add_token(const struct walk *w, bool pieces, uint32_t unk, struct walk_place *p,
@@ -127,7 +146,7 @@ static void add_token(const struct walk *w, bool pieces, uint32_t unk, struct wa
         if (w->form.letters_to > 0 && id != unk)
             add_letter(&w->form, p, LETTER_START, keys);
     }
-    p->word = join(p->word, id) | 1; /* not 0 */
+    p->word = join_piece(p->word, id);
     if (w->form.letters_to > 0 && id != unk)
         add_letters(&w->form, p, text + (inside ? 2 : 0), len - (inside ? 2 : 0), keys);
 }
@@ -142,6 +161,31 @@ void walk_tokens(const struct walk *w, struct walk_place *p, const uint32_t *ids
             add_letter(&w->form, p, ids[i], keys);
         else
             add_token(w, kind == TOKENIZER_WORDPIECE, unk, p, ids[i], keys);
+}
+
+size_t walk_word(const struct walk *w, const struct walk_place *p, const uint32_t *ids, size_t n,
+                 bool end) {
+    enum tokenizer_kind kind = tokenizer_kind_of(w->tokenizer);
+    size_t i = 1;
+
+    if (kind == TOKENIZER_BYTE)
+        return 0;
+    if (kind == TOKENIZER_WORDPIECE) {
+        if (p->word != 0 && goes_on(w, ids[0]))
+            return 0;
+        while (i < n && goes_on(w, ids[i]))
+            i++;
+    }
+    return (i < n || end) && i <= WALK_PIECES ? i : 0;
+}
+
+void walk_pass(const struct walk *w, struct walk_place *p, const uint32_t *ids, size_t n,
+               struct walk_keys *keys) {
+    end_word(w, p, keys);
+    p->word = START_WORD;
+    for (size_t i = 0; i < n; i++)
+        p->word = join_piece(p->word, ids[i]);
+    add_rows(w, p, 2, keys);
 }
 
 void walk_end(const struct walk *w, struct walk_place *p, struct walk_keys *keys) {

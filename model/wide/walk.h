@@ -25,6 +25,7 @@
 #define WALK_WORDS   3u   /* longest row of words */
 #define WALK_LETTERS 8u   /* longest row of letters */
 #define WALK_KEYS    256u /* handed over at once */
+#define WALK_PIECES  8u   /* of a word that walk_word knows */
 
 struct walk_form {
     uint32_t words;        /* rows of 1..words words; 0: none */
@@ -72,6 +73,17 @@ void walk_tokens(const struct walk *w, struct walk_place *p, const uint32_t *ids
 /* The text ends here, or is to be judged as if it did: the last word is complete; all keys are
  * handed over. */
 void walk_end(const struct walk *w, struct walk_place *p, struct walk_keys *keys);
+
+/* Tokens of the word that begins with ids[0], where it is complete: another follows within n, or
+ * the text ends after them. 0: it is not, or has more than WALK_PIECES; ids[0] goes on with the
+ * word before; there are no words. */
+size_t walk_word(const struct walk *w, const struct walk_place *p, const uint32_t *ids, size_t n,
+                 bool end);
+
+/* Such a word as walk_tokens, but for its own features: those that any place has of it, a text's
+ * start for one. */
+void walk_pass(const struct walk *w, struct walk_place *p, const uint32_t *ids, size_t n,
+               struct walk_keys *keys);
 
 /* Hand over what is there. */
 void walk_flush(struct walk_keys *keys);

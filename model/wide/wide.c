@@ -9,11 +9,34 @@
 
 #define BUCKET 4u /* features of a bucket, about */
 
+#define STEP_BITS   24 /* of the largest weight of a column */
+#define CACHE_BYTES ((size_t)1 << 20)
+#define CACHE_MOST  4096u /* words */
+#define CACHE_LEAST 512u  /* fewer would hardly ever be found again */
+
+/* Of some features; the sums of their weights lie elsewhere. */
+struct total {
+    uint64_t square;          /* Q, in units of idf_unit squared */
+    uint64_t features, known; /* occurrences */
+};
+
 struct wide_state {
     struct walk_place place;
-    double square;            /* Q */
-    uint64_t features, known; /* occurrences */
+    struct total total;
     /* sums (columns) of double, at a multiple of ARENA_ALIGN */
+};
+
+struct word {
+    uint32_t ids[WALK_PIECES];
+    uint32_t n; /* of them; 0: no word */
+    bool used;  /* since another word wanted its place */
+    struct total total;
+    double sum[]; /* (columns) */
+};
+
+struct wide_cache {
+    uint64_t id; /* of the wide part that the words are of */
+    /* words, at a multiple of ARENA_ALIGN */
 };
 
 /* --- shape -------------------------------------------------------------------------------------
@@ -105,6 +128,7 @@ static void lay(struct layout *l, const struct wide_shape *s, struct wide *w) {
     }
     w->weight = layout_room(l, (size_t)s->entries + 1, sizeof *w->weight);
     w->bias = layout_room(l, wide_columns(s), sizeof *w->bias);
+    w->step = layout_room(l, wide_columns(s), sizeof *w->step);
 }
 
 size_t wide_bytes(const struct wide_shape *s) {
@@ -160,8 +184,8 @@ uint32_t wide_find(const struct wide *w, uint64_t key) {
 
 struct taker {
     const struct wide *w;
-    struct wide_state *s;
-    double *sum;
+    struct total *total;
+    double *sum; /* (columns) */
 };
 
 static void add_feature(const struct wide *w, uint32_t f, double *sum) {
@@ -201,13 +225,94 @@ static void take(void *user, const uint64_t *key, size_t n) {
                                : &w->first[f]);
     }
     for (size_t i = 0; i < known; i++) {
-        double idf = (double)w->code[found[i]] * (double)w->idf_unit;
-
-        t->s->square += idf * idf;
+        t->total->square += (uint64_t)w->code[found[i]] * w->code[found[i]];
         add_feature(w, found[i], t->sum);
     }
-    t->s->features += n;
-    t->s->known += known;
+    t->total->features += n;
+    t->total->known += known;
+}
+
+/* Their room is not zeroed: that would take longer than a short text. */
+static void keys_begin(struct walk_keys *keys, struct taker *t) {
+    keys->take = take;
+    keys->user = t;
+    keys->n = 0;
+}
+
+/* --- words that were there before --------------------------------------------------------------
+ */
+
+static size_t word_bytes(const struct wide_shape *s) {
+    return arena_block(sizeof(struct word) + wide_columns(s) * sizeof(double));
+}
+
+/* A power of two, or 0. */
+static size_t cache_words(const struct wide_shape *s) {
+    size_t n = CACHE_MOST;
+
+    while (n * word_bytes(s) > CACHE_BYTES)
+        n /= 2;
+    return s->features > 0 && s->form.words + s->form.letters_to > 0 && n >= CACHE_LEAST ? n : 0;
+}
+
+size_t wide_cache_bytes(const struct wide_shape *s) {
+    size_t n = cache_words(s);
+
+    return n ? arena_block(sizeof(struct wide_cache)) + n * word_bytes(s) : 0;
+}
+
+static bool is_word(const struct word *d, const uint32_t *ids, size_t n) {
+    return d->n == n && memcmp(d->ids, ids, n * sizeof *ids) == 0;
+}
+
+/* The only place that a word can have. */
+static struct word *place_of(const struct wide *w, struct wide_cache *cache, const uint32_t *ids,
+                             size_t n) {
+    uint64_t h = n;
+
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ ids[i]) * 0x9fb21c651e98df25u;
+    h = (h >> 40) & (cache_words(&w->shape) - 1);
+    return (struct word *)(void *)((char *)cache + arena_block(sizeof *cache) +
+                                   (size_t)h * word_bytes(&w->shape));
+}
+
+static void learn(const struct wide *w, struct word *d, const uint32_t *ids, size_t n) {
+    struct taker t = {w, &d->total, d->sum};
+    struct walk_place place = {0};
+    struct walk_keys keys;
+
+    memset(d, 0, word_bytes(&w->shape));
+    memcpy(d->ids, ids, n * sizeof *ids);
+    d->n = (uint32_t)n;
+    keys_begin(&keys, &t);
+    walk_tokens(&w->walk, &place, ids, n, &keys);
+    walk_end(&w->walk, &place, &keys);
+}
+
+/* The word, looked up if need be; NULL: its place is another's, which was of use lately. */
+static const struct word *remember(const struct wide *w, struct wide_cache *cache,
+                                   const uint32_t *ids, size_t n) {
+    struct word *d = place_of(w, cache, ids, n);
+
+    if (is_word(d, ids, n)) {
+        d->used = true;
+        return d;
+    }
+    if (d->used) {
+        d->used = false;
+        return NULL;
+    }
+    learn(w, d, ids, n);
+    return d;
+}
+
+static void cache_check(const struct wide *w, struct wide_cache *cache) {
+    if (cache->id == w->id)
+        return;
+    if (cache->id)
+        memset(cache, 0, wide_cache_bytes(&w->shape));
+    cache->id = w->id;
 }
 
 /* --- a text ------------------------------------------------------------------------------------
@@ -227,22 +332,54 @@ struct wide_state *wide_begin(const struct wide_shape *s, void *memory) {
     return memset(memory, 0, wide_state_bytes(s));
 }
 
-static void walk_on(const struct wide *w, struct wide_state *s, const uint32_t *ids, size_t n,
-                    bool end) {
-    struct taker t = {w, s, sums(s)};
-    struct walk_keys keys; /* its room is not zeroed: that would take longer than a short text */
+static void add_word(const struct wide *w, struct wide_state *s, const struct word *d) {
+    double *sum = sums(s);
+    uint32_t columns = wide_columns(&w->shape);
 
-    keys.take = take;
-    keys.user = &t;
-    keys.n = 0;
-    walk_tokens(&w->walk, &s->place, ids, n, &keys);
+    for (uint32_t k = 0; k < columns; k++)
+        sum[k] += d->sum[k];
+    s->total.square += d->total.square;
+    s->total.features += d->total.features;
+    s->total.known += d->total.known;
+}
+
+/* As many tokens as make a word that is remembered; or others. Returns how many. */
+static size_t walk_some(const struct wide *w, struct wide_state *s, struct wide_cache *cache,
+                        const uint32_t *ids, size_t n, bool end, struct walk_keys *keys) {
+    size_t m = walk_word(&w->walk, &s->place, ids, n, end);
+    const struct word *d = m ? remember(w, cache, ids, m) : NULL;
+
+    if (!d) {
+        m = m ? m : 1;
+        walk_tokens(&w->walk, &s->place, ids, m, keys);
+        return m;
+    }
+    add_word(w, s, d);
+    walk_pass(&w->walk, &s->place, ids, m, keys);
+    return m;
+}
+
+static void walk_on(const struct wide *w, struct wide_state *s, struct wide_cache *cache,
+                    const uint32_t *ids, size_t n, bool end) {
+    struct taker t = {w, &s->total, sums(s)};
+    struct walk_keys keys;
+
+    keys_begin(&keys, &t);
+    if (cache && w->id) {
+        cache_check(w, cache);
+        for (size_t i = 0; i < n;)
+            i += walk_some(w, s, cache, ids + i, n - i, end, &keys);
+    } else {
+        walk_tokens(&w->walk, &s->place, ids, n, &keys);
+    }
     if (end)
         walk_end(&w->walk, &s->place, &keys);
     walk_flush(&keys);
 }
 
-void wide_advance(const struct wide *w, struct wide_state *s, const uint32_t *ids, size_t n) {
-    walk_on(w, s, ids, n, false);
+void wide_advance(const struct wide *w, struct wide_state *s, const uint32_t *ids, size_t n,
+                  struct wide_cache *cache) {
+    walk_on(w, s, cache, ids, n, false);
 }
 
 static void put(double score, real others, real *logit) {
@@ -251,7 +388,8 @@ static void put(double score, real others, real *logit) {
 
 static void score(const struct wide *w, struct wide_state *s, real others, real *logits) {
     uint32_t columns = wide_columns(&w->shape);
-    double scale = w->shape.norm == WIDE_NORM_NONE ? 1 : s->square > 0 ? 1 / sqrt(s->square) : 0;
+    double root = sqrt((double)s->total.square) * (double)w->idf_unit;
+    double scale = w->shape.norm == WIDE_NORM_NONE ? 1 : root > 0 ? 1 / root : 0;
     const double *sum = sums(s);
 
     for (uint32_t k = 0; k < columns; k++) {
@@ -269,21 +407,96 @@ void wide_scores(const struct wide *w, const struct wide_state *s, void *room, r
 
     if (copy != s)
         memcpy(copy, s, wide_state_bytes(&w->shape));
-    walk_on(w, copy, NULL, 0, true);
+    walk_on(w, copy, NULL, NULL, 0, true);
     score(w, copy, others, logits);
 }
 
 void wide_known(const struct wide_state *s, uint64_t *ret_features, uint64_t *ret_known) {
-    *ret_features = s->features;
-    *ret_known = s->known;
+    *ret_features = s->total.features;
+    *ret_known = s->total.known;
 }
 
-void wide_text(const struct wide *w, const uint32_t *ids, size_t n, void *room, real others,
-               real *logits) {
+void wide_text(const struct wide *w, const uint32_t *ids, size_t n, void *room,
+               struct wide_cache *cache, real others, real *logits) {
     struct wide_state *s = wide_begin(&w->shape, room);
 
-    walk_on(w, s, ids, n, true);
+    walk_on(w, s, cache, ids, n, true);
     score(w, s, others, logits);
+}
+
+/* --- settling ----------------------------------------------------------------------------------
+ */
+
+static uint32_t column_of(const struct wide *w, uint32_t feature, uint32_t entry) {
+    return w->shape.dense ? entry - feature * wide_columns(&w->shape) : w->column[entry];
+}
+
+static uint32_t first_of(const struct wide *w, uint32_t feature) {
+    return w->shape.dense ? feature * wide_columns(&w->shape) : w->first[feature];
+}
+
+static void find_steps(struct wide *w) {
+    uint32_t columns = wide_columns(&w->shape);
+
+    for (uint32_t k = 0; k < columns; k++)
+        w->step[k] = 0;
+    for (uint32_t f = 0; f < w->shape.features; f++)
+        for (uint32_t e = first_of(w, f); e < first_of(w, f + 1); e++) {
+            uint32_t k = column_of(w, f, e);
+
+            w->step[k] = fmax(w->step[k], fabs((double)w->weight[e]));
+        }
+    for (uint32_t k = 0; k < columns; k++) {
+        int exponent = 0;
+
+        (void)frexp(w->step[k], &exponent);
+        w->step[k] = ldexp(1, exponent - STEP_BITS);
+    }
+}
+
+static uint64_t mix(uint64_t h, const void *bytes, size_t n) {
+    for (size_t at = 0; at < n; at += sizeof h) {
+        uint64_t x = 0;
+
+        memcpy(&x, (const char *)bytes + at, n - at < sizeof x ? n - at : sizeof x);
+        h = (h ^ x) * 0x9fb21c651e98df25u;
+        h ^= h >> 29;
+    }
+    return (h ^ n) * 0x9fb21c651e98df25u;
+}
+
+/* Of all that a word's total comes from. */
+static uint64_t id_of(const struct wide *w) {
+    const struct wide_shape *s = &w->shape;
+    const struct tokenizer *t = w->walk.tokenizer;
+    uint64_t h = mix(s->labels, &s->form, sizeof s->form);
+
+    h = mix(h, w->start, ((size_t)wide_buckets(s) + 1) * sizeof *w->start);
+    h = mix(h, w->tag, s->features * sizeof *w->tag);
+    h = mix(h, w->code, s->features * sizeof *w->code);
+    if (!s->dense) {
+        h = mix(h, w->first, ((size_t)s->features + 1) * sizeof *w->first);
+        h = mix(h, w->column, s->entries * sizeof *w->column);
+    }
+    h = mix(h, w->weight, s->entries * sizeof *w->weight);
+    for (uint32_t i = 0; t && i < tokenizer_vocab_size(t); i++) {
+        size_t len = 0;
+        const uint8_t *text = tokenizer_piece(t, i, &len);
+
+        h = mix(h, text, len);
+    }
+    return h | 1;
+}
+
+void wide_settle(struct wide *w) {
+    find_steps(w);
+    for (uint32_t f = 0; f < w->shape.features; f++)
+        for (uint32_t e = first_of(w, f); e < first_of(w, f + 1); e++) {
+            double step = w->step[column_of(w, f, e)];
+
+            w->weight[e] = (float)(rint((double)w->weight[e] / step) * step);
+        }
+    w->id = id_of(w);
 }
 
 void wide_scale(struct wide *w, float factor) {
@@ -291,6 +504,7 @@ void wide_scale(struct wide *w, float factor) {
         w->weight[i] *= factor;
     for (uint32_t k = 0; k < wide_columns(&w->shape); k++)
         w->bias[k] *= factor;
+    wide_settle(w);
 }
 
 /* --- more labels -------------------------------------------------------------------------------
@@ -348,4 +562,5 @@ void wide_grow(const struct wide *from, uint32_t labels, struct wide *to) {
     memcpy(to->code, from->code, from->shape.features * sizeof *to->code);
     grow_weights(from, to);
     grow_bias(from, to);
+    wide_settle(to);
 }

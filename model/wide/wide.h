@@ -6,12 +6,15 @@
  *   score_k = S_k / sqrt(Q) + bias_k,   S_k = sum of idf_f * w_fk,   Q = sum of idf_f^2
  *
  * over the occurrences of the features that are known (WIDE_NORM_NONE: without the root). Two
- * labels share one column, whose score is that of the second and, negated, of the first. S and Q
- * are running sums over the tokens in their order: what a growing text is worth does not depend on
- * the pieces that it came in. Its last word counts as complete whenever it is asked for.
+ * labels share one column, whose score is that of the second and, negated, of the first. The last
+ * word of a growing text counts as complete whenever it is asked for.
  *
- * Lives in the caller's arena; nothing to free. Threads: constant while it serves; a state belongs
- * to one thread.
+ * A column's weights are whole multiples of one step, 2^24 of which are above the largest of them,
+ * and importances of idf_unit. So the sums are exact, up to 2^29 occurrences, in whatever order:
+ * what a text is worth depends neither on the pieces that it came in nor on what a cache held.
+ *
+ * Lives in the caller's arena; nothing to free. Threads: constant while it serves; a state and a
+ * cache belong to one thread.
  */
 #ifndef MODEL_WIDE_WIDE_H
 #define MODEL_WIDE_WIDE_H
@@ -53,7 +56,13 @@ struct wide {
     float *weight;    /* (entries) idf_f * w_fk; dense: (features, columns) */
     float *bias;      /* (columns) */
     float idf_unit;
+    double *step; /* (columns) of the weights */
+    uint64_t id;  /* of all that a word's features are worth; 0: it is not settled */
 };
+
+/* Words with what their own features are worth, by their pieces: wide_cache_bytes of the caller's
+ * memory, all zero at first, and points nowhere. */
+struct wide_cache;
 
 struct wide_state; /* a text so far; wide_state_bytes of the caller's memory, and points nowhere */
 
@@ -91,8 +100,14 @@ size_t wide_state_bytes(const struct wide_shape *s);
 /* A text without tokens. Returns memory. */
 struct wide_state *wide_begin(const struct wide_shape *s, void *memory);
 
-/* The next tokens. Allocates nothing, cannot fail. */
-void wide_advance(const struct wide *w, struct wide_state *s, const uint32_t *ids, size_t n);
+/* Bytes of a cache: a multiple of ARENA_ALIGN, which it must be aligned to. 0: none would help, for
+ * there are too many columns, or there is no wide part. */
+size_t wide_cache_bytes(const struct wide_shape *s);
+
+/* The next tokens. Allocates nothing, cannot fail. cache: of the same shape, but of any wide part,
+ * whose words it then forgets; NULL: none. */
+void wide_advance(const struct wide *w, struct wide_state *s, const uint32_t *ids, size_t n,
+                  struct wide_cache *cache);
 
 /* logits(labels) = scores of the text so far + others * logits; others of 0: logits are not read.
  * room: another state's memory, or s itself, whose text then ends here. */
@@ -104,15 +119,18 @@ void wide_scores(const struct wide *w, const struct wide_state *s, void *room, r
 void wide_known(const struct wide_state *s, uint64_t *ret_features, uint64_t *ret_known);
 
 /* The same of a whole text. room: a state's memory. */
-void wide_text(const struct wide *w, const uint32_t *ids, size_t n, void *room, real others,
-               real *logits);
+void wide_text(const struct wide *w, const uint32_t *ids, size_t n, void *room,
+               struct wide_cache *cache, real others, real *logits);
 
 /* All of `from` into to, which was laid for from's shape grown to `labels` or more. Each label that
  * from lacks has no weights, and of every text the score that the least likely label has of an
  * empty one: it is low until another part of the model knows better. */
 void wide_grow(const struct wide *from, uint32_t labels, struct wide *to);
 
-/* Weights and bias times a factor, above 0. Not while it serves. */
+/* All is filled in: round the weights to their steps, and give it its id. */
+void wide_settle(struct wide *w);
+
+/* Weights and bias times a factor, above 0; settled. Not while it serves. */
 void wide_scale(struct wide *w, float factor);
 
 #endif

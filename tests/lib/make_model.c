@@ -4,8 +4,8 @@
  *    make_model FILE [KIND [WIDTH [LABELS [LABEL_BYTES]]]] [KEY=NUMBER...]
  *
  * KIND is byte (default), wordpiece or none (no tokenizer; token ids only, vocabulary of 100).
- * KEY is seed (1), steps (4), max_length (0), ngram_rows (0) or ring (1; 0: nothing lies beyond
- * either end, so that texts can grow).
+ * KEY is seed (1), steps (4), max_length (0), ngram_rows (0), ring (1; 0: nothing lies beyond
+ * either end, so that texts can grow) or wide (0; features of a wide part, which a ring forbids).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +45,37 @@ static diffuse_err make_tokenizer(struct arena *a, struct model *m, const char *
     return e;
 }
 
+/* A wide part of so many features; up to 8 labels it has all weights, of more one a feature. */
+static diffuse_err make_wide(struct arena *a, struct model *m, uint32_t features, struct rng *rng) {
+    struct wide_shape s = {.form = walk_form_default(tokenizer_kind_of(m->tokenizer)),
+                           .labels = m->config.labels,
+                           .features = features,
+                           .dense = m->config.labels <= 8};
+    uint32_t columns = wide_columns(&s), buckets = wide_buckets(&s);
+    s.entries = features * (s.dense ? columns : 1);
+    diffuse_err e = wide_new(a, &s, m->tokenizer, &m->wide);
+    if (e)
+        return e;
+    struct wide *w = m->wide;
+    for (uint32_t b = 0; b <= buckets; b++)
+        w->start[b] = (uint32_t)((uint64_t)b * features / buckets);
+    for (uint32_t f = 0; f < features; f++) {
+        w->tag[f] = f + 1;
+        w->code[f] = (uint8_t)(1 + f % 255);
+    }
+    for (uint32_t f = 0; !s.dense && f < features; f++) {
+        w->first[f + 1] = f + 1;
+        w->column[f] = (uint16_t)rng_below(rng, columns);
+    }
+    for (uint32_t i = 0; i < s.entries; i++)
+        w->weight[i] = (float)rng_unit(rng) - 0.5f;
+    wide_settle(w);
+    m->weights->wide = w;
+    m->config.wide = s;
+    m->config.deep_scale = 1;
+    return DIFFUSE_OK;
+}
+
 /* The number of KEY=NUMBER among the arguments, which it is taken out of; or the preset. */
 static uint32_t take_key(int *argc, char **argv, const char *key, uint32_t preset) {
     size_t n = strlen(key);
@@ -74,6 +105,7 @@ int main(int argc, char **argv) {
     m.config.boundary = take_key(&argc, argv, "ring", 1) ? NET_BOUNDARY_RING : NET_BOUNDARY_ZERO;
     m.max_length = take_key(&argc, argv, "max_length", 0);
     m.config.ngram_rows = take_key(&argc, argv, "ngram_rows", 0);
+    uint32_t wide = take_key(&argc, argv, "wide", 0);
     m.config.ngram_order = m.config.ngram_rows > 0 ? 2 : 0;
     m.config.width = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 32;
     m.config.mlp_width = 2 * m.config.width;
@@ -90,8 +122,10 @@ int main(int argc, char **argv) {
         e = weights_new(&a, &m.config, &m.weights);
     if (!e) {
         weights_init(m.weights, &m.config, 0.5, &rng);
-        e = ckpt_write(argv[1], &m, CKPT_F32, &why);
+        e = wide > 0 ? make_wide(&a, &m, wide, &rng) : DIFFUSE_OK;
     }
+    if (!e)
+        e = ckpt_write(argv[1], &m, CKPT_F32, &why);
     if (e)
         fprintf(stderr, "make_model: %s: %s\n", diffuse_errname(e), why.text);
     arena_done(&a);

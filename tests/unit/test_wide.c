@@ -355,7 +355,7 @@ static void test_by_hand(void **state) {
     }
     assert_true(square > 0);
     room = arena_alloc(&w.arena, wide_state_bytes(&f.wide->shape));
-    wide_text(f.wide, text, 6, room, 0.5f, logits);
+    wide_text(f.wide, text, 6, room, NULL, 0.5f, logits);
     for (uint32_t j = 0; j < 3; j++) {
         double norm = f.wide->shape.norm == WIDE_NORM_NONE ? 1 : sqrt(square);
 
@@ -392,12 +392,12 @@ static void test_growing(void **state) {
         s = wide_begin(&f.wide->shape, room);
         for (uint32_t at = 0, m; at < n; at += m) {
             m = 1 + rng_below(&rng, n - at);
-            wide_advance(f.wide, s, ids + at, m);
+            wide_advance(f.wide, s, ids + at, m, NULL);
             wide_scores(f.wide, s, other, 0, grown);
-            wide_text(f.wide, ids, at + m, other, 0, asked);
+            wide_text(f.wide, ids, at + m, other, NULL, 0, asked);
             assert_memory_equal(grown, asked, sizeof grown);
         }
-        wide_text(f.wide, ids, n, other, 0, whole);
+        wide_text(f.wide, ids, n, other, NULL, 0, whole);
         assert_memory_equal(grown, whole, sizeof whole);
     }
     wide_fit_done(&f);
@@ -439,9 +439,9 @@ static void assert_grows(struct world *w, const struct wide *from, uint32_t labe
     memset(to->weight, 0xff, to->shape.entries * sizeof *to->weight); /* what was there before */
     wide_grow(from, labels, to);
     assert_true(wide_shape_same(&to->shape, &shape));
-    wide_text(from, text, 7, room, 0, before);
-    wide_text(from, text, 0, room, 0, none);
-    wide_text(to, text, 7, room, 0, after);
+    wide_text(from, text, 7, room, NULL, 0, before);
+    wide_text(from, text, 0, room, NULL, 0, none);
+    wide_text(to, text, 7, room, NULL, 0, after);
     assert_memory_equal(after, before, from->shape.labels * sizeof *after);
     for (uint32_t k = from->shape.labels; k < labels; k++) {
         assert_true(after[k] == after[from->shape.labels]);
@@ -467,6 +467,84 @@ static void test_grows(void **state) {
         wide_fit_done(&f);
         done(&w);
     }
+}
+
+/* Words of up to twelve pieces, most of them often: of a cache, which another wide part had before,
+ * every bit is that without one, whole or in pieces. */
+static void test_cache(void **state) {
+    uint32_t ids[300];
+    real plain[3], cached[3], grown[3];
+    struct wide_fit one, other;
+    struct wide_cache *cache;
+    struct world w;
+    struct rng rng;
+    void *room, *scores;
+
+    (void)state;
+    make(&w, TOKENIZER_WORDPIECE, 1);
+    add_rows(&w, 3, 60);
+    one = fit(&w, 3);
+    other = fit(&w, 3);
+    wide_scale(other.wide, 0.7f);
+    assert_true(one.wide->id != 0 && one.wide->id != other.wide->id);
+    room = arena_alloc(&w.arena, wide_state_bytes(&one.wide->shape));
+    scores = arena_alloc(&w.arena, wide_state_bytes(&one.wide->shape));
+    cache = calloc(1, wide_cache_bytes(&one.wide->shape) + ARENA_ALIGN);
+    assert_non_null(cache);
+    rng_init(&rng, 4, 0);
+    for (int round = 0; round < 300; round++) {
+        const struct wide *wide = round % 20 < 10 ? one.wide : other.wide;
+        uint64_t features[2], known[2];
+        uint32_t n = 0;
+        struct wide_state *s;
+
+        while (n < 280) {
+            ids[n++] = rng_below(&rng, PIECES);
+            for (uint32_t more = rng_below(&rng, 4) ? 0 : rng_below(&rng, 12); more > 0; more--)
+                ids[n++] = rng_below(&rng, 2) ? AND_B : AND_E;
+        }
+        wide_text(wide, ids, n, room, NULL, 0, plain);
+        wide_known(room, &features[0], &known[0]);
+        wide_text(wide, ids, n, room, cache, 0, cached);
+        wide_known(room, &features[1], &known[1]);
+        assert_memory_equal(plain, cached, sizeof plain);
+        assert_int_equal(features[0], features[1]);
+        assert_int_equal(known[0], known[1]);
+        s = wide_begin(&wide->shape, room);
+        for (uint32_t at = 0, m; at < n; at += m) {
+            m = 1 + rng_below(&rng, n - at);
+            wide_advance(wide, s, ids + at, m, cache);
+        }
+        wide_scores(wide, s, scores, 0, grown);
+        assert_memory_equal(plain, grown, sizeof plain);
+    }
+    free(cache);
+    wide_fit_done(&one);
+    wide_fit_done(&other);
+    done(&w);
+}
+
+/* Whole multiples of a step, whatever they were; settling once more changes nothing. */
+static void test_settle(void **state) {
+    struct wide_fit f;
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    make(&w, TOKENIZER_WORDPIECE, 1);
+    add_rows(&w, 3, 60);
+    f = fit(&w, 3);
+    f.wide->weight[0] = 1000.1f;
+    f.wide->weight[3] = 1e-4f / 3; /* of the same column */
+    wide_settle(f.wide);
+    id = f.wide->id;
+    assert_true(f.wide->weight[0] == 1000.1f);
+    assert_true(fabs((double)f.wide->weight[3] - 1e-4 / 3) < 1.0 / (1 << 15));
+    assert_true(fmod((double)f.wide->weight[3], ldexp(1, 10 - 24)) == 0);
+    wide_settle(f.wide);
+    assert_true(f.wide->id == id);
+    wide_fit_done(&f);
+    done(&w);
 }
 
 /* --- the model ---------------------------------------------------------------------------------
@@ -661,7 +739,8 @@ int main(void) {
         cmocka_unit_test(test_budget),  cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_growing), cmocka_unit_test(test_grows),
         cmocka_unit_test(test_sum),     cmocka_unit_test(test_files),
-        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_hostile), cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_settle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
