@@ -6,28 +6,28 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/args.h"
-#include "daemon/check.h"
-#include "daemon/clock.h"
-#include "daemon/confread.h"
-#include "daemon/conftcp.h"
-#include "daemon/cpu.h"
-#include "daemon/ctl.h"
-#include "daemon/fence.h"
-#include "daemon/guard.h"
-#include "daemon/inflight.h"
-#include "daemon/log.h"
-#include "daemon/loop.h"
-#include "daemon/measure.h"
-#include "daemon/notify.h"
-#include "daemon/plan.h"
-#include "daemon/procmem.h"
-#include "daemon/reload.h"
-#include "daemon/residue.h"
-#include "daemon/show.h"
-#include "daemon/tuner.h"
-#include "daemon/watcher.h"
-#include "daemon/web.h"
+#include "daemon/budget/cgroup_limit.h"
+#include "daemon/budget/guard.h"
+#include "daemon/budget/pages.h"
+#include "daemon/budget/plan.h"
+#include "daemon/common/clock.h"
+#include "daemon/common/log.h"
+#include "daemon/common/notify.h"
+#include "daemon/common/procmem.h"
+#include "daemon/conf/args.h"
+#include "daemon/conf/confread.h"
+#include "daemon/conf/conftcp.h"
+#include "daemon/learn/tuner.h"
+#include "daemon/loop/check.h"
+#include "daemon/loop/loop.h"
+#include "daemon/loop/measure.h"
+#include "daemon/path/inflight.h"
+#include "daemon/report/cpu.h"
+#include "daemon/report/ctl.h"
+#include "daemon/report/metrics_http.h"
+#include "daemon/report/print.h"
+#include "daemon/swap/reload.h"
+#include "daemon/swap/watcher.h"
 #include "model/base/blas_env.h"
 #include "model/base/gemm.h"
 #include "model/ckpt/ckpt.h"
@@ -43,28 +43,27 @@ struct daemon {
     struct watcher watch;
     struct reload reload;
     struct plan plan; /* of the start */
-    struct models models;
-    struct aside aside;
+    struct loaded_pair models;
+    struct background background;
     struct arena arena; /* everything that does not depend on the model */
     struct stats stats;
     struct stream_table *streams;
     struct inflight *inflight;
-    struct running *running;
+    struct segments *running;
     struct path path;
     struct ctl ctl;
-    struct tunebox *box;
+    struct tuner_queue *box;
     struct tune_reply *tune_replies;
     struct tuner tuner;
-    struct exposition exposition;
-    struct web *web; /* NULL: metrics are not served by HTTP */
+    struct metrics exposition;
+    struct metrics_http *web; /* NULL: metrics are not served by HTTP */
     uint8_t *answer;
     struct worker *workers; /* (conf.workers) */
     struct sockets sockets;
     struct loop loop;
 };
 
-/* --- the parts
- * ------------------------------------------------------------------------------------- */
+/* --- the parts ----------------------------------------------------------- */
 
 static diffuse_err start_watch(struct daemon *d, struct reason *why) {
     struct reason whether = {""};
@@ -80,7 +79,7 @@ static void stop_watch(struct daemon *d) {
 }
 
 static diffuse_err start_lock(struct daemon *d, struct reason *why) {
-    return d->conf.lock_memory ? residue_lock(why) : DIFFUSE_OK;
+    return d->conf.lock_memory ? pages_lock(why) : DIFFUSE_OK;
 }
 
 static void stop_nothing(struct daemon *d) {
@@ -104,7 +103,7 @@ static bool load_promoted(struct daemon *d, const char *root) {
     if (!e)
         e = reload_open(&d->reload, path, NULL, &ckpt, &plan, &why);
     if (!e)
-        e = slot_load(&d->models.slot[0], ckpt, &d->conf, &plan, path, &why);
+        e = loaded_model_load(&d->models.slot[0], ckpt, &d->conf, &plan, path, &why);
     ckpt_close(ckpt);
     if (e) {
         log_line(&d->log, LOG_tuned_not_loaded, "what was tuned before is not loaded: %s",
@@ -119,18 +118,18 @@ static bool load_promoted(struct daemon *d, const char *root) {
 static diffuse_err start_model(struct daemon *d, struct reason *why) {
     struct ckpt *ckpt = NULL;
     char root[DIGEST_HEX_BYTES];
-    aside_init(&d->aside);
+    background_init(&d->background);
     diffuse_err e =
         reload_open_first(&d->reload, &d->conf, measure_plan, d->resident, &ckpt, &d->plan, why);
     if (!e)
         e = ckpt_verify(ckpt, root, why);
     if (!e && !load_promoted(d, root))
-        e = slot_load(&d->models.slot[0], ckpt, &d->conf, &d->plan, d->conf.model, why);
+        e = loaded_model_load(&d->models.slot[0], ckpt, &d->conf, &d->plan, d->conf.model, why);
     ckpt_close(ckpt);
     malloc_trim(0);
     if (e)
         return e;
-    models_begin(&d->models);
+    loaded_pair_begin(&d->models);
     log_model(&d->log, d->models.serving->model->id);
     d->stats.serving_since_ns = clock_wall();
     d->reload.room = d->plan.room;
@@ -139,14 +138,14 @@ static diffuse_err start_model(struct daemon *d, struct reason *why) {
 }
 
 static void stop_model(struct daemon *d) {
-    models_done(&d->models);
+    loaded_pair_done(&d->models);
 }
 
 static diffuse_err make_tables(struct daemon *d) {
     struct arena *a = &d->arena;
     const struct conf *c = &d->conf;
     const struct plan_room *room = &d->plan.room;
-    struct inflight_size size = {c->queue, running_ids(&room->running), room->scores};
+    struct inflight_size size = {c->queue, segments_ids(&room->running), room->scores};
     struct ctl_facts facts = {.conf = c,
                               .stats = &d->stats,
                               .models = &d->models,
@@ -158,28 +157,28 @@ static diffuse_err make_tables(struct daemon *d) {
     if (!e)
         e = stream_new(a, c->streams, &d->streams);
     if (!e)
-        e = running_new(a, c, &room->running, &d->running);
+        e = segments_new(a, c, &room->running, &d->running);
     if (!e)
         e = path_init(&d->path, a, c->max_message);
     if (!e)
-        e = tunebox_new(a, c->tune_queue, room->max_length, &d->box);
+        e = tuner_queue_new(a, c->tune_queue, room->max_length, &d->box);
     if (!e)
         e = tune_reply_new(a, &d->tune_replies);
     if (!e)
-        e = tuner_init(&d->tuner, c, d->box, &d->aside, &d->reload, room->max_length,
+        e = tuner_init(&d->tuner, c, d->box, &d->background, &d->reload, room->max_length,
                        d->models.serving->root);
     if (!e && d->web)
-        e = web_lay(d->web, a);
+        e = metrics_http_lay(d->web, a);
     facts.inflight = d->inflight;
     facts.streams = d->streams;
-    d->exposition = (struct exposition){.conf = c,
-                                        .stats = &d->stats,
-                                        .models = &d->models,
-                                        .tuning = &d->tune_replies->report,
-                                        .tuning_planned = &d->loop.tuning.planned,
-                                        .inflight = d->inflight,
-                                        .stopping = &d->loop.stopping,
-                                        .started_wall_ns = d->started_wall_ns};
+    d->exposition = (struct metrics){.conf = c,
+                                     .stats = &d->stats,
+                                     .models = &d->models,
+                                     .tuning = &d->tune_replies->report,
+                                     .tuning_planned = &d->loop.tuning.planned,
+                                     .inflight = d->inflight,
+                                     .stopping = &d->loop.stopping,
+                                     .started_wall_ns = d->started_wall_ns};
     if (!e)
         e = ctl_init(&d->ctl, a, &facts);
     d->path.running = d->running;
@@ -205,7 +204,7 @@ static diffuse_err start_memory(struct daemon *d, struct reason *why) {
 
 static void stop_memory(struct daemon *d) {
     tuner_done(&d->tuner);
-    tunebox_done(d->box);
+    tuner_queue_done(d->box);
     inflight_done(d->inflight);
     arena_done(&d->arena);
 }
@@ -240,20 +239,21 @@ static void stop_workers(struct daemon *d) {
 }
 
 static diffuse_err start_aside(struct daemon *d, struct reason *why) {
-    if (!d->reload.aside)
+    if (!d->reload.background)
         return DIFFUSE_OK;
-    struct aside_hooks hooks = {.user = &d->tuner, .slice = tuner_slice, .rebase = tuner_rebase};
-    return aside_start(&d->aside, &d->reload, d->models.serving, &hooks, why);
+    struct background_hooks hooks = {
+        .user = &d->tuner, .slice = tuner_slice, .rebase = tuner_rebase};
+    return background_start(&d->background, &d->reload, d->models.serving, &hooks, why);
 }
 
 static void stop_aside(struct daemon *d) {
-    aside_stop(&d->aside);
+    background_stop(&d->background);
 }
 
 /* Before the doors stand: what listens by then is not theirs. */
 static diffuse_err start_web(struct daemon *d, struct reason *why) {
     char where[WEBADDRESS_BYTES];
-    diffuse_err e = d->web ? web_start(d->web, &d->conf, where, why) : DIFFUSE_OK;
+    diffuse_err e = d->web ? metrics_http_start(d->web, &d->conf, where, why) : DIFFUSE_OK;
     if (d->web && !e)
         log_line(&d->log, LOG_metrics, "metrics at http://%s/metrics", where);
     return e;
@@ -261,7 +261,7 @@ static diffuse_err start_web(struct daemon *d, struct reason *why) {
 
 static void stop_web(struct daemon *d) {
     if (d->web)
-        web_stop(d->web);
+        metrics_http_stop(d->web);
 }
 
 static diffuse_err start_sockets(struct daemon *d, struct reason *why) {
@@ -304,20 +304,20 @@ static void lay_loop(struct daemon *d) {
                                        .inflight = d->inflight,
                                        .streams = d->streams,
                                        .path = &d->path},
-                            .turnover = {.conf = &d->conf,
+                            .switcher = {.conf = &d->conf,
                                          .log = &d->log,
                                          .stats = &d->stats,
                                          .models = &d->models,
                                          .path = &d->path,
                                          .ctl = &d->ctl,
-                                         .aside = &d->aside,
+                                         .background = &d->background,
                                          .watch = &d->watch},
                             .tuning = {.conf = &d->conf,
                                        .log = &d->log,
                                        .stats = &d->stats,
                                        .models = &d->models,
                                        .streams = d->streams,
-                                       .aside = &d->aside,
+                                       .background = &d->background,
                                        .box = d->box,
                                        .ctl = &d->ctl,
                                        .replies = d->tune_replies}};
@@ -328,7 +328,7 @@ static diffuse_err start_tuning(struct daemon *d, struct reason *why) {
     (void)why;
     lay_loop(d);
     if (d->conf.tune)
-        tuning_begin(&d->loop.tuning);
+        tuner_loop_begin(&d->loop.tuning);
     return DIFFUSE_OK;
 }
 
@@ -350,9 +350,9 @@ static void log_feedback(struct daemon *d) {
 }
 
 static void stop_tuning(struct daemon *d) {
-    aside_stop(&d->aside);
+    background_stop(&d->background);
     tuner_end(&d->tuner);
-    tuning_refresh(&d->loop.tuning);
+    tuner_loop_refresh(&d->loop.tuning);
     log_feedback(d);
 }
 
@@ -416,7 +416,7 @@ static int plan_only(struct daemon *d) {
     diffuse_err e =
         reload_open_first(&d->reload, &d->conf, measure_plan, d->resident, &ckpt, &d->plan, &why);
     char drop_in[256];
-    fence_drop_in(d->plan.budget, d->plan.total, drop_in, sizeof drop_in);
+    cgroup_limit_drop_in(d->plan.budget, d->plan.total, drop_in, sizeof drop_in);
     if (d->plan.n > 0 && d->args.plan)
         plan_print(&d->plan);
     if (!e && d->conf.tune && d->reload.alone.text[0])
@@ -433,7 +433,7 @@ static int plan_only(struct daemon *d) {
 static void compare_fence(struct daemon *d) {
     char limit[32], budget[32];
     uint64_t bytes;
-    if (!fence_limit(&bytes) || bytes >= d->plan.budget)
+    if (!cgroup_limit_limit(&bytes) || bytes >= d->plan.budget)
         return;
     plan_human(bytes, limit, sizeof limit);
     plan_human(d->plan.budget, budget, sizeof budget);
@@ -454,7 +454,7 @@ static void announce(struct daemon *d) {
              model->id, model->config.labels, kind->kernel->name,
              engine_precision_name(kind->precision), plan, resident);
     log_line(&d->log, LOG_ready, "%s", status);
-    if (!d->reload.aside && d->conf.reload == CONF_RELOAD_AUTO)
+    if (!d->reload.background && d->conf.reload == CONF_RELOAD_AUTO)
         log_line(&d->log, LOG_reload_unavailable,
                  "reload is not offered%s: a second model does not fit memory_budget: %s",
                  d->conf.tune ? ", and tuning stays off" : "", d->reload.alone.text);
@@ -474,7 +474,7 @@ static int run(struct daemon *d) {
     while (!e && n < PARTS)
         e = parts[n++].start(d, &why);
     if (!e) {
-        residue_drop();
+        pages_drop();
         announce(d);
         loop_run(&d->loop);
     } else {
@@ -493,7 +493,7 @@ static int run(struct daemon *d) {
 int main(int argc, char **argv) {
     standard_begin();
     blas_env_settle(argv);
-    residue_limits();
+    pages_limits();
     guard_privileges();
     struct daemon *d = calloc(1, sizeof *d);
     if (!d)
@@ -505,12 +505,12 @@ int main(int argc, char **argv) {
     conf_init(&d->conf);
     int status = d->args.cpu && !d->args.config && !d->args.n_sets ? 0 : read_configuration(d);
     struct reason why = {""};
-    if (status == 0 && d->conf.metrics[0] && web_load(&d->web, &why))
+    if (status == 0 && d->conf.metrics[0] && metrics_http_load(&d->web, &why))
         status = fail(&why);
-    residue_drop();
+    pages_drop();
     d->resident = procmem_resident();
     if (status == 0 && d->args.print_config)
-        show_configuration(&d->conf);
+        print_configuration(&d->conf);
     if (status == 0 && d->args.check)
         status = check_start(&d->conf, d->resident, print_line, NULL) ? 0 : 1;
     if (status == 0 && d->args.check)
@@ -524,7 +524,7 @@ int main(int argc, char **argv) {
         loop_block_signals();
         status = run(d);
     }
-    web_done(d->web);
+    metrics_http_done(d->web);
     free(d);
     return status;
 }

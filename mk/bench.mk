@@ -21,11 +21,11 @@ tune-sim: $B/tests/tune_sim
 .PHONY: feedback-books hostile
 ## feedback-books: 100,000 pieces of feedback over reloads, restarts, tuning on and off; into docs/results/feedback
 feedback-books: $B/diffused $B/diffuse $B/tests/make_model
-	PIECES=100000 BOOKS_OUT=docs/results/feedback/books.json B=$B tests/system/315-feedback-books.py
+	PIECES=100000 BOOKS_OUT=docs/results/feedback/books.json B=$B tests/tune/315-feedback-books.py
 
 ## hostile: 1,000 hostile connections at each socket, over ipc, TCP and CURVE; into docs/results/hostile
 hostile: $B/diffused $B/diffusectl $B/tests/make_model
-	HOSTILE_EACH=1000 HOSTILE_OUT=docs/results/hostile/$(notdir $B).json B=$B tests/system/362-hostile.py
+	HOSTILE_EACH=1000 HOSTILE_OUT=docs/results/hostile/$(notdir $B).json B=$B tests/host/362-hostile.py
 
 .PHONY: segment-speed
 ## segment-speed: tokens a second of texts that grow, beside whole ones; into docs/results/segments
@@ -108,7 +108,7 @@ tune-latency: deps-bench
 kill-storm: deps-check
 	@$(SUBMAKE) --silent tests
 	@mkdir -p docs/results/tuning
-	KILLS=200 KILL_OUT=docs/results/tuning/kill.json tests/system/330-kill.py
+	KILLS=200 KILL_OUT=docs/results/tuning/kill.json tests/tune/330-kill.py
 
 ## reload-storm: 100 reloads under full load, every 7th file damaged; what they cost those who are served (STORM=OPTIONS)
 reload-storm: deps-check
@@ -126,8 +126,8 @@ fairness: deps-check
 memory-soak: deps-check
 	@$(SUBMAKE) --silent $B/diffused $B/tests/make_model
 	@mkdir -p docs/results/memory
-	SOAK_ROWS=360000 SOAK_OUT=docs/results/memory/cgroup.json B=$B tests/system/365-cgroup.py >$B/memory-soak.log
-	PEERS_CHURN=10000 B=$B tests/system/360-peers.py | tee docs/results/memory/peers.txt
+	SOAK_ROWS=360000 SOAK_OUT=docs/results/memory/cgroup.json B=$B tests/host/365-cgroup.py >$B/memory-soak.log
+	PEERS_CHURN=10000 B=$B tests/host/360-peers.py | tee docs/results/memory/peers.txt
 
 ## results-table: write docs/results.md from docs/results
 results-table:

@@ -1,7 +1,7 @@
 ##@ Sources
 
 SOURCES := $(sort $(shell find proto keys model client daemon docs/man tests -name '*.[ch]'))
-SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/deb/*.sh tests/fuzz/*.sh tests/system/*.sh docs/*/*.sh systemd/debian/*.sh .ci/run)
+SCRIPTS := $(wildcard tests/run tests/check/*.sh tests/lib/*.sh tests/deb/*.sh tests/fuzz/*.sh tests/system/*.sh tests/train/*.sh tests/tune/*.sh tests/host/*.sh tests/recipes/*.sh docs/*/*.sh systemd/debian/*.sh .ci/run)
 CPPCHECK := cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
     --suppress=missingIncludeSystem -I. -D_GNU_SOURCE -DDIFFUSE_VERSION='"$(VERSION)"' -D__linux__
 

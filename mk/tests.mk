@@ -11,7 +11,7 @@ $B/f64/%.o: %.c | $B/gen/diffused.pb-c.h
 	$(Q)$(CC) $(OURS) -DDIFFUSE_DOUBLE $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $B/libtest.a: $(TLIB)
-$B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/text/% $B/model/wide/% $B/model/net/% $B/model/engine/% $B/model/train/denoise.o $B/model/train/contrast.o,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
+$B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/text/% $B/model/wide/% $B/model/net/% $B/model/engine/% $B/model/train/denoise/denoise.o $B/model/train/denoise/contrast.o,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
 
 $B/tests/unit/%: $B/tests/unit/%.o $B/libtest.a $B/libdaemon.a $B/libverbs.a $B/libctl.a $B/libdiffuse.a $B/libmodel.a $B/libproto.a
 	$(LINK)
@@ -54,15 +54,15 @@ documents: $(EXPOSITION) $(LOGTEST)
 
 # Each name is a program or script of tests/, run by tests/run: 0 passed, 9 skipped, else failed.
 UNIT_NAMES   := $(patsubst $B/tests/%,%,$(UNIT) $(F64))
-SYSTEM_NAMES := $(patsubst tests/%,%,$(wildcard tests/system/[0-9][0-9][0-9]*))
-CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh))
+SYSTEM_NAMES := $(patsubst tests/%,%,$(wildcard $(foreach d,train tune system host recipes,tests/$d/[0-9][0-9][0-9]*)))
+CHECK_NAMES  := $(patsubst tests/%,%,$(wildcard tests/check/*.sh tests/check/*.py))
 # Not once more under a sanitizer: PyTorch, memory that the sanitizer itself takes, and what its allocator replaces.
-SANITIZED    := $(filter-out system/030% system/150% system/365% system/367% system/370% system/380% system/385% system/40%,$(SYSTEM_NAMES))
+SANITIZED    := $(filter-out train/030% system/150% host/365% host/367% host/370% host/380% host/385% recipes/40%,$(SYSTEM_NAMES))
 # What has threads has something to show ThreadSanitizer. Whole training runs that are killed and go on (200) take
 # minutes there; their threads are in 195, 197 and the unit tests.
 # 381: as another user, without its options. 114: ThreadSanitizer ends a program that loads a library late while it is told to pass over another one (OpenBLAS).
-THREADED     := $(patsubst tests/%.c,%,$(shell grep -lrE --include='*.c' 'pthread|team_new|aside_|watcher_|inflight_|tunebox_' tests/unit))
-TSANITIZED   := $(filter-out $(foreach n,050 114 116 185 187 190 200 202 220 375 381,system/$n%),$(SANITIZED))
+THREADED     := $(patsubst tests/%.c,%,$(shell grep -lrE --include='*.c' 'pthread|team_new|background_|watcher_|inflight_|tuner_queue_' tests/unit))
+TSANITIZED   := $(filter-out $(foreach n,050 114 116 185 187 190 200 202 220 375 381,system/$n% train/$n% host/$n%),$(SANITIZED))
 HELPERS      := $(patsubst tests/lib/%.c,$B/tests/%,$(wildcard tests/lib/make_*.c tests/lib/probe_*.c))
 SHIMS        := $(patsubst tests/lib/%.c,$B/tests/%.so,$(wildcard tests/lib/*_shim.c))
 FUZZ         := $(patsubst tests/fuzz/%.c,$B/tests/%,$(filter-out %/fuzz_driver.c,$(wildcard tests/fuzz/fuzz_*.c)))
@@ -102,13 +102,13 @@ check-tsan: deps-check
 ## check-torch: install PyTorch (large) and compare the model with an independent one
 check-torch: deps-torch
 	$(call BUILD_TESTS,,$B)
-	@tests/run -j $(JOBS) $(addprefix $B:,$(filter system/030%,$(SYSTEM_NAMES)))
+	@tests/run -j $(JOBS) $(addprefix $B:,$(filter train/030%,$(SYSTEM_NAMES)))
 
 .PHONY: check-recipes
 ## check-recipes: install the tools of docs/recipes (a broker, a data base, ROS), and run the recipes with all of them
 check-recipes: deps-recipes
 	$(call BUILD_TESTS,,$B)
-	@tests/run $(addprefix $B:,$(filter system/40%,$(SYSTEM_NAMES)))
+	@tests/run $(addprefix $B:,$(filter recipes/40%,$(SYSTEM_NAMES)))
 
 ## unit: build and run the unit tests alone
 unit: $(UNIT) $(F64)

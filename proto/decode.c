@@ -1,4 +1,3 @@
-/* decode.c - see decode.h. */
 #include "proto/decode.h"
 
 #include <string.h>

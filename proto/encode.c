@@ -1,4 +1,3 @@
-/* encode.c - see encode.h. */
 #include "proto/encode.h"
 
 #include "proto/limits.h"

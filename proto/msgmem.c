@@ -1,4 +1,3 @@
-/* msgmem.c - see msgmem.h. */
 #include "proto/msgmem.h"
 
 #include <assert.h>

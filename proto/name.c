@@ -1,4 +1,3 @@
-/* name.c - see name.h. */
 #include "proto/name.h"
 
 #include <stdint.h>

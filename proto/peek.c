@@ -1,4 +1,3 @@
-/* peek.c - see peek.h. */
 #include "proto/peek.h"
 
 #include <stdbool.h>

@@ -1,4 +1,3 @@
-/* reason.c - see reason.h. */
 #include "proto/reason.h"
 
 #include <stdarg.h>

@@ -1,4 +1,3 @@
-/* standard.c - see standard.h. */
 #include "proto/standard.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* ctl_json.c - see ctl_json.h. */
 #include "client/ctl/ctl_json.h"
 
 #include <jansson.h>

@@ -2,7 +2,7 @@
 #ifndef CLIENT_CTL_JSON_H
 #define CLIENT_CTL_JSON_H
 
-#include "client/ctl/top_facts.h"
+#include "client/ctl/top/top_facts.h"
 #include "client/diffuse.h"
 
 /* A label, an error or an event on standard output; text is what was sent, or NULL. 0 or -1

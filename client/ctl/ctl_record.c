@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/ctl/recording.h"
+#include "client/ctl/recording/recording.h"
 #include "client/ctl/verb.h"
 
 enum { TEND_MS = 200, SYNC_MS = 5000, KINDS = DIFFUSE_KIND_EVENT + 1 };

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/ctl/match.h"
-#include "client/ctl/recording.h"
-#include "client/ctl/replay_report.h"
+#include "client/ctl/recording/match.h"
+#include "client/ctl/recording/recording.h"
+#include "client/ctl/recording/replay_report.h"
 #include "client/ctl/verb.h"
 
 enum { WINDOW = 256, INFLIGHT = 4096, RETRY_MS = 2, CALM_MS = 500, STOP_MS = 200 };

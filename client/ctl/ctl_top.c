@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "client/ctl/ctl_json.h"
-#include "client/ctl/top_draw.h"
-#include "client/ctl/top_facts.h"
-#include "client/ctl/top_term.h"
+#include "client/ctl/top/top_draw.h"
+#include "client/ctl/top/top_facts.h"
+#include "client/ctl/top/top_term.h"
 #include "client/ctl/verb.h"
 
 enum { PATIENCE_MS = 1000, LOOK_MS = 50, BURST = 20000, PAGES = 16 };

@@ -1,4 +1,3 @@
-/* verb.c - see verb.h. */
 #include "client/ctl/verb.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-/* fleet_tally.c - see fleet_tally.h. */
 #include "client/demo/fleet_tally.h"
 
 #include <stdlib.h>

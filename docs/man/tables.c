@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/conf.h"
-#include "daemon/stats.h"
+#include "daemon/common/stats.h"
+#include "daemon/conf/conf.h"
 #include "proto/diffuse_err.h"
 #include "proto/limits.h"
 
@@ -80,7 +80,7 @@ static void print_keys(void) {
     printf("key\t%s\t%s\t%s\t", #key, #type, preset);                                              \
     print_accepts(#type, min, max, choices);                                                       \
     printf("\t%s\t%s\t%s\n", or_nothing(choices), #when, help);
-#include "daemon/conf.def"
+#include "daemon/conf/conf.def"
 #undef CONF
 }
 
@@ -94,7 +94,7 @@ static void print_log_lines(void) {
     printf("log\t%s\t", #name);                                                                    \
     print_lower(#level);                                                                           \
     printf("\t%s\t%s\t%s\n", id, subject, explanation);
-#include "daemon/event.def"
+#include "daemon/common/event.def"
 #undef EVENT
 }
 
@@ -103,7 +103,7 @@ static void print_metrics(void) {
     printf("metric\t%s\t", #name);                                                                 \
     print_lower(#type);                                                                            \
     printf("\t%s\t%s\n", labels, help);
-#include "daemon/exposition.def"
+#include "daemon/report/metrics.def"
 #undef EXPO
 }
 

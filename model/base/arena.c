@@ -1,4 +1,3 @@
-/* arena.c - see arena.h. */
 #include "model/base/arena.h"
 
 #include <assert.h>

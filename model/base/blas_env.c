@@ -1,4 +1,3 @@
-/* blas_env.c - see blas_env.h. */
 #include "model/base/blas_env.h"
 
 #include <cblas.h>

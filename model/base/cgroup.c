@@ -1,4 +1,3 @@
-/* cgroup.c - see cgroup.h. */
 #include "model/base/cgroup.h"
 
 #include <inttypes.h>

@@ -1,4 +1,3 @@
-/* gemm.c - see gemm.h. */
 #include "model/base/gemm.h"
 
 #include <assert.h>

@@ -1,4 +1,3 @@
-/* int4.c - see int4.h. */
 #include "model/base/int4.h"
 
 #include <math.h>

@@ -1,4 +1,3 @@
-/* int8.c - see int8.h. */
 #include "model/base/int8.h"
 
 #include "model/base/narrow.h"

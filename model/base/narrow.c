@@ -1,4 +1,3 @@
-/* narrow.c - see narrow.h. */
 #include "model/base/narrow.h"
 
 #include "model/base/vec.h"

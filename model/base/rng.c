@@ -1,4 +1,3 @@
-/* rng.c - see rng.h. */
 #include "model/base/rng.h"
 
 #include <endian.h>

@@ -1,4 +1,3 @@
-/* store.c - see store.h. */
 #include "model/base/store.h"
 
 #include <assert.h>

@@ -1,4 +1,3 @@
-/* vec.c - see vec.h. */
 #include "model/base/vec.h"
 
 #include <math.h>

@@ -1,4 +1,3 @@
-/* ckpt_bare.c - see ckpt_bare.h. */
 #include "model/ckpt/ckpt_bare.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 
 #include "model/ckpt/ckpt.h"
 #include "model/ckpt/ckpt_meta.h"
-#include "model/ckpt/st_header.h"
+#include "model/ckpt/file/st_header.h"
 
 /* hints may be NULL. *ret_vocab (with vocab_path) is malloced, the caller frees it; else NULL.
  * Errors: CORRUPT (not the paper's tensors), INVAL (a hint that does not fit), NOTFOUND and IO

@@ -8,8 +8,8 @@
 
 #include "model/ckpt/ckpt_meta.h"
 #include "model/ckpt/ckpt_wide.h"
+#include "model/ckpt/file/st_header.h"
 #include "model/ckpt/rehearsal.h"
-#include "model/ckpt/st_header.h"
 #include "model/net/weights.h"
 
 #define CKPT_FILE_VOCAB     "tokenizer.vocab"

@@ -1,4 +1,3 @@
-/* ckpt_id.c - see ckpt_id.h. */
 #include "model/ckpt/ckpt_id.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "model/base/digest.h"
-#include "model/ckpt/st_header.h"
+#include "model/ckpt/file/st_header.h"
 #include "proto/diffuse_err.h"
 
 /* Start a digest with the metadata: all pairs but the id itself, in byte order of the keys. NOMEM.

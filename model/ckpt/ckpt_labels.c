@@ -1,4 +1,3 @@
-/* ckpt_labels.c - see ckpt_labels.h. */
 #include "model/ckpt/ckpt_labels.h"
 
 #include <stdio.h>
@@ -6,7 +5,7 @@
 #include <string.h>
 
 #include "model/ckpt/ckpt.h"
-#include "model/ckpt/json_guard.h"
+#include "model/ckpt/file/json_guard.h"
 #include "proto/name.h"
 
 diffuse_err ckpt_label_check(const char *name, struct reason *why) {

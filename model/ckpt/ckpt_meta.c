@@ -1,4 +1,3 @@
-/* ckpt_meta.c - see ckpt_meta.h. */
 #include "model/ckpt/ckpt_meta.h"
 
 #include <math.h>
@@ -7,7 +6,7 @@
 #include <string.h>
 
 #include "model/ckpt/ckpt_labels.h"
-#include "model/ckpt/json_guard.h"
+#include "model/ckpt/file/json_guard.h"
 #include "model/ckpt/model.h"
 
 #define OFFSETS_BYTES (LIMIT_STEPS * 6u + 1u)

@@ -9,7 +9,7 @@
 #include "model/ckpt/ckpt.h"
 #include "model/ckpt/ckpt_file.h"
 #include "model/ckpt/ckpt_id.h"
-#include "model/ckpt/half.h"
+#include "model/ckpt/file/half.h"
 
 /* One pass over the tensors: read, hash, convert, and keep unless it is only to be verified. */
 struct load {

@@ -1,4 +1,3 @@
-/* ckpt_round.c - see ckpt_round.h. */
 #include "model/ckpt/ckpt_round.h"
 
 #include <string.h>

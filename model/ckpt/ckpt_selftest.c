@@ -9,7 +9,7 @@
 #include "model/ckpt/ckpt_file.h"
 #include "model/ckpt/ckpt_round.h"
 #include "model/ckpt/ckpt_wide.h"
-#include "model/ckpt/json_guard.h"
+#include "model/ckpt/file/json_guard.h"
 #include "model/net/embed.h"
 
 #define SEED 0x5e1f7e57u
@@ -22,8 +22,7 @@ struct set {
     real *logits; /* (n, labels) owned */
 };
 
-/* --- making it ---------------------------------------------------------------------------------
- */
+/* --- making it ----------------------------------------------------------- */
 
 /* One token alone, fewer tokens than most offsets reach, and more. */
 static void draw(const struct net_config *c, struct set *s) {
@@ -172,8 +171,7 @@ diffuse_err ckpt_selftest_make(const struct model *m, const struct ckpt_types *t
     return e;
 }
 
-/* --- running it --------------------------------------------------------------------------------
- */
+/* --- running it ---------------------------------------------------------- */
 
 static diffuse_err bad(struct reason *why, const char *what) {
     return reason_set(why, DIFFUSE_CORRUPT, "metadata key %s: %s", CKPT_SELFTEST_KEY, what);

@@ -1,4 +1,3 @@
-/* ckpt_wide.c - see ckpt_wide.h. */
 #include "model/ckpt/ckpt_wide.h"
 
 #include <math.h>
@@ -6,7 +5,7 @@
 #include <string.h>
 
 #include "model/base/int8.h"
-#include "model/ckpt/half.h"
+#include "model/ckpt/file/half.h"
 
 #define BIAS   "wide.bias"
 #define BUCKET "wide.bucket"
@@ -76,8 +75,7 @@ diffuse_err ckpt_wide_check(const struct ckpt_wide_list *l, const struct st_head
     return DIFFUSE_OK;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------- */
 
 static uint32_t load_u16(const uint8_t *b) {
     return (uint32_t)b[0] | (uint32_t)b[1] << 8;
@@ -196,8 +194,7 @@ diffuse_err ckpt_wide_end(struct wide *w, struct reason *why) {
     return DIFFUSE_OK;
 }
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ------------------------------------------------------------- */
 
 static void store_number(uint8_t *bytes, uint32_t v, unsigned n) {
     for (unsigned i = 0; i < n; i++)

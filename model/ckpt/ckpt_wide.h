@@ -3,7 +3,7 @@
 #define MODEL_CKPT_CKPT_WIDE_H
 
 #include "model/ckpt/ckpt.h"
-#include "model/ckpt/st_header.h"
+#include "model/ckpt/file/st_header.h"
 #include "model/wide/wide.h"
 
 #define CKPT_WIDE_TENSORS 8u

@@ -6,13 +6,13 @@
 
 #include "model/base/int4.h"
 #include "model/base/int8.h"
-#include "model/ckpt/atomic_file.h"
 #include "model/ckpt/ckpt.h"
 #include "model/ckpt/ckpt_file.h"
 #include "model/ckpt/ckpt_id.h"
 #include "model/ckpt/ckpt_round.h"
 #include "model/ckpt/ckpt_selftest.h"
-#include "model/ckpt/half.h"
+#include "model/ckpt/file/atomic_file.h"
+#include "model/ckpt/file/half.h"
 
 #define DATA_ALIGN   64u /* of the first tensor in the file */
 #define LENGTH_BYTES 8u

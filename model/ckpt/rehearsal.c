@@ -1,4 +1,3 @@
-/* rehearsal.c - see rehearsal.h. */
 #include "model/ckpt/rehearsal.h"
 
 #include <stdio.h>

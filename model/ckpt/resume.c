@@ -1,4 +1,3 @@
-/* resume.c - see resume.h. */
 #include "model/ckpt/resume.h"
 
 #include <errno.h>
@@ -10,8 +9,8 @@
 #include <unistd.h>
 
 #include "model/base/digest.h"
-#include "model/ckpt/atomic_file.h"
-#include "model/ckpt/st_header.h"
+#include "model/ckpt/file/atomic_file.h"
+#include "model/ckpt/file/st_header.h"
 
 #define FORMAT       "diffused-resume-1"
 #define LENGTH_BYTES 8u

@@ -1,4 +1,3 @@
-/* bytebuf.c - see bytebuf.h. */
 #include "model/data/bytebuf.h"
 
 #include <stdlib.h>

@@ -1,4 +1,3 @@
-/* dataset_columns.c - see dataset_columns.h. */
 #include "model/data/dataset_columns.h"
 
 #include <stdio.h>

@@ -1,4 +1,3 @@
-/* dataset_lines.c - see dataset_lines.h. */
 #include "model/data/dataset_lines.h"
 
 #include <stdlib.h>

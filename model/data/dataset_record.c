@@ -1,4 +1,3 @@
-/* dataset_record.c - see dataset_record.h. */
 #include "model/data/dataset_record.h"
 
 diffuse_err dataset_record_next(struct csvfile *f, size_t columns, const char *which,

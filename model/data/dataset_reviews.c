@@ -1,4 +1,3 @@
-/* dataset_reviews.c - see dataset_reviews.h. */
 #include "model/data/dataset_reviews.h"
 
 #include <stdio.h>

@@ -1,4 +1,3 @@
-/* file_list.c - see file_list.h. */
 #include "model/data/file_list.h"
 
 #include <dirent.h>

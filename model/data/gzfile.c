@@ -1,4 +1,3 @@
-/* gzfile.c - see gzfile.h. */
 #include "model/data/gzfile.h"
 
 #include <errno.h>

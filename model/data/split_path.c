@@ -1,4 +1,3 @@
-/* split_path.c - see split_path.h. */
 #include "model/data/split_path.h"
 
 #include <errno.h>

@@ -29,8 +29,7 @@ diffuse_err engine_precision_parse(const char *name, enum engine_precision *ret_
     return DIFFUSE_NOTFOUND;
 }
 
-/* --- making one --------------------------------------------------------------------------------
- */
+/* --- making one ---------------------------------------------------------- */
 
 static real *lay_vector(struct layout *l, size_t n, const real *x) {
     real *y = layout_room(l, kernel_padded(n), sizeof *y);

@@ -23,8 +23,7 @@ struct engine_scratch {
     struct wide_cache *words; /* of it, where one helps */
 };
 
-/* --- scratch -----------------------------------------------------------------------------------
- */
+/* --- scratch ------------------------------------------------------------- */
 
 static void lay(struct layout *l, const struct net_config *c, const struct engine_kind *kind,
                 struct engine_scratch *s) {
@@ -78,8 +77,7 @@ diffuse_err engine_scratch_new(struct arena *arena, const struct net_config *c,
     return DIFFUSE_OK;
 }
 
-/* --- a chunk: some texts of the batch ----------------------------------------------------------
- */
+/* --- a chunk: some texts of the batch ------------------------------------ */
 
 struct chunk {
     const struct engine *e;
@@ -116,8 +114,7 @@ static void embed(const struct chunk *k, real *x) {
                      x + first(k, b) * k->e->C);
 }
 
-/* --- the pool ----------------------------------------------------------------------------------
- */
+/* --- the pool ------------------------------------------------------------ */
 
 static bool counts(const struct chunk *k, size_t token) {
     const uint32_t *parent = k->s->bracket.tree.parent;
@@ -170,8 +167,7 @@ static void pool_runs(const struct chunk *k, size_t n, const real *x) {
         pool(k, &k->s->runs[i], x);
 }
 
-/* --- tiles -------------------------------------------------------------------------------------
- */
+/* --- tiles --------------------------------------------------------------- */
 
 /* The runs of the tile that begins at a token; moves on to the next one. Returns how many. */
 static size_t cut(const struct chunk *k, size_t *text, size_t *at, size_t *ret_tokens) {
@@ -260,8 +256,7 @@ static void run_chunk(struct chunk *k) {
     pool_end(k);
 }
 
-/* --- a batch -----------------------------------------------------------------------------------
- */
+/* --- a batch ------------------------------------------------------------- */
 
 static void forward_deep(const struct engine *e, struct engine_scratch *s,
                          const struct net_batch *batch, real *logits) {

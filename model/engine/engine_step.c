@@ -24,8 +24,7 @@ static size_t most(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-/* --- the tile ----------------------------------------------------------------------------------
- */
+/* --- the tile ------------------------------------------------------------ */
 
 /* x(rows,n) to the numbers of a precision below float. */
 static void quantize(const struct engine_kind *kind, size_t rows, size_t n, const real *x, void *q,
@@ -75,8 +74,7 @@ static void row_copy(const struct engine *e, const real *x, real *y) {
         vec_zero(e->C - width, y + width);
 }
 
-/* --- what the neighbours see -------------------------------------------------------------------
- */
+/* --- what the neighbours see --------------------------------------------- */
 
 /* Rows of `seen` that a tile fills. */
 struct gather {
@@ -191,8 +189,7 @@ static size_t see(const struct engine *e, const struct engine_step *s, uint32_t 
     return g->row;
 }
 
-/* --- the step ----------------------------------------------------------------------------------
- */
+/* --- the step ------------------------------------------------------------ */
 
 /* c = rows of width numbers times the matrix, and what `add` points to. */
 static void multiply(const struct engine *e, const struct matrix *m, struct engine_tile *tile,
@@ -272,8 +269,7 @@ void engine_step_tile(const struct engine *e, uint32_t t, struct engine_tile *ti
         mix(e, s, rows, x, y);
 }
 
-/* --- before and after --------------------------------------------------------------------------
- */
+/* --- before and after ---------------------------------------------------- */
 
 void engine_embed(const struct engine *e, const uint32_t *ids, size_t before, size_t n, real *x) {
     if (e->C == e->config->width) {

@@ -1,4 +1,3 @@
-/* kernel.c - see kernel.h. */
 #include "model/engine/kernel.h"
 
 #include <stdio.h>

@@ -57,8 +57,7 @@ KERNEL_INLINE vec either(ivec which, vec a, vec b) {
 #define KERNEL_MIN(a, b) either((ivec)((a) < (b)), (a), (b))
 #endif
 
-/* --- product -----------------------------------------------------------------------------------
- */
+/* --- product ------------------------------------------------------------- */
 
 /* Where sums begin. */
 KERNEL_INLINE vec begin(const real *bias, const real *const *add, size_t row, size_t column) {
@@ -148,8 +147,7 @@ KERNEL_INLINE void product(const struct kernel_product *p) {
 
 #include "model/engine/kernel_gelu.h"
 
-/* --- norm --------------------------------------------------------------------------------------
- */
+/* --- norm ---------------------------------------------------------------- */
 
 #define KERNEL_EPSILON ((real)1e-5)
 
@@ -245,8 +243,7 @@ KERNEL_INLINE void norm(size_t rows, size_t width, const real *gain, const real 
     }
 }
 
-/* --- pool --------------------------------------------------------------------------------------
- */
+/* --- pool ---------------------------------------------------------------- */
 
 /* sum(n) += the rows of x, and top(n) at least what they have. */
 KERNEL_INLINE void pool(size_t rows, size_t n, const real *x, real *sum, real *top) {

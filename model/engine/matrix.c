@@ -35,8 +35,7 @@ static void lay_bf16(struct layout *l, const struct kernel *kernel, const struct
 
 #else
 
-/* --- BF16 --------------------------------------------------------------------------------------
- */
+/* --- BF16 ---------------------------------------------------------------- */
 
 static size_t pairs(size_t k) {
     return (k + 1) / 2;
@@ -57,8 +56,7 @@ static void lay_bf16(struct layout *l, const struct kernel *kernel, const struct
                         *to++ = narrow_to_bf16(entry(s, part, j, k));
 }
 
-/* --- int8 --------------------------------------------------------------------------------------
- */
+/* --- int8 ---------------------------------------------------------------- */
 
 static int quantised(const struct matrix_source *s, const struct matrix *m, size_t part, size_t j,
                      size_t k) {
@@ -122,8 +120,7 @@ static void lay_i8(struct layout *l, const struct kernel *kernel, const struct m
 
 #endif
 
-/* --- both --------------------------------------------------------------------------------------
- */
+/* --- both ---------------------------------------------------------------- */
 
 void matrix_lay(struct layout *l, const struct kernel *kernel, enum engine_precision precision,
                 const struct matrix_source *source, struct matrix *m) {

@@ -40,8 +40,7 @@ struct pass {
     bool complete; /* as if the texts ended here; else up to what is known */
 };
 
-/* --- scratch -----------------------------------------------------------------------------------
- */
+/* --- scratch ------------------------------------------------------------- */
 
 static void lay(struct layout *l, const struct net_config *c, const struct engine_kind *kind,
                 struct segment_scratch *s) {
@@ -92,8 +91,7 @@ diffuse_err segment_scratch_new(struct arena *arena, const struct net_config *c,
     return DIFFUSE_OK;
 }
 
-/* --- columns -----------------------------------------------------------------------------------
- */
+/* --- columns ------------------------------------------------------------- */
 
 static uint64_t end_at(const struct pass *p, const struct segment_feed *f, uint32_t t) {
     uint64_t n = f->segment->n + f->n;
@@ -127,8 +125,7 @@ static const real *column(void *user, size_t text, int64_t at) {
     return part->in + (size_t)(j - part->from) * p->e->C;
 }
 
-/* --- a step ------------------------------------------------------------------------------------
- */
+/* --- a step -------------------------------------------------------------- */
 
 static void find_columns(const struct pass *p, uint32_t t) {
     const real *in = p->s->in;
@@ -195,8 +192,7 @@ static void step(struct pass *p, uint32_t t) {
     s->in = out;
 }
 
-/* --- a pass ------------------------------------------------------------------------------------
- */
+/* --- a pass -------------------------------------------------------------- */
 
 static void embed(const struct pass *p) {
     struct segment_scratch *s = p->s;

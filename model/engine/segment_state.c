@@ -1,4 +1,3 @@
-/* segment_state.c - see segment_state.h. */
 #include "model/engine/segment_state.h"
 
 #include <string.h>
@@ -32,8 +31,7 @@ diffuse_err segment_check(const struct net_config *c, struct reason *why) {
     return DIFFUSE_OK;
 }
 
-/* --- layout ------------------------------------------------------------------------------------
- */
+/* --- layout -------------------------------------------------------------- */
 
 static size_t wide_at(void) {
     return arena_block(sizeof(struct segment));
@@ -90,8 +88,7 @@ real *segment_state_window(const struct net_config *c, struct segment *s, uint32
     return at(s, window_at(c, t));
 }
 
-/* --- use ---------------------------------------------------------------------------------------
- */
+/* --- use ----------------------------------------------------------------- */
 
 struct segment *segment_begin(const struct net_config *c, void *memory) {
     struct segment *s = memory;

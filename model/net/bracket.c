@@ -1,4 +1,3 @@
-/* bracket.c - see bracket.h. */
 #include "model/net/bracket.h"
 
 #include <string.h>
@@ -45,8 +44,7 @@ void bracket_lay(struct layout *l, const struct net_config *c, size_t N, bool tr
     }
 }
 
-/* --- which token belongs where -----------------------------------------------------------------
- */
+/* --- which token belongs where ------------------------------------------- */
 
 static bool is_in(const uint32_t *ids, uint32_t n, uint32_t id) {
     for (uint32_t i = 0; i < n; i++)
@@ -115,8 +113,7 @@ void bracket_find(const struct net_config *c, const struct net_batch *batch,
     sort_groups(tree, batch->start[batch->n] - batch->start[0]);
 }
 
-/* --- the sweep ---------------------------------------------------------------------------------
- */
+/* --- the sweep ----------------------------------------------------------- */
 
 static size_t tokens(const struct net_batch *batch) {
     return batch->start[batch->n] - batch->start[0];
@@ -225,8 +222,7 @@ void bracket_forward(const struct net_config *c, const struct net_weights *w,
     }
 }
 
-/* --- the way back ------------------------------------------------------------------------------
- */
+/* --- the way back -------------------------------------------------------- */
 
 /* drow = gradient of the new states of a level: from what came after, and from the group around. */
 static void collect(const struct net_config *c, const struct net_weights *w, uint32_t from,

@@ -1,4 +1,3 @@
-/* config.c - see config.h. */
 #include "model/net/config.h"
 
 #include <math.h>

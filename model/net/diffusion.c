@@ -1,4 +1,3 @@
-/* diffusion.c - see diffusion.h. */
 #include "model/net/diffusion.h"
 
 #include "model/base/gemm.h"

@@ -1,4 +1,3 @@
-/* diffusion_train.c - see diffusion_train.h. */
 #include "model/net/diffusion_train.h"
 
 #include "model/base/gemm.h"
@@ -21,8 +20,7 @@ void diffusion_train_tiles(size_t N, size_t R, diffusion_train_job *job, void *a
         job(arg, from, least(N, from + R));
 }
 
-/* --- neighbours --------------------------------------------------------------------------------
- */
+/* --- neighbours ---------------------------------------------------------- */
 
 static void load_seen(const struct diffusion_train_seen *seen, size_t C, size_t row, real *y) {
     store_load(&seen->at, row * C, C, y);
@@ -56,8 +54,7 @@ static void gather_self(const struct diffusion_train *d, size_t from, size_t to,
     gather(d, &d->seen, 0, from, to, d->c->width, y);
 }
 
-/* --- forward -----------------------------------------------------------------------------------
- */
+/* --- forward ------------------------------------------------------------- */
 
 struct forward {
     const struct diffusion_train *d;
@@ -140,8 +137,7 @@ void diffusion_train_forward(const struct diffusion_train *d, struct net_noise *
     diffusion_train_tiles(N, d->room->rows, forward, &f);
 }
 
-/* --- the way back ------------------------------------------------------------------------------
- */
+/* --- the way back -------------------------------------------------------- */
 
 struct backward {
     const struct diffusion_train *d;

@@ -1,4 +1,3 @@
-/* embed.c - see embed.h. */
 #include "model/net/embed.h"
 
 uint32_t embed_ngram_row(const struct net_config *c, const uint32_t *last, uint32_t n) {

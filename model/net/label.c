@@ -1,4 +1,3 @@
-/* label.c - see label.h. */
 #include "model/net/label.h"
 
 #include <math.h>

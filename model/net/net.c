@@ -6,9 +6,9 @@
 #include "model/base/vec.h"
 #include "model/net/diffusion_train.h"
 #include "model/net/embed.h"
+#include "model/net/net_scratch.h"
 #include "model/net/norm.h"
 #include "model/net/pool.h"
-#include "model/net/scratch.h"
 
 static size_t first(const struct net_batch *batch, uint32_t b) {
     return batch->start[b] - batch->start[0];
@@ -31,8 +31,7 @@ static void embed_all(const struct net_config *c, const struct net_weights *w,
                       h + first(batch, b) * c->width);
 }
 
-/* --- states without a way back -----------------------------------------------------------------
- */
+/* --- states without a way back ------------------------------------------- */
 
 /* What the pool reads: the last state, through the final LayerNorm where there is one. */
 static const real *last_state(const struct net_config *c, const struct net_weights *w,
@@ -64,8 +63,7 @@ static const real *states(const struct net_config *c, const struct net_weights *
     return last_state(c, w, &s->use, first(batch, batch->n), h);
 }
 
-/* --- states in training ------------------------------------------------------------------------
- */
+/* --- states in training -------------------------------------------------- */
 
 /* What a job on a tile works on. */
 struct tile {
@@ -150,8 +148,7 @@ const real *net_states(const struct net_config *c, const struct net_weights *w,
     return s->training ? training_states(c, w, s, batch, noise) : states(c, w, s, batch);
 }
 
-/* --- forward -----------------------------------------------------------------------------------
- */
+/* --- forward ------------------------------------------------------------- */
 
 static void forward_deep(const struct net_config *c, const struct net_weights *w,
                          struct net_scratch *s, const struct net_batch *batch,
@@ -185,8 +182,7 @@ void net_forward_training(const struct net_config *c, const struct net_weights *
     forward(c, w, s, batch, noise, logits);
 }
 
-/* --- the way back ------------------------------------------------------------------------------
- */
+/* --- the way back -------------------------------------------------------- */
 
 real *net_states_gradient(struct net_scratch *s) {
     return s->train.dlast;

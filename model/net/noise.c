@@ -1,4 +1,3 @@
-/* noise.c - see noise.h. */
 #include "model/net/noise.h"
 
 #include "model/base/vec.h"

@@ -1,4 +1,3 @@
-/* norm.c - see norm.h. */
 #include "model/net/norm.h"
 
 #include <math.h>

@@ -1,4 +1,3 @@
-/* pool.c - see pool.h. */
 #include "model/net/pool.h"
 
 #include <stdbool.h>

@@ -1,4 +1,3 @@
-/* table.c - see table.h. */
 #include "model/net/table.h"
 
 #include <stdbool.h>

@@ -1,4 +1,3 @@
-/* letter.c - see letter.h. */
 #include "model/text/letter.h"
 
 #include <utf8proc.h>

@@ -1,4 +1,3 @@
-/* merge.c - see merge.h. */
 #include "model/text/merge.h"
 
 #include <stdlib.h>

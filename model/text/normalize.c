@@ -1,4 +1,3 @@
-/* normalize.c - see normalize.h. */
 #include "model/text/normalize.h"
 
 #include <assert.h>

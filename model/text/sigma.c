@@ -1,4 +1,3 @@
-/* sigma.c - see sigma.h. */
 #include "model/text/sigma.h"
 
 #include <utf8proc.h>

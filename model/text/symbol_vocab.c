@@ -1,4 +1,3 @@
-/* symbol_vocab.c - see symbol_vocab.h. */
 #include "model/text/symbol_vocab.h"
 
 #include <stdlib.h>

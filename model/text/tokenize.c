@@ -1,4 +1,3 @@
-/* tokenize.c - see tokenize.h. */
 #include <string.h>
 
 #include "model/text/normalize.h"

@@ -1,4 +1,3 @@
-/* tokenize_stream.c - see tokenize_stream.h. */
 #include "model/text/tokenize_stream.h"
 
 #include <string.h>
@@ -17,8 +16,7 @@ struct out {
 typedef void feeder(const struct tokenizer *t, struct tokenize_stream *s, const uint8_t *text,
                     size_t len, struct out *out);
 
-/* --- words -------------------------------------------------------------------------------------
- */
+/* --- words --------------------------------------------------------------- */
 
 /* n ids were found, as many of them written as there was room for. */
 static void count_ids(struct out *out, size_t n) {
@@ -77,8 +75,7 @@ static void end_words(const struct tokenizer *t, struct tokenize_stream *s, stru
         put_word(t, &s->of.words.word, out);
 }
 
-/* --- symbols -----------------------------------------------------------------------------------
- */
+/* --- symbols ------------------------------------------------------------- */
 
 static void put_id(uint32_t id, struct out *out) {
     if (out->n < out->cap)
@@ -109,8 +106,7 @@ static void feed_symbols(const struct tokenizer *t, struct tokenize_stream *s, c
     }
 }
 
-/* --- characters --------------------------------------------------------------------------------
- */
+/* --- characters ---------------------------------------------------------- */
 
 /* How a piece divides into characters. */
 struct cut {
@@ -155,8 +151,7 @@ static void feed_characters(const struct tokenizer *t, struct tokenize_stream *s
         s->part[s->part_len++] = text[i];
 }
 
-/* --- all kinds ---------------------------------------------------------------------------------
- */
+/* --- all kinds ----------------------------------------------------------- */
 
 diffuse_err tokenize_stream_check(const struct tokenizer *t, const struct tokenize_stream *s,
                                   const char *text, size_t len) {

@@ -4,24 +4,24 @@
 #include <assert.h>
 #include <string.h>
 
-#include "model/text/eight.h"
 #include "model/text/utf8.h"
+#include "model/text/word64.h"
 #include "proto/limits.h"
 
 /* Honest vocabularies need probes of a few dozen; a longer one is pieces made to collide. */
 #define PROBES_MAX 4096u
 
-#define BLOCKS_MAX ((LIMIT_PIECE_BYTES + EIGHT_BYTES - 1) / EIGHT_BYTES)
+#define BLOCKS_MAX ((LIMIT_PIECE_BYTES + WORD64_BYTES - 1) / WORD64_BYTES)
 
 static inline uint32_t slot_of(const struct vocab *v, uint64_t h) {
     return (uint32_t)(h >> v->shift);
 }
 
 static uint64_t hash_of(const uint8_t *bytes, size_t len) {
-    uint64_t h = EIGHT_START;
+    uint64_t h = WORD64_START;
 
-    for (size_t at = 0; at < len; at += EIGHT_BYTES)
-        h = eight_hash(h, eight_load(bytes + at, len - at));
+    for (size_t at = 0; at < len; at += WORD64_BYTES)
+        h = word64_hash(h, word64_load(bytes + at, len - at));
     return h;
 }
 
@@ -67,7 +67,7 @@ static inline uint32_t find_short(const struct vocab *v, uint64_t h, uint64_t he
 
 static inline uint32_t find(const struct vocab *v, uint64_t h, uint64_t head, const uint8_t *piece,
                             size_t len) {
-    if (len <= EIGHT_BYTES)
+    if (len <= WORD64_BYTES)
         return find_short(v, h, head, len);
     for (uint32_t at = slot_of(v, h);; at = (at + 1) & v->mask) {
         const struct vocab_slot *slot = &v->slots[at];
@@ -85,7 +85,7 @@ static diffuse_err insert(const struct vocab *v, struct vocab_slot *slots, uint3
     const struct vocab_piece *p = &v->pieces[id];
     const uint8_t *bytes = v->text + p->start;
     uint64_t h = hash_of(bytes, p->len);
-    uint64_t head = eight_load(bytes, p->len);
+    uint64_t head = word64_load(bytes, p->len);
     uint32_t twin = find(v, h, head, bytes, p->len);
     uint32_t at = slot_of(v, h);
 
@@ -207,30 +207,30 @@ fail:
 uint32_t vocab_find(const struct vocab *v, const void *piece, size_t len) {
     if (len == 0 || len > v->max_len)
         return VOCAB_NONE;
-    return find(v, hash_of(piece, len), eight_load(piece, len), piece, len);
+    return find(v, hash_of(piece, len), word64_load(piece, len), piece, len);
 }
 
 uint32_t vocab_find_short(const struct vocab *v, uint64_t block, size_t len) {
-    return find_short(v, eight_hash(EIGHT_START, block), block, len);
+    return find_short(v, word64_hash(WORD64_START, block), block, len);
 }
 
 uint32_t vocab_longest(const struct vocab *v, const uint8_t *bytes, size_t len, size_t min_len,
                        size_t *ret_len) {
     uint64_t block[BLOCKS_MAX], before[BLOCKS_MAX]; /* and the hash of all blocks before it */
-    uint64_t h = EIGHT_START;
+    uint64_t h = WORD64_START;
 
     assert(len <= LIMIT_PIECE_BYTES);
     if (len > v->max_len)
         len = v->max_len;
-    for (size_t i = 0; i * EIGHT_BYTES < len; i++) {
-        block[i] = eight_load(bytes + i * EIGHT_BYTES, len - i * EIGHT_BYTES);
+    for (size_t i = 0; i * WORD64_BYTES < len; i++) {
+        block[i] = word64_load(bytes + i * WORD64_BYTES, len - i * WORD64_BYTES);
         before[i] = h;
-        h = eight_hash(h, block[i]);
+        h = word64_hash(h, block[i]);
     }
     for (; len >= min_len && len > 0; len--) {
-        size_t i = (len - 1) / EIGHT_BYTES;
-        uint64_t last = eight_first(block[i], len - i * EIGHT_BYTES);
-        uint32_t id = find(v, eight_hash(before[i], last), i ? block[0] : last, bytes, len);
+        size_t i = (len - 1) / WORD64_BYTES;
+        uint64_t last = word64_first(block[i], len - i * WORD64_BYTES);
+        uint32_t id = find(v, word64_hash(before[i], last), i ? block[0] : last, bytes, len);
 
         if (id != VOCAB_NONE) {
             *ret_len = len;

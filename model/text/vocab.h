@@ -22,7 +22,7 @@ struct vocab_piece {
 
 /* Most pieces are no longer than a block, and found without a look at the text. */
 struct vocab_slot {
-    uint64_t head; /* first block of the piece: eight.h */
+    uint64_t head; /* first block of the piece: word64.h */
     uint32_t id;   /* VOCAB_NONE: free */
     uint32_t len;  /* bytes of the piece */
 };

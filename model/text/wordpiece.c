@@ -1,9 +1,8 @@
-/* wordpiece.c - see wordpiece.h. */
 #include "model/text/wordpiece.h"
 
 #include <string.h>
 
-#include "model/text/eight.h"
+#include "model/text/word64.h"
 
 static size_t put_one(uint32_t id, uint32_t *ids, size_t cap) {
     if (cap > 0)
@@ -47,15 +46,15 @@ static bool ends_word(uint8_t byte) {
 /* A longer word than a block, folded. False: it does not end here, or not plainly. */
 static bool long_word(const uint8_t *text, size_t len, struct normalize_word *w) {
     uint8_t *bytes = normalize_bytes(w);
-    size_t n = 0, run = EIGHT_BYTES;
+    size_t n = 0, run = WORD64_BYTES;
 
     normalize_clear(w);
-    while (run == EIGHT_BYTES) {
-        if (n + EIGHT_BYTES > len || n + EIGHT_BYTES > NORMALIZE_WORD_CHARS)
+    while (run == WORD64_BYTES) {
+        if (n + WORD64_BYTES > len || n + WORD64_BYTES > NORMALIZE_WORD_CHARS)
             return false;
-        for (size_t i = 0; i < EIGHT_BYTES; i++)
+        for (size_t i = 0; i < WORD64_BYTES; i++)
             bytes[n + i] = normalize_class[text[n + i]];
-        for (run = 0; run < EIGHT_BYTES && bytes[n + run] >= NORMALIZE_WORD;)
+        for (run = 0; run < WORD64_BYTES && bytes[n + run] >= NORMALIZE_WORD;)
             run++;
         n += run;
     }
@@ -69,9 +68,9 @@ size_t wordpiece_plain(const struct vocab *v, uint32_t unk, const uint8_t *text,
     struct normalize_word word;
     size_t got = 0, i = *at;
 
-    while (got <= cap && i + EIGHT_BYTES <= len) {
-        uint64_t lower, letters = eight_letters(eight_whole(text + i), &lower);
-        size_t run = eight_run(letters);
+    while (got <= cap && i + WORD64_BYTES <= len) {
+        uint64_t lower, letters = word64_letters(word64_whole(text + i), &lower);
+        size_t run = word64_run(letters);
         uint32_t id = VOCAB_NONE;
 
         if (run == 0) {
@@ -86,10 +85,10 @@ size_t wordpiece_plain(const struct vocab *v, uint32_t unk, const uint8_t *text,
             got += put_one(id == VOCAB_NONE ? unk : id, ids + got, cap - got);
             continue;
         }
-        if (run < EIGHT_BYTES) {
+        if (run < WORD64_BYTES) {
             if (!ends_word(text[i + run]))
                 break;
-            lower = eight_first(lower, run);
+            lower = word64_first(lower, run);
             id = vocab_find_short(v, lower, run);
         }
         if (id != VOCAB_NONE) {

@@ -1,4 +1,3 @@
-/* wordpiece_train.c - see wordpiece_train.h. */
 #include "model/text/wordpiece_train.h"
 
 #include <assert.h>

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "model/net/label.h"
-#include "model/tool/commands.h"
-#include "model/tool/model_args.h"
-#include "model/tool/say.h"
+#include "model/tool/common/commands.h"
+#include "model/tool/common/model_args.h"
+#include "model/tool/common/say.h"
 #include "proto/standard.h"
 
 struct args {

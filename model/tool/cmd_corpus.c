@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/data/corpus.h"
-#include "model/tool/commands.h"
-#include "model/tool/say.h"
-#include "model/tool/whole_arg.h"
+#include "model/data/corpus/corpus.h"
+#include "model/tool/common/commands.h"
+#include "model/tool/common/say.h"
+#include "model/tool/common/whole_arg.h"
 
 struct args {
     struct corpus_options corpus;

@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/tool/commands.h"
-#include "model/tool/eval_print.h"
-#include "model/tool/model_args.h"
-#include "model/tool/rows_arg.h"
-#include "model/tool/say.h"
-#include "model/tool/train_tables.h"
-#include "model/tool/whole_arg.h"
-#include "model/train/eval.h"
+#include "model/tool/common/commands.h"
+#include "model/tool/common/model_args.h"
+#include "model/tool/common/rows_arg.h"
+#include "model/tool/common/say.h"
+#include "model/tool/common/whole_arg.h"
+#include "model/tool/report/eval_print.h"
+#include "model/tool/report/train_tables.h"
+#include "model/train/eval/eval.h"
 
 struct args {
     struct model_args model;
@@ -129,7 +129,7 @@ static diffuse_err close_written(FILE *f, const char *path, struct reason *why) 
 
 /* Fill metrics and, when asked for, the file of predictions. */
 static diffuse_err score(const struct args *a, const struct model *m, const struct judged *j,
-                         struct team *team, struct metrics *metrics, struct reason *why) {
+                         struct team *team, struct quality *metrics, struct reason *why) {
     struct scores s = {.model = m, .gaps = &j->gaps};
     struct engine_kind kind;
     const struct eval_watch watch = {tick_row, tick_progress, &s, &kind};
@@ -148,7 +148,7 @@ static diffuse_err score(const struct args *a, const struct model *m, const stru
 }
 
 static diffuse_err write_confusion(const char *path, const struct model *m,
-                                   const struct metrics *metrics, struct reason *why) {
+                                   const struct quality *metrics, struct reason *why) {
     FILE *f;
     diffuse_err e = open_to_write(path, &f, why);
 
@@ -159,17 +159,17 @@ static diffuse_err write_confusion(const char *path, const struct model *m,
 }
 
 static diffuse_err print(const struct args *a, const struct model *m,
-                         const struct metrics *metrics) {
+                         const struct quality *metrics) {
     uint32_t labels = m->config.labels;
-    struct metrics_class *class = calloc(labels, sizeof *class);
+    struct quality_class *class = calloc(labels, sizeof *class);
     uint32_t *worst = calloc(labels, sizeof *worst);
     struct eval_print p = {
         .model = m, .metrics = metrics, .class = class, .worst = worst, .all = a->all};
     diffuse_err e = class && worst ? DIFFUSE_OK : DIFFUSE_NOMEM;
 
     if (!e) {
-        metrics_classes(metrics, class);
-        p.occurring = metrics_worst_first(class, labels, worst);
+        quality_classes(metrics, class);
+        p.occurring = quality_worst_first(class, labels, worst);
         if (a->json)
             e = eval_print_json(stdout, &p);
         else
@@ -182,8 +182,8 @@ static diffuse_err print(const struct args *a, const struct model *m,
 
 static diffuse_err run(const struct args *a, const struct model *m, const struct judged *j,
                        struct team *team, struct reason *why) {
-    struct metrics metrics;
-    diffuse_err e = metrics_init(&metrics, m->config.labels, (double)m->temperature);
+    struct quality metrics;
+    diffuse_err e = quality_init(&metrics, m->config.labels, (double)m->temperature);
 
     if (!e)
         e = score(a, m, j, team, &metrics, why);
@@ -191,7 +191,7 @@ static diffuse_err run(const struct args *a, const struct model *m, const struct
         e = write_confusion(a->confusion, m, &metrics, why);
     if (!e)
         e = print(a, m, &metrics);
-    metrics_done(&metrics);
+    quality_done(&metrics);
     return e;
 }
 

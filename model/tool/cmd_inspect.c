@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "model/ckpt/ckpt_selftest.h"
-#include "model/tool/commands.h"
-#include "model/tool/model_args.h"
-#include "model/tool/say.h"
+#include "model/tool/common/commands.h"
+#include "model/tool/common/model_args.h"
+#include "model/tool/common/say.h"
 
 struct args {
     struct model_args model;

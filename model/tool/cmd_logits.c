@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "model/tool/commands.h"
+#include "model/tool/common/commands.h"
+#include "model/tool/common/say.h"
+#include "model/tool/common/whole_arg.h"
 #include "model/tool/model_grow.h"
-#include "model/tool/say.h"
-#include "model/tool/whole_arg.h"
 #include "proto/standard.h"
 
 struct args {

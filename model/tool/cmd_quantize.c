@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "model/tool/commands.h"
-#include "model/tool/model_args.h"
-#include "model/tool/rows_arg.h"
-#include "model/tool/say.h"
-#include "model/tool/type_arg.h"
-#include "model/tool/whole_arg.h"
-#include "model/train/eval.h"
+#include "model/tool/common/commands.h"
+#include "model/tool/common/model_args.h"
+#include "model/tool/common/rows_arg.h"
+#include "model/tool/common/say.h"
+#include "model/tool/common/type_arg.h"
+#include "model/tool/common/whole_arg.h"
+#include "model/train/eval/eval.h"
 
 struct args {
     struct model_args model;

@@ -7,7 +7,7 @@
 
 #include "model/base/blas_env.h"
 #include "model/base/gemm.h"
-#include "model/tool/commands.h"
+#include "model/tool/common/commands.h"
 #include "proto/standard.h"
 
 static const struct verb {

@@ -1,4 +1,3 @@
-/* model_grow.c - see model_grow.h. */
 #include "model/tool/model_grow.h"
 
 #define RANDOM_MOST 24u /* of random sizes: some pieces within a word, some over several */

@@ -5,7 +5,7 @@
 
 #include "model/engine/segment.h"
 #include "model/text/tokenize_stream.h"
-#include "model/tool/model_args.h"
+#include "model/tool/common/model_args.h"
 
 #define MODEL_GROW_PIECE_MAX 65536u
 

@@ -1,4 +1,3 @@
-/* batch.c - see batch.h. */
 #include "model/train/batch.h"
 
 #include <assert.h>

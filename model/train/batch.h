@@ -11,7 +11,7 @@
 #include "model/base/arena.h"
 #include "model/base/rng.h"
 #include "model/net/net.h"
-#include "model/train/rows.h"
+#include "model/train/rows/rows.h"
 
 struct batch {
     struct net_batch net; /* what was laid */

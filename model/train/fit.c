@@ -1,10 +1,9 @@
-/* fit.c - see fit.h. */
 #include "model/train/fit.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "model/train/average.h"
+#include "model/train/update/average.h"
 
 /* A mean loss this many times that of a guess (log of the labels), after so many steps of an
  * epoch, is divergence: no setting that works comes near. */

@@ -6,9 +6,9 @@
 #ifndef MODEL_TRAIN_FIT_H
 #define MODEL_TRAIN_FIT_H
 
-#include "model/train/eval.h"
-#include "model/train/sched.h"
+#include "model/train/eval/eval.h"
 #include "model/train/step.h"
+#include "model/train/update/sched.h"
 
 struct fit_options {
     struct step_options step;
@@ -23,7 +23,7 @@ struct fit_options {
 
 struct fit_data {
     const struct rows *train, *valid, *test; /* valid and test may be NULL; all borrowed */
-    const struct soft *soft;                 /* teachers of the training rows, or NULL */
+    const struct distil *soft;               /* teachers of the training rows, or NULL */
 };
 
 struct fit_epoch {

@@ -9,8 +9,8 @@
 #define MODEL_TRAIN_JOINT_H
 
 #include "model/train/fit.h"
-#include "model/train/mix.h"
-#include "model/train/wide_fit.h"
+#include "model/train/rows/mix.h"
+#include "model/train/wide/wide_fit.h"
 
 /* Tokens times epochs that the folds of the deep part may take; one fold is trained in any case. */
 #define JOINT_WORK 1500000u

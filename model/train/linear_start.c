@@ -1,4 +1,3 @@
-/* linear_start.c - see linear_start.h. */
 #include "model/train/linear_start.h"
 
 #include <math.h>
@@ -7,7 +6,7 @@
 
 #include "model/base/vec.h"
 #include "model/net/embed.h"
-#include "model/train/permute.h"
+#include "model/train/rows/permute.h"
 
 #define STREAM 0xbae5 /* of the random directions */
 #define TIMES  3      /* logit of a score of 1, the margin */
@@ -18,7 +17,7 @@
 struct linear {
     const struct net_config *c;
     const struct rows *rows;
-    const struct soft *soft;
+    const struct distil *soft;
     size_t features;   /* rows of both tables */
     float *all, *one;  /* (features) rows that have each: all, and as far as they are the label's */
     uint32_t *seen;    /* (features) the last row that had it, from 1 */
@@ -74,8 +73,7 @@ static diffuse_err linear_init(struct linear *l) {
                : DIFFUSE_NOMEM;
 }
 
-/* --- the rows ----------------------------------------------------------------------------------
- */
+/* --- the rows ------------------------------------------------------------ */
 
 /* How far row i is of each label. */
 static diffuse_err read_target(struct linear *l, size_t i, uint32_t label) {
@@ -84,7 +82,7 @@ static diffuse_err read_target(struct linear *l, size_t i, uint32_t label) {
     diffuse_err e;
 
     vec_zero(l->c->labels, l->target);
-    if (l->soft && (e = soft_read(l->soft, i, l->target, l->why)))
+    if (l->soft && (e = distil_read(l->soft, i, l->target, l->why)))
         return e;
     vec_scale(l->c->labels, share, l->target);
     if (own)
@@ -132,8 +130,7 @@ static diffuse_err count(struct linear *l, uint32_t k, float *counts) {
     return DIFFUSE_OK;
 }
 
-/* --- the problem of one label -------------------------------------------------------------------
- */
+/* --- the problem of one label -------------------------------------------- */
 
 static void take_ratios(struct linear *l, uint32_t k, double smoothing) {
     double share = l->of_label[k] / (double)l->rows->n, a = smoothing;
@@ -221,8 +218,7 @@ static diffuse_err solve(struct linear *l, uint32_t k, const struct linear_start
     return e;
 }
 
-/* --- into the model ----------------------------------------------------------------------------
- */
+/* --- into the model ------------------------------------------------------ */
 
 static void choose_direction(struct linear *l, uint32_t label, struct rng *rng) {
     size_t C = l->c->width;
@@ -293,7 +289,7 @@ static diffuse_err start_label(struct linear *l, struct net_weights *w, uint32_t
 }
 
 diffuse_err linear_start(const struct net_config *c, struct net_weights *w, const struct rows *rows,
-                         const struct soft *soft, const struct linear_start_options *o,
+                         const struct distil *soft, const struct linear_start_options *o,
                          struct reason *why) {
     struct linear l = {.c = c, .rows = rows, .soft = soft, .why = why};
     struct rng rng;

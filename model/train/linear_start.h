@@ -14,15 +14,15 @@
  * opposite ones. The classifier is set so that the logits follow the scores (exactly so for two
  * labels of width 2, or with a head of twice the width).
  *
- * With teachers (soft.h) a row is each label's as far as its target says, and costs by how sure
+ * With teachers (distil.h) a row is each label's as far as its target says, and costs by how sure
  * that is.
  */
 #ifndef MODEL_TRAIN_LINEAR_START_H
 #define MODEL_TRAIN_LINEAR_START_H
 
 #include "model/net/net.h"
-#include "model/train/rows.h"
-#include "model/train/soft.h"
+#include "model/train/distil.h"
+#include "model/train/rows/rows.h"
 
 struct linear_start_options {
     double cost;      /* C of the support vector machine, for features of mean square length 1 */
@@ -35,7 +35,7 @@ struct linear_start_options {
  * step) for the scores to reach the pool unchanged. soft may be NULL. Memory: 24 bytes a table row,
  * 8 a row of the data; freed before it returns. Errors: NOMEM; IO; w is then partly written. */
 DIFFUSE_MUST_CHECK diffuse_err linear_start(const struct net_config *c, struct net_weights *w,
-                                            const struct rows *rows, const struct soft *soft,
+                                            const struct rows *rows, const struct distil *soft,
                                             const struct linear_start_options *o,
                                             struct reason *why);
 

@@ -1,4 +1,3 @@
-/* step.c - see step.h. */
 #include "model/train/step.h"
 
 #include <assert.h>
@@ -7,8 +6,8 @@
 
 #include "model/base/vec.h"
 #include "model/train/batch.h"
-#include "model/train/loss.h"
-#include "model/train/update.h"
+#include "model/train/eval/loss.h"
+#include "model/train/update/update.h"
 
 #define CHUNK_TOKENS 1024 /* of one forward pass: what fits the second-level cache */
 
@@ -30,7 +29,7 @@ struct step {
     struct step_options o;
     struct step_plan plan;
     struct net_weights *w;
-    const struct soft *soft;
+    const struct distil *soft;
     struct team *team;
     struct update update;
     struct scaler scaler;
@@ -41,8 +40,7 @@ struct step {
     size_t rows; /* of the whole batch */
 };
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory -------------------------------------------------------------- */
 
 static unsigned copies(const struct step_options *o) {
     return o->pull > 0 ? 2 : 1;
@@ -203,7 +201,7 @@ static diffuse_err fill(struct step *s, size_t max_length) {
 }
 
 diffuse_err step_new(const struct net_config *c, struct net_weights *w,
-                     const struct step_options *o, const struct soft *soft, struct team *team,
+                     const struct step_options *o, const struct distil *soft, struct team *team,
                      size_t max_length, const struct step_plan *plan, struct step **ret_step) {
     struct step *s = calloc(1, sizeof *s);
     diffuse_err e;
@@ -254,8 +252,7 @@ struct step_state step_state(struct step *s) {
                                &s->update.count, &s->scaler};
 }
 
-/* --- one chunk ---------------------------------------------------------------------------------
- */
+/* --- one chunk ----------------------------------------------------------- */
 
 /* What sequence q of the piece should be; the teachers' part lies in p->target. */
 static diffuse_err make_target(const struct step *s, struct part *p, uint32_t q,
@@ -268,7 +265,7 @@ static diffuse_err make_target(const struct step *s, struct part *p, uint32_t q,
         return DIFFUSE_OK;
     ret_target->soft = p->target;
     ret_target->share = row < s->soft->labelled ? s->soft->share : 1;
-    return soft_read(s->soft, row, p->target, &p->why);
+    return distil_read(s->soft, row, p->target, &p->why);
 }
 
 /* Loss and dlogits of the n sequences from q on. */
@@ -313,8 +310,7 @@ static diffuse_err learn_chunk(struct step *s, unsigned member, uint32_t from, u
     return DIFFUSE_OK;
 }
 
-/* --- one piece ---------------------------------------------------------------------------------
- */
+/* --- one piece ----------------------------------------------------------- */
 
 /* First sequence of the piece, not a twin, that starts at or after token. */
 static uint32_t sequence_at(const struct batch *b, size_t token) {
@@ -366,8 +362,7 @@ static void apply(void *arg, unsigned member) {
     update_apply(&s->update, s->team, member);
 }
 
-/* --- the step ----------------------------------------------------------------------------------
- */
+/* --- the step ------------------------------------------------------------ */
 
 static void begin(struct step *s, size_t n) {
     s->rows = n;

@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 #include "model/net/net.h"
-#include "model/train/rows.h"
-#include "model/train/scaler.h"
-#include "model/train/soft.h"
-#include "model/train/team.h"
+#include "model/train/distil.h"
+#include "model/train/rows/rows.h"
+#include "model/train/update/scaler.h"
+#include "model/train/update/team.h"
 
 struct step_options {
     double lr;            /* peak learning rate of matrices and vectors */
@@ -78,7 +78,7 @@ void step_plan_piece(const struct net_config *c, const struct step_options *o, u
 
 /* c, w, team and soft are borrowed; soft may be NULL: no teachers. NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err step_new(const struct net_config *c, struct net_weights *w,
-                                        const struct step_options *o, const struct soft *soft,
+                                        const struct step_options *o, const struct distil *soft,
                                         struct team *team, size_t max_length,
                                         const struct step_plan *plan, struct step **ret_step);
 void step_free(struct step *s); /* fine with NULL */

@@ -1,10 +1,9 @@
-/* candidate.c - see candidate.h. */
 #include "model/tune/candidate.h"
 
 #include <string.h>
 
 #include "model/ckpt/ckpt_round.h"
-#include "model/train/sched.h"
+#include "model/train/update/sched.h"
 
 #define BESIDE (128u * 1024) /* the trainer's lists, whatever the model */
 #define TOKENS 4096u         /* of a step, or of one row if that may be longer */
@@ -85,8 +84,7 @@ void candidate_done(struct candidate *k) {
     k->team = NULL;
 }
 
-/* --- a life ------------------------------------------------------------------------------------
- */
+/* --- a life -------------------------------------------------------------- */
 
 /* Rows of the head that the parent lacks: they give next to nothing, so that the labels are said
  * only once they are learned. */

@@ -12,7 +12,7 @@
 #include "model/ckpt/ckpt.h"
 #include "model/ckpt/model.h"
 #include "model/train/step.h"
-#include "model/train/team.h"
+#include "model/train/update/team.h"
 #include "model/tune/reservoir.h"
 
 struct candidate_options {

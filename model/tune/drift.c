@@ -1,4 +1,3 @@
-/* drift.c - see drift.h. */
 #include "model/tune/drift.h"
 
 #include <math.h>

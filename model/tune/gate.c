@@ -1,4 +1,3 @@
-/* gate.c - see gate.h. */
 #include "model/tune/gate.h"
 
 #include <math.h>
@@ -58,8 +57,7 @@ void gate_feedback(struct gate *g, uint64_t owner, bool serving, bool candidate,
     hear(&g->all, g->cap, owner, serving, candidate);
 }
 
-/* --- the verdict -------------------------------------------------------------------------------
- */
+/* --- the verdict --------------------------------------------------------- */
 
 static double gain(const struct paired *p) {
     return (double)p->won - (double)p->lost;

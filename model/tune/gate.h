@@ -8,8 +8,8 @@
  *   2. on feedback (GATE_LEAST rows or more) it gains: more rows won than lost, or as many, and the
  *      true labels get more of a chance. A gain need not be significant, for a few hundred rows
  *      would hardly ever show one of a point; what chance lets through is bounded by 1, and taken
- *      back by regret.h. Where GATE_DOUBT of the labels look wrong (trust.h) it must be: by chance
- *      in less than GATE_LEVEL of cases;
+ *      back by rollback_test.h. Where GATE_DOUBT of the labels look wrong (trust.h) it must be: by
+ * chance in less than GATE_LEVEL of cases;
  *   3. and not for one stream alone: without the stream that it gains the most on, it does not
  *      lose (where other streams gave feedback at all).
  * Labels that are wrong at random cost both models the same rows, and so decide nothing.

@@ -1,4 +1,3 @@
-/* paired.c - see paired.h. */
 #include "model/tune/paired.h"
 
 #include <math.h>

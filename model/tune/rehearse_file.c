@@ -1,4 +1,3 @@
-/* rehearse_file.c - see rehearse_file.h. */
 #include "model/tune/rehearse_file.h"
 
 #include <stdbool.h>

@@ -1,4 +1,3 @@
-/* reservoir.c - see reservoir.h. */
 #include "model/tune/reservoir.h"
 
 #include <string.h>
@@ -33,8 +32,7 @@ diffuse_err reservoir_init(struct reservoir *r, struct arena *arena, size_t cap,
                : DIFFUSE_NOMEM;
 }
 
-/* --- where a row goes --------------------------------------------------------------------------
- */
+/* --- where a row goes ---------------------------------------------------- */
 
 static uint32_t largest(const struct reservoir *r) {
     uint32_t best = 0;
@@ -106,8 +104,7 @@ size_t reservoir_offer(struct reservoir *r, const uint32_t *ids, uint32_t n, uin
     return i;
 }
 
-/* --- the rest ----------------------------------------------------------------------------------
- */
+/* --- the rest ------------------------------------------------------------ */
 
 static void move(struct reservoir *r, size_t from, size_t to) {
     size_t row = r->max_length * (r->wide ? sizeof(uint32_t) : sizeof(uint16_t));

@@ -1,4 +1,3 @@
-/* scorer.c - see scorer.h. */
 #include "model/tune/scorer.h"
 
 #include "model/net/label.h"

@@ -1,4 +1,3 @@
-/* trust.c - see trust.h. */
 #include "model/tune/trust.h"
 
 #include <string.h>

@@ -8,11 +8,11 @@
 #include "model/base/gemm.h"
 #include "model/ckpt/ckpt.h"
 #include "model/tune/candidate.h"
+#include "model/tune/compatible.h"
 #include "model/tune/drift.h"
 #include "model/tune/gate.h"
-#include "model/tune/kin.h"
-#include "model/tune/lot.h"
-#include "model/tune/regret.h"
+#include "model/tune/holdout.h"
+#include "model/tune/rollback_test.h"
 #include "model/tune/scorer.h"
 #include "model/tune/trust.h"
 #include "model/tune/tune_setup.h"
@@ -41,7 +41,7 @@ struct tune {
 
     struct trust trust;
     struct drift drift;
-    struct regret regret;
+    struct rollback_test regret;
     struct gate gate;
     struct scorer scorer;
     struct candidate candidate;
@@ -60,15 +60,14 @@ struct tune {
     char provenance[PROVENANCE];
 };
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory -------------------------------------------------------------- */
 
 static uint32_t most_labels(const struct net_config *c, const struct tune_options *o) {
     return c->labels + o->new_labels;
 }
 
 static size_t kept_back(const struct tune_options *o) {
-    return o->rehearsal / LOT_REHEARSAL;
+    return o->rehearsal / HOLDOUT_REHEARSAL;
 }
 
 static size_t larger(size_t a, size_t b) {
@@ -179,14 +178,13 @@ void tune_free(struct tune *t) {
     free(t);
 }
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ---------------------------------------------------------------- */
 
 void tune_rehearse(struct tune *t, const uint32_t *ids, uint32_t n, uint32_t label) {
     size_t at;
     double sure;
 
-    if (lot_rehearsal(ids, n)) {
+    if (holdout_rehearsal(ids, n)) {
         at = reservoir_offer(&t->kept_back, ids, n, label, 0);
         if (at != RESERVOIR_NONE)
             t->first[at] = scorer_row(&t->scorer, t->serving, ids, n, &sure) == label;
@@ -260,9 +258,9 @@ struct tune_note tune_hear(struct tune *t, const struct tune_row *row) {
         t->recent[t->judged++ % RECENT] = agrees;
     note.drift = drift_add(&t->drift, !right) == DRIFT_MORE;
     if (t->previous && !t->regret.over)
-        note.hurt =
-            regret_add(&t->regret, says(t, &t->previous->config, t->previous->weights, row), right);
-    bool held = lot_feedback(row->stream, row->stream_len, row->seq, row->ids, row->n);
+        note.hurt = rollback_test_add(
+            &t->regret, says(t, &t->previous->config, t->previous->weights, row), right);
+    bool held = holdout_feedback(row->stream, row->stream_len, row->seq, row->ids, row->n);
     note.place = held ? TUNE_HELD : TUNE_TRAINS;
     /* Those held back are scored by the gate. */
     if (note.place == TUNE_TRAINS && candidate_rests(&t->candidate))
@@ -272,8 +270,7 @@ struct tune_note tune_hear(struct tune *t, const struct tune_row *row) {
     return note;
 }
 
-/* --- the candidate -----------------------------------------------------------------------------
- */
+/* --- the candidate ------------------------------------------------------- */
 
 /* More rows are waited for when there are many, so that the work for each stays the same. */
 static bool due(const struct tune *t) {
@@ -328,8 +325,7 @@ bool tune_ripe(const struct tune *t) {
     return t->ripe;
 }
 
-/* --- the gate ----------------------------------------------------------------------------------
- */
+/* --- the gate ------------------------------------------------------------ */
 
 static void score(struct tune *t, const struct net_config *c, const struct net_weights *w,
                   const struct reservoir *rows, struct scorer_mark *marks) {
@@ -396,11 +392,10 @@ diffuse_err tune_candidate(struct tune *t, struct model **ret_model, struct reas
     return DIFFUSE_OK;
 }
 
-/* --- what serves changes -----------------------------------------------------------------------
- */
+/* --- what serves changes ------------------------------------------------- */
 
 static diffuse_err fits(const struct tune *t, const struct model *m, struct reason *why) {
-    diffuse_err e = kin_check(t->serving, m, why);
+    diffuse_err e = compatible_check(t->serving, m, why);
 
     if (e)
         return e;
@@ -430,7 +425,7 @@ diffuse_err tune_rebase(struct tune *t, const struct model *serving, const struc
         return e;
     t->serving = serving;
     t->previous = previous;
-    t->regret = (struct regret){.over = !previous};
+    t->regret = (struct rollback_test){.over = !previous};
     drift_init(&t->drift, DRIFT_DELTA);
     t->unpaid -= previous ? t->paid : 0;
     t->paid = 0;
@@ -451,8 +446,7 @@ void tune_reset(struct tune *t) {
     t->taught = t->fresh = t->waiting = t->unpaid = t->paid = t->judged = 0;
 }
 
-/* --- reports -----------------------------------------------------------------------------------
- */
+/* --- reports ------------------------------------------------------------- */
 
 static double share(const bool *right, size_t n) {
     size_t sum = 0;

@@ -1,4 +1,3 @@
-/* walk.c - see walk.h. */
 #include "model/wide/walk.h"
 
 #include "model/text/utf8.h"
@@ -33,8 +32,7 @@ struct walk_form walk_form_default(enum tokenizer_kind kind) {
     return kind == TOKENIZER_BYTE ? (struct walk_form){0, 1, 6} : (struct walk_form){2, 2, 5};
 }
 
-/* --- keys --------------------------------------------------------------------------------------
- */
+/* --- keys ---------------------------------------------------------------- */
 
 static inline uint64_t join(uint64_t h, uint64_t next) {
     h = (h ^ next) * TIMES;
@@ -57,8 +55,7 @@ static inline void hand_over(struct walk_keys *keys, uint64_t h, bool letters) {
         walk_flush(keys);
 }
 
-/* --- letters -----------------------------------------------------------------------------------
- */
+/* --- letters ------------------------------------------------------------- */
 
 /* All rows that end with this letter. */
 static void add_letter(const struct walk_form *f, struct walk_place *p, uint32_t letter,
@@ -91,8 +88,7 @@ static void add_letters(const struct walk_form *f, struct walk_place *p, const u
     }
 }
 
-/* --- words -------------------------------------------------------------------------------------
- */
+/* --- words --------------------------------------------------------------- */
 
 /* The word is complete: rows of `from` words and more that end with it. */
 static void add_rows(const struct walk *w, struct walk_place *p, uint32_t from,

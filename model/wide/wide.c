@@ -1,4 +1,3 @@
-/* wide.c - see wide.h. */
 #include "model/wide/wide.h"
 
 #include <math.h>
@@ -39,8 +38,7 @@ struct wide_cache {
     /* words, at a multiple of ARENA_ALIGN */
 };
 
-/* --- shape -------------------------------------------------------------------------------------
- */
+/* --- shape --------------------------------------------------------------- */
 
 static const char *const norm_names[] = {"length", "none"};
 
@@ -158,8 +156,7 @@ diffuse_err wide_new(struct arena *arena, const struct wide_shape *s,
     return DIFFUSE_OK;
 }
 
-/* --- looking up --------------------------------------------------------------------------------
- */
+/* --- looking up ---------------------------------------------------------- */
 
 static inline uint32_t bucket_of(const struct wide *w, uint64_t key) {
     return w->shift < 64 ? (uint32_t)(key >> w->shift) : 0;
@@ -239,8 +236,7 @@ static void keys_begin(struct walk_keys *keys, struct taker *t) {
     keys->n = 0;
 }
 
-/* --- words that were there before --------------------------------------------------------------
- */
+/* --- words that were there before ---------------------------------------- */
 
 static size_t word_bytes(const struct wide_shape *s) {
     return arena_block(sizeof(struct word) + wide_columns(s) * sizeof(double));
@@ -315,8 +311,7 @@ static void cache_check(const struct wide *w, struct wide_cache *cache) {
     cache->id = w->id;
 }
 
-/* --- a text ------------------------------------------------------------------------------------
- */
+/* --- a text -------------------------------------------------------------- */
 
 static double *sums(struct wide_state *s) {
     return (double *)(void *)((char *)s + arena_block(sizeof *s));
@@ -424,8 +419,7 @@ void wide_text(const struct wide *w, const uint32_t *ids, size_t n, void *room,
     score(w, s, others, logits);
 }
 
-/* --- settling ----------------------------------------------------------------------------------
- */
+/* --- settling ------------------------------------------------------------ */
 
 static uint32_t column_of(const struct wide *w, uint32_t feature, uint32_t entry) {
     return w->shape.dense ? entry - feature * wide_columns(&w->shape) : w->column[entry];
@@ -507,8 +501,7 @@ void wide_scale(struct wide *w, float factor) {
     wide_settle(w);
 }
 
-/* --- more labels -------------------------------------------------------------------------------
- */
+/* --- more labels --------------------------------------------------------- */
 
 static void grow_weights(const struct wide *from, struct wide *to) {
     uint32_t had = wide_columns(&from->shape), has = wide_columns(&to->shape);

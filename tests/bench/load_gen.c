@@ -66,8 +66,7 @@ static void fail(const char *what) {
     exit(1);
 }
 
-/* --- histogram ---------------------------------------------------------------------------------
- */
+/* --- histogram ----------------------------------------------------------- */
 
 static unsigned bucket_of(uint64_t ns) {
     unsigned top;
@@ -99,8 +98,7 @@ static double quantile(const struct load *l, double q) {
     return (double)l->worst / 1e3;
 }
 
-/* --- messages ----------------------------------------------------------------------------------
- */
+/* --- messages ------------------------------------------------------------ */
 
 static void send_text(struct load *l, const char *stream, uint64_t seq) {
     static uint8_t body[TEXT_MAX + 64];
@@ -209,8 +207,7 @@ static void send_all(struct load *l) {
     atomic_store(&l->all_sent, true);
 }
 
-/* --- start -------------------------------------------------------------------------------------
- */
+/* --- start --------------------------------------------------------------- */
 
 static void read_texts(struct load *l, const char *path) {
     FILE *f = fopen(path, "re");

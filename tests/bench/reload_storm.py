@@ -26,7 +26,7 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 os.environ.setdefault("TEST_DEADLINE", "120")
 import rig as r  # noqa: E402
 import spoil  # noqa: E402

@@ -23,7 +23,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 os.environ.setdefault("TEST_DEADLINE", "120")
 import rig as r  # noqa: E402
 import zmq  # noqa: E402

@@ -21,8 +21,8 @@
 
 #include "model/ckpt/ckpt.h"
 #include "model/net/label.h"
-#include "model/train/eval.h"
-#include "model/train/load.h"
+#include "model/train/eval/eval.h"
+#include "model/train/rows/load.h"
 #include "model/tune/tune.h"
 
 #define LENGTH 64
@@ -59,8 +59,7 @@ static void must(diffuse_err e, const struct reason *why) {
     exit(1);
 }
 
-/* --- arguments ---------------------------------------------------------------------------------
- */
+/* --- arguments ----------------------------------------------------------- */
 
 static bool take_number(struct args *a, const char *key, double v) {
     struct tune_options *o = &a->o;
@@ -138,8 +137,7 @@ static void parse(struct args *a, int argc, char **argv) {
     }
 }
 
-/* --- data --------------------------------------------------------------------------------------
- */
+/* --- data ---------------------------------------------------------------- */
 
 static void load(struct sim *s, const char *spec, enum dataset_split split, struct rows *rows) {
     const struct load l = {.spec = spec, .split = split};
@@ -226,8 +224,7 @@ static void begin(struct sim *s) {
     s->logits = arena_alloc(&s->room, most * sizeof(real));
 }
 
-/* --- the stream --------------------------------------------------------------------------------
- */
+/* --- the stream ---------------------------------------------------------- */
 
 static uint32_t classify(struct sim *s, const struct model *m, const uint32_t *ids, uint32_t n,
                          float *ret_sure) {

@@ -24,15 +24,15 @@ same() { # WHAT, FILE OF WHAT THE CODE HAS, FILE OF WHAT THE PAGE HAS
 long_names() { # SOURCE...
     grep -ohE '^ *\{"[a-z][a-z0-9-]*", *([A-Z_]+|'"'.'"'|[0-9]+), ' "$@" | sed 's/[^"]*"\([^"]*\).*/\1/'
     local file
-    for file in $(grep -ohE '"model/tool/[a-z_]+\.def"' "$@" | tr -d '"'); do
+    for file in $(grep -ohE '"model/tool/[a-z_/]+\.def"' "$@" | tr -d '"'); do
         grep -oE '^(NUMBER|COUNT|CHOICE)\([^,]*, *"[^"]*"' "$file" | sed 's/.*"\(.*\)"/\1/'
     done
 }
 page_names() { grep -oE '^\.It( Fl . ,)? Fl \\-[^ ]+' "$1" | sed 's/.*Fl \\-//; s/\\-/-/g'; }
 # No verb has these of its own: argp does.
-long_names model/tool/*.c >"$work/a" && page_names "$man/man1/diffuse.1" >"$work/b" && same "diffuse --" "$work/a" "$work/b"
-long_names client/ctl/*.c >"$work/a" && page_names "$man/man1/diffusectl.1" >"$work/b" && same "diffusectl --" "$work/a" "$work/b"
-long_names daemon/args.c >"$work/a" && page_names "$man/man8/diffused.8" >"$work/b" && same "diffused --" "$work/a" "$work/b"
+long_names model/tool/*.c model/tool/*/*.c >"$work/a" && page_names "$man/man1/diffuse.1" >"$work/b" && same "diffuse --" "$work/a" "$work/b"
+long_names client/ctl/*.c client/ctl/*/*.c >"$work/a" && page_names "$man/man1/diffusectl.1" >"$work/b" && same "diffusectl --" "$work/a" "$work/b"
+long_names daemon/conf/args.c >"$work/a" && page_names "$man/man8/diffused.8" >"$work/b" && same "diffused --" "$work/a" "$work/b"
 
 verbs() { sed -n 's/^ *{"\([a-z-]*\)", *\(cmd\|ctl\)_[a-z_]*,.*/\1/p' "$1"; }
 for pair in diffuse:model/tool/diffuse_main.c diffusectl:client/ctl/diffusectl.c; do
@@ -43,7 +43,7 @@ for pair in diffuse:model/tool/diffuse_main.c diffusectl:client/ctl/diffusectl.c
 done
 
 # --- keys, errors, counters ---
-sed -n 's/^CONF(\([a-z_0-9]*\),.*/\1/p' daemon/conf.def >"$work/keys"
+sed -n 's/^CONF(\([a-z_0-9]*\),.*/\1/p' daemon/conf/conf.def >"$work/keys"
 sed -n 's/^\.It Ic \([a-z_0-9]*\) = .*/\1/p' "$man/man5/diffused.conf.5" >"$work/b"
 same "key" "$work/keys" "$work/b"
 sed -n '/define DIFFUSE_ERR_LIST/,/^$/s/^ *X(\([A-Z0-9]*\), \([0-9]*\), .*/\1 \2/p' proto/diffuse_err.h >"$work/errors"
@@ -51,26 +51,26 @@ for page in man8/diffused.8 man3/libdiffuse.3 man7/diffused-protocol.7; do
     sed -n 's/^\.It Er \([A-Z0-9]*\) Pq \([0-9]*\)$/\1 \2/p; s/^\.It Er \\&\([A-Z0-9]*\) Pq \([0-9]*\)$/\1 \2/p' "$man/$page" >"$work/b"
     same "error in $page" "$work/errors" "$work/b"
 done
-sed -n '/define STATS_COUNTERS/,/^$/s/^ *X(\([a-z_0-9]*\), .*/\1/p' daemon/stats.h >"$work/counters"
+sed -n '/define STATS_COUNTERS/,/^$/s/^ *X(\([a-z_0-9]*\), .*/\1/p' daemon/common/stats.h >"$work/counters"
 sed -n '/^\.Sh COUNTERS/,/^\.Sh/s/^\.It Va //p' "$man/man8/diffused.8" >"$work/b"
 same "counter" "$work/counters" "$work/b"
 
-sed -n 's/^EVENT(\([a-z_0-9]*\), .*"\([0-9a-f]*\)",$/\1 \2/p' daemon/event.def >"$work/a"
+sed -n 's/^EVENT(\([a-z_0-9]*\), .*"\([0-9a-f]*\)",$/\1 \2/p' daemon/common/event.def >"$work/a"
 sed -n 's/^\.It Va \([a-z_0-9]*\) Pq [a-z]* , Li \([0-9a-f]*\)$/\1 \2/p' "$man/man8/diffused.8" >"$work/b"
 same "kind of log line" "$work/a" "$work/b"
-grep -oE '"DIFFUSED_[A-Z_]*=' daemon/log.c | tr -d '"=' >"$work/a"
+grep -oE '"DIFFUSED_[A-Z_]*=' daemon/common/log.c | tr -d '"=' >"$work/a"
 sed -n '/^\.Sh LOG/,/^\.Bl/s/^\.Va \(DIFFUSED_[A-Z_]*\).*/\1/p' "$man/man8/diffused.8" >"$work/b"
 same "field of the journal" "$work/a" "$work/b"
 
-sed -n 's/^EXPO(\([a-z_0-9]*\), .*/\1/p' daemon/exposition.def >"$work/a"
+sed -n 's/^EXPO(\([a-z_0-9]*\), .*/\1/p' daemon/report/metrics.def >"$work/a"
 sed -n 's/^\.It Va diffused_\([a-z_0-9]*\) Pq .*/\1/p' "$man/man8/diffused.8" | sed 's/_total$//; s/_info$//' >"$work/b"
 same "metric" "$work/a" "$work/b"
 
 # --- events, messages, calls, variables ---
 {
-    grep -ohE '"\$sys/[a-z-]+"' daemon/*.c | sed 's,.*sys/\(.*\)",\1,'
-    grep -ohE '\bEVENT\("[a-z-]+"\)' daemon/*.c | sed 's/.*"\(.*\)".*/\1/'
-    cat daemon/*.c | tr -d '\n' | grep -oE 'tunebox_say\([^,]*, *"[a-z-]+"' | sed 's/.*"\(.*\)"/\1/'
+    grep -ohE '"\$sys/[a-z-]+"' daemon/*.c daemon/*/*.c | sed 's,.*sys/\(.*\)",\1,'
+    grep -ohE '\bEVENT\("[a-z-]+"\)' daemon/*.c daemon/*/*.c | sed 's/.*"\(.*\)".*/\1/'
+    cat daemon/*.c daemon/*/*.c | tr -d '\n' | grep -oE 'tuner_queue_say\([^,]*, *"[a-z-]+"' | sed 's/.*"\(.*\)"/\1/'
 } >"$work/events"
 sed -n '/^\.Sh EVENTS/,/^\.Sh/s/^\.It Li //p' "$man/man8/diffused.8" | sed 's/\\//g' | grep -v '^sync/' >"$work/b"
 same "event" "$work/events" "$work/b"
@@ -87,10 +87,10 @@ same "call" "$work/calls" "$work/b"
 while read -r call; do
     [ -e "$man/man3/$call.3" ] || say "call: $call has no page of its name"
 done <"$work/calls"
-grep -ohE 'getenv\("DIFFUSE[A-Z_]*"' client/*.c client/ctl/*.c daemon/*.c model/*/*.c | tr -d '"' | sed 's/.*(//' >"$work/a"
+grep -ohE 'getenv\("DIFFUSE[A-Z_]*"' client/call/*.c client/link/*.c client/relay/*.c client/ctl/*.c client/ctl/*/*.c daemon/*.c daemon/*/*.c model/*/*.c model/*/*/*.c | tr -d '"' | sed 's/.*(//' >"$work/a"
 grep -hoE '\bDIFFUSE_ENDPOINT|\.It Ev DIFFUSE[A-Z_]*' "$man"/man[138]/* | grep -oE 'DIFFUSE[A-Z_]*$' >"$work/b"
 same "variable" "$work/a" "$work/b"
-sed -n 's/.*role_names\[\] = {\(.*\)};/\1/p' daemon/keyring.c | tr -d '" ' | tr ',' '\n' >"$work/a"
+sed -n 's/.*role_names\[\] = {\(.*\)};/\1/p' daemon/door/keyring.c | tr -d '" ' | tr ',' '\n' >"$work/a"
 sed -n '/^\.Sh WHO/,/^\.Sh S/s/^\.It Cm //p' "$man/man8/diffused.8" >"$work/b"
 same "role" "$work/a" "$work/b"
 
@@ -101,7 +101,7 @@ sed -n '/^message Policy/,/^}/s/^ *[a-z0-9]* \([a-z_]*\) = .*/\1/p' proto/diffus
 shopt -s nullglob
 texts=(README.md CONTRIBUTING.md NEWS docs/[a-z]*.md docs/recipes/*.md) # METRICS.md is made, and held by a test of its own
 {
-    long_names model/tool/*.c client/ctl/*.c daemon/args.c
+    long_names model/tool/*.c model/tool/*/*.c client/ctl/*.c client/ctl/*/*.c daemon/conf/args.c
     printf '%s\n' help version usage create now update-catalog # the last three are systemd's
     # of others' tools, and of scripts of this tree
     grep -ohE 'add_argument\("--[a-z-]+' tests/*/*.py | sed 's/.*--//'

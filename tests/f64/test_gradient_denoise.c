@@ -11,8 +11,8 @@
 
 #include "model/base/gemm.h"
 #include "model/net/embed.h"
-#include "model/train/contrast.h"
-#include "model/train/denoise.h"
+#include "model/train/denoise/contrast.h"
+#include "model/train/denoise/denoise.h"
 
 #define STEP       1e-5
 #define TOLERANCE  1e-6
@@ -184,8 +184,7 @@ static void test_denoising(void **state) {
     }
 }
 
-/* --- telling halves apart ----------------------------------------------------------------------
- */
+/* --- telling halves apart ------------------------------------------------ */
 
 #define PAIRS       3
 #define WIDTH       5

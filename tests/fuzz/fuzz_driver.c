@@ -1,4 +1,3 @@
-/* fuzz_driver.c - see fuzz_driver.h. */
 #include "tests/fuzz/fuzz_driver.h"
 
 #include <stdio.h>

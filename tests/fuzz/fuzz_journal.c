@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "model/tune/journal.h"
-#include "model/tune/journal_record.h"
+#include "model/tune/journal/journal.h"
+#include "model/tune/journal/journal_record.h"
 #include "tests/fuzz/fuzz_driver.h"
 
 #define ROOT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -17,11 +17,11 @@ static void check(int holds) {
         abort();
 }
 
-static char folder[32], path[48], aside[64];
+static char folder[32], path[48], background[64];
 
 static void remove_folder(void) {
     (void)unlink(path);
-    (void)unlink(aside);
+    (void)unlink(background);
     (void)rmdir(folder);
 }
 
@@ -32,7 +32,7 @@ static void make_folder(void) {
                    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     check(mkdtemp(folder) != NULL && atexit(remove_folder) == 0);
     (void)snprintf(path, sizeof path, "%s/journal", folder);
-    (void)snprintf(aside, sizeof aside, "%s.aside", path);
+    (void)snprintf(background, sizeof background, "%s.aside", path);
 }
 
 /* Counts rows, and reads all that a row points to. */
@@ -78,9 +78,10 @@ static void as_file(const uint8_t *bytes, size_t n) {
     check(fd >= 0 && write(fd, bytes, n) == (ssize_t)n && close(fd) == 0);
     j = open_journal(&found);
     if (found.set_aside)
-        check(found.rows == 0 && found.cut == 0 && access(aside, F_OK) == 0);
+        check(found.rows == 0 && found.cut == 0 && access(background, F_OK) == 0);
     else
-        check(found.cut <= found.lost && journal_bytes(j) + found.lost == (n ? n : JOURNAL_HEADER_BYTES));
+        check(found.cut <= found.lost &&
+              journal_bytes(j) + found.lost == (n ? n : JOURNAL_HEADER_BYTES));
     check(!journal_append(j, &row, NULL));
     journal_close(j);
     j = open_journal(&again);

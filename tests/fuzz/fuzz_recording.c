@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/ctl/recording_bytes.h"
+#include "client/ctl/recording/recording_bytes.h"
 #include "tests/fuzz/fuzz_driver.h"
 
 static void check(int holds) {

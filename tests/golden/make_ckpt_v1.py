@@ -6,7 +6,7 @@
 With --int8, that of ckpt-v1-int8.safetensors: matrices are I8, ngram_embedding.weight has 4 bits. Entry i of the tensor NAME is ((37 * i + 11 * len(NAME)) % 64 - 32) / 64, which all three types hold exactly; of
 a matrix in I8 it is (37 * i + 11 * len(NAME)) % 64 - 32, in 4 bits (37 * i + 11 * len(NAME)) % 15 - 7, times the
 scale (r + 1) / 64 of its row r.
-tests/unit/test_ckpt_golden.c knows the same rule. The committed file must load for ever: never replace it.
+tests/unit/ckpt/test_ckpt_golden.c knows the same rule. The committed file must load for ever: never replace it.
 """
 import hashlib
 import json

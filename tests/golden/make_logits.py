@@ -3,7 +3,7 @@
 
     make_logits.py FILE
 
-Written with PyTorch's own layers, and nothing of the C code; takes python3-torch. tests/system/031-logits.py compares
+Written with PyTorch's own layers, and nothing of the C code; takes python3-torch. tests/train/031-logits.py compares
 without it. To be made anew only when a case is added: the numbers of those that are there do not change.
 """
 import json

@@ -1,4 +1,3 @@
-/* ckpt_sample.c - see ckpt_sample.h. */
 #include "tests/lib/ckpt_sample.h"
 
 #include <stdio.h>

@@ -1,4 +1,3 @@
-/* dataset_files.c - see dataset_files.h. */
 #include "tests/lib/dataset_files.h"
 
 #include <setjmp.h>

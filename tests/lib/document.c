@@ -1,4 +1,3 @@
-/* document.c - see document.h. */
 #include "tests/lib/document.h"
 
 #include <setjmp.h>

@@ -173,8 +173,7 @@ static bool no_room(int fd) {
         return (int)result;                                                                        \
     } while (0)
 
-/* --- the calls ---------------------------------------------------------------------------------
- */
+/* --- the calls ----------------------------------------------------------- */
 
 SEEN ssize_t write(int fd, const void *bytes, size_t n) {
     if (no_room(fd))

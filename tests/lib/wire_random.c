@@ -1,4 +1,3 @@
-/* wire_random.c - see wire_random.h. */
 #include "tests/lib/wire_random.h"
 
 #include <stdio.h>

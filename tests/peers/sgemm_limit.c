@@ -15,7 +15,7 @@
 
 #include "model/base/blas_env.h"
 #include "model/base/gemm.h"
-#include "model/train/team.h"
+#include "model/train/update/team.h"
 
 #define CHUNK_TOKENS 1024u
 #define RELATIONS    3u

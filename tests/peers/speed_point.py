@@ -5,7 +5,7 @@
     speed_point.py make FILE.safetensors FILE.pt
 
 `distilbert` has its shape (6 layers, 768 wide, 12 heads, 30,522 pieces) and random weights; `paper` is the
-paper's module of tests/system/parity.py at its own width, with the weights that `make` drew and wrote for
+paper's module of tests/lib/parity.py at its own width, with the weights that `make` drew and wrote for
 both sides. Ids are the same on both sides. Prints one JSON object; the best text counts.
 """
 import argparse

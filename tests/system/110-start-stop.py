@@ -2,6 +2,9 @@
 """The daemon says READY when it serves, answers one sample, says STOPPING and leaves nothing behind."""
 import os
 import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
 import zmq

@@ -13,6 +13,9 @@ import subprocess
 import termios
 import threading
 import time
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
 import zmq

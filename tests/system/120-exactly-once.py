@@ -1,6 +1,10 @@
 #!/usr/bin/python3
 """Four publishers at once, over push: every sample is answered once, in order within its stream."""
 import threading
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
 import zmq

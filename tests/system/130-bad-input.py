@@ -1,6 +1,10 @@
 #!/usr/bin/python3
 """Bad messages: an error label where there is somebody to tell, a counter, a line, and it goes on."""
 import time
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
 import zmq

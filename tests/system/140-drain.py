@@ -1,6 +1,10 @@
 #!/usr/bin/python3
 """SIGTERM in full flow: whatever was sent before the signal is answered, once, in order; then exit 0."""
 import signal
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
 import zmq

@@ -1,6 +1,10 @@
 #!/usr/bin/python3
 """The resident size stays inside the plan, and the plan inside the budget, whatever is sent."""
 import threading
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
 import zmq

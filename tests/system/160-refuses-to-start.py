@@ -2,6 +2,9 @@
 """What keeps the daemon from starting: exit 1 and one line; usage errors: exit 2."""
 import os
 import socket
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
 

@@ -1,5 +1,10 @@
 #!/usr/bin/python3
 """A subscriber that does not read holds others back for label_wait at most; then only it loses labels."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
 import rig as r
 import zmq
 

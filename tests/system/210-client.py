@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
 import rig as r
 
 sys.path.insert(0, os.path.join(r.ROOT, "tests", "lib"))

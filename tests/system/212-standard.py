@@ -8,6 +8,8 @@ import subprocess
 import sys
 import termios
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
 import rig as r
 from robot import wait
 

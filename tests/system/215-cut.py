@@ -4,6 +4,9 @@ import os
 import signal
 import subprocess
 import threading
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
 from wire import Wire, free_ports

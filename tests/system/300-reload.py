@@ -6,6 +6,9 @@ import os
 import signal
 import threading
 import time
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
 import spoil

@@ -5,6 +5,9 @@ import os
 import socket
 import subprocess
 import time
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
 import zmq

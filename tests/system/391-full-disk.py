@@ -4,6 +4,9 @@ goes on learning when there is room again; nothing that it accepted is lost."""
 import glob
 import os
 import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
 from ledger import balance

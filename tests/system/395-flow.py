@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
 import rig as r
 import zmq
 from bare_peer import frame, greet

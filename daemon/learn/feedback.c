@@ -1,0 +1,83 @@
+#include "daemon/learn/feedback.h"
+
+#include <string.h>
+
+static const struct {
+    const char *words;
+    enum stats_counter counter;
+} fates[FEEDBACK_FATES_N] = {
+#define FEEDBACK_ITEM(name, counter, words) {words, STATS_##counter},
+    FEEDBACK_FATES(FEEDBACK_ITEM)
+#undef FEEDBACK_ITEM
+};
+
+const char *feedback_words(enum feedback_fate fate) {
+    return fates[fate].words;
+}
+
+enum stats_counter feedback_counter(enum feedback_fate fate) {
+    return fates[fate].counter;
+}
+
+#define NEW_LABEL (RECENT_NO_LABEL - 1u) /* stands for every label that the model lacks */
+
+/* Name and id of the label that was said. */
+static bool find_label(const struct feedback_facts *f, const struct path_feedback *said,
+                       const char **ret_name, uint32_t *ret_id) {
+    const struct model *m = f->model;
+    if (said->by_id) {
+        *ret_id = said->label_id;
+        *ret_name = said->label_id < m->config.labels ? m->labels[said->label_id] : NULL;
+        return *ret_name != NULL;
+    }
+    *ret_name = said->label;
+    for (*ret_id = 0; *ret_id < m->config.labels; ++*ret_id)
+        if (strcmp(m->labels[*ret_id], said->label) == 0)
+            return true;
+    *ret_id = NEW_LABEL;
+    return f->growing;
+}
+
+/* The sample is not here: was there one? */
+static enum feedback_fate missing(const struct feedback_facts *f,
+                                  const struct inflight_sample *slot) {
+    uint64_t last;
+    bool heard = stream_last(f->streams, slot->stream, slot->stream_len, &last);
+    return heard && slot->seq <= last ? FEEDBACK_LATE : FEEDBACK_UNKNOWN;
+}
+
+static enum feedback_fate give(const struct feedback_facts *f, const char *label,
+                               const struct inflight_sample *slot, const struct recent_row *row) {
+    struct tuner_queue_item item = {.stream_len = slot->stream_len, .seq = slot->seq};
+    memcpy(item.stream, slot->stream, slot->stream_len);
+    memcpy(item.label, label, strlen(label) + 1); /* within LIMIT_LABEL_BYTES: decode.h, ckpt.h */
+    memcpy(item.root, f->root, strlen(f->root) + 1);
+    item.judged = row != NULL;
+    item.ids = row ? (uint32_t *)(uintptr_t)row->ids : slot->ids;
+    item.n = row ? row->n : slot->n;
+    item.predicted = row ? row->predicted : 0;
+    item.confidence = row ? row->confidence : 0;
+    return tuner_queue_put(f->box, &item) ? FEEDBACK_GIVEN : FEEDBACK_DROPPED;
+}
+
+enum feedback_fate feedback_take(const struct feedback_facts *f, const struct path_feedback *said,
+                                 const struct inflight_sample *slot) {
+    struct recent_row row;
+    const char *label;
+    uint32_t id;
+    if (!f->retain)
+        return FEEDBACK_OFF;
+    if (!find_label(f, said, &label, &id))
+        return FEEDBACK_BAD_LABEL;
+    if (!recent_find(f->retain, slot->stream, slot->stream_len, slot->seq, &row)) {
+        if (slot->error)
+            return FEEDBACK_BAD_TEXT;
+        return said->has_text ? give(f, label, slot, NULL) : missing(f, slot);
+    }
+    if (row.truth != RECENT_NO_LABEL)
+        return row.truth == id ? FEEDBACK_REPEATED : FEEDBACK_CONTRADICTORY;
+    enum feedback_fate fate = give(f, label, slot, &row);
+    if (fate == FEEDBACK_GIVEN)
+        recent_judge(f->retain, slot->stream, slot->stream_len, slot->seq, id);
+    return fate;
+}

@@ -1,0 +1,77 @@
+/* switcher.h - which model answers: whoever asks for another one, until it is announced.
+ *
+ * The loop's side of a reload. Requests come from control, SIGHUP, the watched file and the tuner;
+ * one is worked on at a time (background.h). The swap itself is three pointers. Threads: the loop
+ * thread.
+ */
+#ifndef DAEMON_LOOP_SWITCHER_H
+#define DAEMON_LOOP_SWITCHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/common/log.h"
+#include "daemon/common/stats.h"
+#include "daemon/conf/conf.h"
+#include "daemon/door/caller.h"
+#include "daemon/door/send.h"
+#include "daemon/path/loaded_pair.h"
+#include "daemon/path/path.h"
+#include "daemon/report/ctl.h"
+#include "daemon/swap/background.h"
+#include "daemon/swap/watcher.h"
+
+struct switcher {
+    /* Borrowed, set by the owner. */
+    const struct conf *conf;
+    struct log *log;
+    struct stats *stats;
+    struct loaded_pair *models;
+    struct path *path;
+    struct ctl *ctl;
+    struct background *background;
+    struct watcher *watch;
+    struct send *send;
+    void *control;     /* socket */
+    const char *model; /* path of the configured checkpoint */
+
+    /* Its own. */
+    bool waits;                /* for the job that is under way: */
+    struct caller caller;      /* this one, */
+    uint64_t caller_id;        /* with this request */
+    bool wants_slot;           /* the job waits until the previous model's samples are answered */
+    struct loaded_model *lent; /* to it, which it has not heard yet */
+    bool settle_owed;          /* it is over, or there was a rollback, which it has not heard yet */
+    bool ended;                /* it is over, which is announced when that is heard: */
+    struct background_result end;
+    unsigned later;  /* origins, as bits, of reloads that came while one was under way */
+    bool ready_owed; /* the service manager has to hear that the reload is over: */
+    char ready[256];
+    char line[2 * LIMIT_REASON_BYTES]; /* said last of a reload that was refused */
+    uint64_t watched_ns;               /* when the watch was looked at last */
+};
+
+/* A request from control: CTL_RELOAD or CTL_ROLLBACK. True: *answer is the reply, to be sent now;
+ * false: it comes later, and goes to caller. */
+bool switcher_request(struct switcher *t, const struct caller *caller, struct ctl_answer *answer);
+
+/* The configured checkpoint, borrowed, and whether it is watched. Nothing is loaded. */
+void switcher_configure(struct switcher *t, const char *model, bool watched);
+
+/* SIGHUP: the configured checkpoint again. */
+void switcher_signal(struct switcher *t);
+
+/* The configuration that such a reload would read is not taken, as was logged: everything stays. */
+void switcher_refuse(struct switcher *t, enum background_origin origin, const struct reason *why);
+
+/* Do what there is to be done; cheap when that is nothing. looked: the watch's descriptor is ready.
+ */
+void switcher_turn(struct switcher *t, uint64_t now_ns, bool looked);
+
+/* Milliseconds until switcher_turn must be called again, at most ms. */
+long switcher_wait(const struct switcher *t, uint64_t now_ns, long ms);
+
+/* The daemon stops: whoever waits is told. */
+void switcher_stop(struct switcher *t);
+
+#endif

@@ -1,0 +1,50 @@
+/* recent.h - the samples answered last, kept so that feedback {stream, seq, label} finds its text.
+ *
+ * A ring in fixed memory: the oldest makes room. Lives in the arena it was made in. Threads: the
+ * loop thread only.
+ */
+#ifndef DAEMON_PATH_RECENT_H
+#define DAEMON_PATH_RECENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/path/inflight.h"
+#include "model/base/arena.h"
+#include "proto/diffuse_err.h"
+
+#define RECENT_NO_LABEL UINT32_MAX
+
+/* A sample as it was answered. */
+struct recent_row {
+    const char *stream;
+    size_t stream_len;
+    uint64_t seq;
+    const uint32_t *ids; /* (n) */
+    uint32_t n;
+    uint32_t predicted;
+    float confidence;
+    uint32_t truth; /* what feedback said first; RECENT_NO_LABEL: nothing yet */
+};
+
+struct recent;
+
+size_t recent_bytes(size_t rows, size_t max_length); /* arena bytes of recent_new */
+DIFFUSE_MUST_CHECK diffuse_err recent_new(struct arena *arena, size_t rows, size_t max_length,
+                                          struct recent **ret_retain);
+
+/* Keep a sample that was classified. One with the same stream and seq takes the other's place. */
+void recent_keep(struct recent *r, const struct inflight_sample *s);
+
+/* The row of a sample, borrowed until the next recent_keep; false: it is not here. */
+bool recent_find(const struct recent *r, const char *stream, size_t len, uint64_t seq,
+                 struct recent_row *ret_row);
+
+/* What feedback said of a row that is here. */
+void recent_judge(struct recent *r, const char *stream, size_t len, uint64_t seq, uint32_t truth);
+
+void recent_clear(struct recent *r);
+size_t recent_count(const struct recent *r);
+
+#endif

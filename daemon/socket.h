@@ -1,7 +1,0 @@
-/* socket.h - which sockets there are, by their place in every table about them. */
-#ifndef DAEMON_SOCKET_H
-#define DAEMON_SOCKET_H
-
-enum door { DOOR_INGEST, DOOR_PUSH, DOOR_LABELS, DOOR_CONTROL, DOORS };
-
-#endif

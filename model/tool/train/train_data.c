@@ -1,0 +1,366 @@
+#include "model/tool/train/train_data.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/data/dataset.h"
+#include "model/tool/common/say.h"
+#include "model/tool/common/textfile.h"
+#include "model/tool/train/train_base.h"
+#include "model/tool/train/train_parts.h"
+#include "model/train/rows/load.h"
+
+static void tick_bytes(void *user, uint64_t done, uint64_t total) {
+    say_progress_tick(user, done, total, NULL);
+}
+
+#define FEW_LABELS 8u /* up to so many may be meant, however few rows there are */
+
+/* Labels that are many, or hardly differ, are seldom meant. */
+static diffuse_err look_at_labels(struct train_run *r, const struct dataset_stats *stats) {
+    size_t pairs = 0;
+    uint32_t a = 0, b = 0;
+    diffuse_err e = label_set_alike(&r->labels, &pairs, &a, &b);
+
+    if (!e && pairs)
+        train_record_warn(&r->record,
+                          "training: %zu pairs of labels look alike and are two labels each, the "
+                          "first: \"%s\" and \"%s\"; write them alike where one is meant",
+                          pairs, r->labels.names[a], r->labels.names[b]);
+    if (!e && r->labels.n > FEW_LABELS && r->labels.n > stats->rows / 4)
+        train_record_warn(&r->record,
+                          "training: %u labels for %llu rows: is the label where it is expected? "
+                          "(--label-column, --text-column)",
+                          r->labels.n, (unsigned long long)stats->rows);
+    return e;
+}
+
+/* Label names and vocabulary, by a first pass over the training rows. */
+static diffuse_err make_tokenizer(struct train_run *r) {
+    struct say_progress progress;
+    struct load load = {.spec = r->o.data,
+                        .split = DATASET_TRAIN,
+                        .tick = tick_bytes,
+                        .user = &progress,
+                        .columns = &r->o.columns};
+    struct dataset_stats stats;
+    struct load_vocab_options options = {.size = (uint32_t)r->o.vocab_size,
+                                         .min_count = (uint32_t)r->o.min_count};
+    char *vocab = NULL;
+    size_t len = 0;
+    diffuse_err e;
+
+    if (tokenizer_kind_parse(r->o.tokenizer, &options.kind))
+        return reason_set(&r->why, DIFFUSE_INVAL,
+                          "--tokenizer is \"%s\", expected wordpiece, symbol or byte",
+                          r->o.tokenizer);
+    say_progress_start(&progress, "vocabulary", r->o.quiet);
+    e = load_survey(&load, r->o.vocab || r->init.model ? NULL : &options, &r->labels, &vocab, &len,
+                    &stats, &r->why);
+    say_progress_end(&progress);
+    if (!e)
+        e = look_at_labels(r, &stats);
+    if (!e && r->init.model) {
+        r->tokenizer = r->init.model->tokenizer;
+        return DIFFUSE_OK;
+    }
+    if (!e && r->o.vocab)
+        e = textfile_read(r->o.vocab, &vocab, &len, &r->why);
+    if (!e)
+        e = arena_init(&r->text_arena, tokenizer_bytes(options.kind, (uint8_t *)vocab, len));
+    if (!e)
+        e = tokenizer_new(&r->text_arena, options.kind, (uint8_t *)vocab, len, &r->tokenizer,
+                          &r->why);
+    free(vocab);
+    return e;
+}
+
+static diffuse_err read_rows(struct train_run *r, const struct load *from, const char *what,
+                             const struct tokenizer *t, size_t max_length, struct rows *rows) {
+    struct say_progress progress;
+    const struct load load = {.spec = from->spec,
+                              .split = from->split,
+                              .tick = tick_bytes,
+                              .user = &progress,
+                              .columns = &r->o.columns};
+    struct dataset_stats stats;
+    diffuse_err e;
+
+    say_progress_start(&progress, what, r->o.quiet);
+    e = load_rows(&load, t, &r->labels, max_length, rows, &stats, &r->why);
+    say_progress_end(&progress);
+    if (e)
+        return e;
+    if (rows->n == 0)
+        return load_no_rows(from->spec, &stats, &r->why);
+    train_record_stats(&r->record, what, &stats);
+    if (rows->skipped)
+        train_record_warn(&r->record, "%s: %llu rows without a token left out", what,
+                          (unsigned long long)rows->skipped);
+    train_record_line(&r->record, "%s: %zu rows, longest %zu tokens, %llu cut at %zu", what,
+                      rows->n, rows->longest, (unsigned long long)rows->truncated, max_length);
+    return DIFFUSE_OK;
+}
+
+/* Labels that no training row has cannot be learned; a single one teaches nothing. */
+static diffuse_err check_labels(struct train_run *r) {
+    size_t *count = calloc(r->labels.n, sizeof *count);
+    uint32_t without = 0, first = 0;
+    diffuse_err e = count ? DIFFUSE_OK : DIFFUSE_NOMEM;
+
+    for (size_t i = 0; !e && i < r->train.n; i++) {
+        uint32_t length, label;
+
+        if (!(e = rows_get(&r->train, i, &length, &label, &r->why)))
+            count[label]++;
+    }
+    for (uint32_t k = r->labels.n; !e && k-- > 0;)
+        if (count[k] == 0) {
+            without++;
+            first = k;
+        }
+    free(count);
+    if (!e && r->labels.n - without < 2)
+        return reason_set(&r->why, DIFFUSE_BADDATA,
+                          "%s: every training row has the same label: there is nothing to learn; "
+                          "give rows of two labels or more",
+                          r->o.data);
+    if (!e && without)
+        train_record_line(&r->record,
+                          "training: %u of %u labels have no row and cannot be learned, the first "
+                          "is \"%s\"",
+                          without, r->labels.n, r->labels.names[first]);
+    return e;
+}
+
+static diffuse_err split_valid(struct train_run *r) {
+    const struct load own = {.spec = r->o.valid_data, .split = DATASET_VALID};
+    diffuse_err e;
+
+    if (r->o.valid > 0 && r->o.valid_data)
+        return reason_set(&r->why, DIFFUSE_INVAL,
+                          "--valid and --valid-data both name validation rows: give one of them");
+    if (r->o.valid_data &&
+        (e = read_rows(r, &own, "validation", r->tokenizer, r->o.max_length, &r->valid)))
+        return e;
+    if (r->o.valid > 0) {
+        if ((e = rows_split(&r->all, r->o.valid, r->o.seed, &r->train, &r->valid, &r->why)))
+            return e;
+        rows_done(&r->all);
+    } else {
+        r->train = r->all;
+        r->all = (struct rows){0};
+    }
+    if (r->train.n == 0 || (r->o.valid > 0 && r->valid.n == 0))
+        return reason_set(&r->why, DIFFUSE_BADDATA,
+                          "%s: too few rows to set %g of them aside; give --valid 0", r->o.data,
+                          r->o.valid);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err copy_rows(const struct rows *from, uint32_t *ids, struct rows *to,
+                             struct reason *why) {
+    diffuse_err e = DIFFUSE_OK;
+
+    for (size_t i = 0; !e && i < from->n; i++) {
+        uint32_t length, label;
+
+        if (!(e = rows_read(from, i, ids, &length, &label, why)))
+            e = rows_append(to, ids, length, label, why);
+    }
+    return e;
+}
+
+/* Rows without labels behind those with one. */
+static diffuse_err add_unlabelled(struct train_run *r) {
+    const struct load load = {.spec = r->o.unlabelled, .split = DATASET_UNLABELLED};
+    struct rows more = {0}, both = {0};
+    uint32_t *ids = NULL;
+    size_t longest;
+    diffuse_err e = read_rows(r, &load, "unlabelled", r->tokenizer, r->o.max_length, &more);
+
+    if (e)
+        return e;
+    longest = more.longest > r->train.longest ? more.longest : r->train.longest;
+    ids = malloc(longest * sizeof *ids);
+    e = ids ? rows_init(&both, tokenizer_vocab_size(r->tokenizer), ROWS_MEMORY) : DIFFUSE_NOMEM;
+    if (!e && !(e = copy_rows(&r->train, ids, &both, &r->why)))
+        e = copy_rows(&more, ids, &both, &r->why);
+    free(ids);
+    rows_done(&more);
+    if (e) {
+        rows_done(&both);
+        return e;
+    }
+    rows_done(&r->train);
+    r->train = both;
+    return DIFFUSE_OK;
+}
+
+/* What suits the kind of data set, where the options leave it open. */
+static void follow_kind(struct train_options *o) {
+    struct dataset_defaults d = dataset_defaults(o->data);
+
+    if (!train_options_given(o, "tokenizer") && !o->init && !o->vocab)
+        o->tokenizer = d.tokenizer;
+    if (!train_options_given(o, "max-length") && d.max_length)
+        o->max_length = d.max_length;
+}
+
+/* A number that the command line leaves open. */
+static void suit(const struct train_options *o, const char *name, double *value, double to) {
+    if (!train_options_given(o, name) && !o->paper)
+        *value = to;
+}
+
+static void suit_count(const struct train_options *o, const char *name, uint64_t *value,
+                       uint64_t to) {
+    if (!train_options_given(o, name) && !o->paper && !o->init)
+        *value = to;
+}
+
+/* Below 2,000 rows the linear classifier of the n-grams is hard to improve on: start there, where
+ * the model can be one, and go on with small steps of training only. */
+static void follow_linear(struct train_options *o, uint32_t labels) {
+    if (train_options_given(o, "linear-start") || o->paper || o->teachers || o->init || o->steps ||
+        *o->brackets || strcmp(o->pool, "max") == 0 || labels > o->width)
+        return;
+    o->linear_start = 10;
+    suit_count(o, "head-width", &o->head_width, 2 * o->width);
+    suit(o, "lr", &o->lr, 0.0001);
+    suit(o, "table-lr", &o->table_lr, 0.0001);
+}
+
+/* What suits the number of rows, where the options leave it open. Measured on sets of 450 to
+ * 48,000 rows: few rows want more passes, smaller steps of training, words kept and every piece;
+ * below some 20,000 a step of diffusion costs more than it brings, a wider table pays. */
+static void follow_rows(struct train_options *o, size_t rows, uint32_t labels, bool wide) {
+    uint64_t epochs = 500000 / (rows ? rows : 1);
+    bool few = rows < 20000, very_few = rows < 2000;
+
+    if (o->batch == 0)
+        o->batch = very_few ? 16 : few ? 32 : 64;
+    suit(o, "word-dropout", &o->word_dropout, very_few ? 0.2 : few ? 0.3 : 0.6);
+    suit(o, "embed-dropout", &o->embed_dropout, very_few ? 0.3 : few ? 0.5 : 0.7);
+    if (few) {
+        suit_count(o, "steps", &o->steps, 0);
+        suit_count(o, "width", &o->width, very_few ? 64 : 128);
+        suit_count(o, "ngram-rows", &o->ngram_rows, o->ngram_rows ? 32768 : 0);
+    }
+    if (very_few && !wide)
+        follow_linear(o, labels);
+    if (o->epochs == 0)
+        o->epochs = epochs < 10 || o->linear_start > 0 ? 10 : epochs > 40 ? 40 : epochs;
+}
+
+/* The training rows, with the base's vocabulary where there is a base and it suits them. */
+static diffuse_err read_training(struct train_run *r) {
+    const struct load train = {.spec = r->o.data, .split = DATASET_TRAIN};
+    bool suits = true;
+    diffuse_err e;
+
+    if ((e = make_tokenizer(r)) ||
+        (e = read_rows(r, &train, "training", r->tokenizer, r->o.max_length, &r->all)))
+        return e;
+    if (r->init.base && (e = train_base_suits(r, &r->all, &suits)))
+        return e;
+    if (suits)
+        return DIFFUSE_OK;
+    rows_done(&r->all);
+    train_base_close(r);
+    return (e = make_tokenizer(r))
+               ? e
+               : read_rows(r, &train, "training", r->tokenizer, r->o.max_length, &r->all);
+}
+
+diffuse_err train_data_read(struct train_run *r) {
+    const struct load test = {.spec = r->o.test, .split = DATASET_TEST};
+    diffuse_err e;
+
+    follow_kind(&r->o);
+    if ((e = train_base_open(r)) || (e = read_training(r)))
+        return e;
+    if (r->o.test && (e = read_rows(r, &test, "test", r->tokenizer, r->o.max_length, &r->test)))
+        return e;
+    if ((e = split_valid(r)) || (e = check_labels(r)))
+        return e;
+    r->labelled = r->train.n;
+    follow_rows(&r->o, r->labelled, r->labels.n, train_parts_wanted(r));
+    if (r->o.unlabelled && !r->o.teachers)
+        return reason_set(&r->why, DIFFUSE_INVAL,
+                          "--unlabelled rows have labels by --teachers only: give some");
+    return r->o.unlabelled ? add_unlabelled(r) : DIFFUSE_OK;
+}
+
+static diffuse_err check_teacher(struct train_run *r, const struct model *m, const char *path) {
+    bool same = m->config.labels == r->labels.n;
+
+    for (uint32_t k = 0; same && k < r->labels.n; k++)
+        same = strcmp(m->labels[k], r->labels.names[k]) == 0;
+    if (!same)
+        return reason_set(&r->why, DIFFUSE_INVAL, "teacher %s: its labels are not those of %s",
+                          path, r->o.data);
+    if (!m->tokenizer)
+        return reason_set(&r->why, DIFFUSE_UNSUPPORTED, "teacher %s: it has no vocabulary", path);
+    return DIFFUSE_OK;
+}
+
+/* The training rows as the teacher reads them, split as ours were. */
+static diffuse_err teach(struct train_run *r, const struct model *m) {
+    const struct load train = {.spec = r->o.data, .split = DATASET_TRAIN};
+    const struct load more = {.spec = r->o.unlabelled, .split = DATASET_UNLABELLED};
+    size_t cut = m->max_length ? m->max_length : r->o.max_length;
+    struct rows all = {0}, rest = {0}, background = {0}, without = {0};
+    const struct rows *const rows[] = {&rest, &without};
+    diffuse_err e = read_rows(r, &train, "teacher's rows", m->tokenizer, cut, &all);
+
+    if (!e)
+        e = rows_split(&all, r->o.valid, r->o.seed, &rest, &background, &r->why);
+    if (!e && r->o.unlabelled)
+        e = read_rows(r, &more, "teacher's unlabelled", m->tokenizer, cut, &without);
+    if (!e && rest.n + without.n != r->train.n)
+        e = reason_set(&r->why, DIFFUSE_INVAL,
+                       "a teacher reads %zu of the training rows, this model %zu: their "
+                       "tokenizers leave out different ones",
+                       rest.n + without.n, r->train.n);
+    if (!e)
+        e = distil_add(&r->soft, &m->config, m->weights, r->team, rows, r->o.unlabelled ? 2 : 1,
+                       &r->why);
+    rows_done(&all);
+    rows_done(&rest);
+    rows_done(&background);
+    rows_done(&without);
+    return e;
+}
+
+static diffuse_err teach_from(struct train_run *r, const char *path) {
+    struct arena arena = {0};
+    struct model *m;
+    diffuse_err e = ckpt_read(path, NULL, CKPT_FULL, &arena, &m, &r->why);
+
+    if (!e && !(e = check_teacher(r, m, path))) {
+        train_record_line(&r->record, "teacher %s, id %.12s", path, m->id);
+        e = teach(r, m);
+    }
+    arena_done(&arena);
+    return e;
+}
+
+diffuse_err train_data_teach(struct train_run *r) {
+    char *list, *rest = NULL;
+    diffuse_err e = DIFFUSE_OK;
+
+    if (!r->o.teachers)
+        return DIFFUSE_OK;
+    list = strdup(r->o.teachers);
+    if (!list)
+        return DIFFUSE_NOMEM;
+    for (char *path = strtok_r(list, ",", &rest); path && !e; path = strtok_r(NULL, ",", &rest))
+        e = teach_from(r, path);
+    free(list);
+    r->soft.labelled = r->labelled;
+    r->soft.share = r->o.teacher_share;
+    if (!e && !r->soft.teachers)
+        e = reason_set(&r->why, DIFFUSE_INVAL, "--teachers names no file");
+    return e;
+}

@@ -1,0 +1,46 @@
+/* train_run.h - everything that a run of `diffuse train` owns. Made by cmd_train.c, which also
+ * frees it; filled by train_data, train_save and train_finish. */
+#ifndef MODEL_TOOL_TRAIN_TRAIN_RUN_H
+#define MODEL_TOOL_TRAIN_TRAIN_RUN_H
+
+#include "model/tool/train/run_watch.h"
+#include "model/tool/train/train_init.h"
+#include "model/tool/train/train_options.h"
+#include "model/tool/train/train_record.h"
+#include "model/train/distil.h"
+#include "model/train/fit.h"
+#include "model/train/joint.h"
+#include "model/train/rows/label_set.h"
+#include "model/train/rows/rehearse.h"
+
+struct train_run {
+    struct train_options o;
+    struct train_init init; /* with --init, or a base */
+    char base_path[4096];
+    struct train_options before_base;
+    struct label_set labels;
+    struct arena text_arena, net_arena;
+    struct tokenizer *tokenizer;
+    struct rows all, train, valid, test;
+    size_t labelled;    /* training rows with a label of their own; they come first */
+    struct distil soft; /* with --teachers */
+    struct rehearse rehearse;
+    struct joint joint; /* the wide part, and how it goes with the deep one; or all zero */
+    struct net_config config;
+    struct weights_list list;
+    struct net_weights *weights;
+    struct team *team;
+    struct fit *fit;
+    uint64_t memory_limit; /* bytes that the process may take */
+    bool planned;          /* the run that goes on was planned to keep within the same --memory */
+    struct train_record record;
+    struct run_watch watch;
+    real *best;               /* (list.entries) weights of the best epoch, with validation rows */
+    struct fit_epoch *epochs; /* (o.epochs) those done */
+    double *seconds;          /* (o.epochs) what each took, with its evaluation */
+    uint32_t best_epoch;      /* from 1; 0: none yet */
+    double temperature;       /* of the confidences; 1 without validation rows */
+    struct reason why;
+};
+
+#endif

@@ -1,0 +1,186 @@
+#!/usr/bin/python3
+"""Places: vanished peers over TCP give theirs back, strangers keep nobody out, one address has its share, what is half sent
+ends; a slow subscriber is ended and named, slows nobody else, and what it missed is counted; wild sequence numbers are no
+gaps; gaps on push are counted; addresses in brackets."""
+import os
+import socket
+import threading
+import time
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import rig as r
+import zmq
+from bare_peer import PORTS, Null, frame
+
+TCP_REPAIR = 19  # of linux/tcp.h: closes without a word
+
+
+def free_base(family=socket.AF_INET, host="127.0.0.1"):
+    for base in range(27000 + os.getpid() % 4000, 60000, 4):
+        held = []
+        try:
+            for i in range(4):
+                held.append(socket.socket(family))
+                held[-1].bind((host, base + i))
+            return base
+        except OSError:
+            continue
+        finally:
+            for s in held:
+                s.close()
+    raise AssertionError("no free ports")
+
+
+def until(what, good):
+    end = time.monotonic() + r.DEADLINE
+    while not good():
+        r.check(time.monotonic() < end, what)
+        time.sleep(0.05)
+
+
+def enter(base, door="push", host="127.0.0.1"):
+    """A connection over TCP with its handshake done; None: it was closed."""
+    try:
+        peer = Null(socket.create_connection((host, base + PORTS[door]), r.DEADLINE), door)
+        peer.sock.settimeout(r.DEADLINE)
+        peer.shake()
+        return peer
+    except OSError:
+        return None
+
+
+def fill(base, most):
+    peers = []
+    while len(peers) < most and (peer := enter(base)):
+        peers.append(peer)
+    return peers
+
+
+def serves(rig, seq, stream=b"check"):
+    labels, push = rig.subscribe(stream), rig.connect(zmq.PUSH, "push")
+    push.send_multipart([stream, rig.sample(seq, "x")])
+    r.equal(rig.label(labels)[1].seq, seq, "served")
+    labels.close()
+    push.close()
+
+
+def shares(rig, base):
+    """One address has half; places are kept for ipc; who is refused is told apart in the log."""
+    peers = fill(base, 20)
+    r.equal(len(peers), 8, "places of one address, of 16")
+    serves(rig, 1)
+    until("refusals are counted", lambda: rig.counters()["connections_refused"] > 0)
+    r.check("its address holds as many as one may" in rig.read_log(), "the reason is the true one")
+    return peers
+
+
+def vanish(base, peers):
+    """Nobody says that they are gone; their places are free within 30 s."""
+    for peer in peers:
+        try:
+            peer.sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+        except PermissionError:
+            print("not tried: closing without a word takes CAP_NET_ADMIN")
+            return
+    for peer in peers:
+        peer.sock.close()
+    began = time.monotonic()
+    until("a place is free again", lambda: enter(base))
+    seconds = time.monotonic() - began
+    print(f"places of {len(peers)} vanished publishers free after {seconds:.1f} s")
+    r.check(seconds < 30, "within 30 s")
+
+
+def strangers(rig, base):
+    """Silent connections, as many as are taken, over both ways."""
+    crowd = []
+    for door in ("push", "labels"):
+        for _ in range(30):
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(rig.path("run/" + door))
+            crowd.append(s)
+            crowd.append(socket.create_connection(("127.0.0.1", base + PORTS[door])))
+    for seq in range(2, 12):
+        serves(rig, seq)
+    until("they are ended", lambda: rig.counters()["connections_unfinished"] >= 120)
+    for s in crowd:
+        s.close()
+
+
+def halves(rig, base):
+    before = rig.counters()["connections_unfinished"]
+    peer = enter(base)
+    peer.sock.sendall(frame(b"half", more=True) + b"\0\x30abc")
+    r.equal(peer.sock.recv(100), b"", "ended by the daemon")
+    until("half a message is ended", lambda: rig.counters()["connections_unfinished"] > before)
+    r.check("did not end it within message_wait" in rig.read_log(), "and said so")
+
+
+def numbers(rig):
+    labels = rig.subscribe(b"seq")
+    for door, kind, counter in (("push", zmq.PUSH, "push_gaps"), ("ingest", zmq.PUB, "ingest_gaps")):
+        s, stream, before = rig.connect(kind, door), b"seq-" + door.encode(), rig.counters()
+        got = []
+        while not got:  # a publisher finds nobody at first
+            s.send_multipart([stream, rig.sample(1, "x")])
+            if labels.poll(100):
+                got = labels.recv_multipart()
+        for seq in (1, 12, (1 << 63) + 5, 3):
+            s.send_multipart([stream, rig.sample(seq, "x")])
+        until("all were heard", lambda: rig.pb.Label.FromString(rig.receive(labels)[1]).seq == 3)
+        after = rig.counters()
+        r.equal(after[counter] - before[counter], 10, f"gaps on {door}")
+        r.equal(after["sequence_jumps"] - before["sequence_jumps"], 1, f"jumps on {door}")
+        s.close()
+    labels.close()
+
+
+def lag(rig, rows=20000):
+    """A subscriber that does not read: it is ended, named, and what it did not get is counted."""
+    reader, sleeper = rig.subscribe(b"lag"), rig.subscribe(b"lag", hwm=1)
+    push = rig.connect(zmq.PUSH, "push", linger=-1)
+    before, got = rig.counters()["labels_dropped"], [0]
+
+    def read():
+        while got[0] < rows:
+            reader.recv_multipart()
+            got[0] += 1
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    for seq in range(1, rows + 1):
+        push.send_multipart([b"lag", rig.sample(seq, "x")])
+    thread.join(r.DEADLINE)
+    r.equal(got[0], rows, "the reader gets every label")
+    until("it is ended", lambda: rig.counters()["subscribers_ended"] > 0)
+    r.check(f"a subscriber (process {os.getpid()}) was ended" in rig.read_log(), "and named")
+    heard = 0
+    while sleeper.poll(2000):
+        sleeper.recv_multipart()
+        heard += 1
+    dropped = rig.counters()["labels_dropped"] - before
+    print(f"a subscriber that does not read: {rows - heard} labels lost, {dropped} counted")
+    r.check(abs(rows - heard - dropped) <= 0.02 * rows, f"lost {rows - heard}, counted {dropped}")
+
+
+with r.Rig(model=("byte", 16, 2, 200)) as rig:
+    base = free_base()
+    rig.start(tcp=f"127.0.0.1:{base}", handshake_wait="2s", message_wait="1s")
+    vanish(base, shares(rig, base))
+    strangers(rig, base)
+    halves(rig, base)
+    numbers(rig)
+    lag(rig)
+    r.equal(rig.stop(), 0, "exit status")
+
+with r.Rig(model=("byte", 16, 2, 200)) as rig:
+    try:
+        base = free_base(socket.AF_INET6, "::1")
+    except AssertionError:
+        print("not tried: this machine has no IPv6")
+    else:
+        rig.start(tcp=f"[::1]:{base}", metrics="[::1]:0")
+        r.check(enter(base, host="::1"), "an address in brackets")
+        r.equal(rig.stop(), 0, "exit status")
