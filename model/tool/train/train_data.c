@@ -233,13 +233,17 @@ static void follow_linear(struct train_options *o, uint32_t labels) {
 
 /* What suits the number of rows, where the options leave it open. Measured on sets of 450 to
  * 48,000 rows: few rows want more passes, smaller steps of training, words kept and every piece;
- * below some 20,000 a step of diffusion costs more than it brings, a wider table pays. */
-static void follow_rows(struct train_options *o, size_t rows, uint32_t labels, bool wide) {
-    uint64_t epochs = 500000 / (rows ? rows : 1);
+ * below some 20,000 a step of diffusion that starts from nothing costs more than it brings, a wider
+ * table pays. What a wide part has learned and a base brings along takes fewer passes. */
+static void follow_rows(struct train_run *r, size_t rows, uint32_t labels) {
+    struct train_options *o = &r->o;
+    bool wide = train_parts_wanted(r);
+    uint64_t all = !wide ? 500000 : r->init.base ? 60000 : 120000; /* rows of all epochs */
+    uint64_t epochs = all / (rows ? rows : 1);
     bool few = rows < 20000, very_few = rows < 2000;
 
     if (o->batch == 0)
-        o->batch = very_few ? 16 : few ? 32 : 64;
+        o->batch = very_few || (r->init.base && rows < 5000) ? 16 : few ? 32 : 64;
     suit(o, "word-dropout", &o->word_dropout, very_few ? 0.2 : few ? 0.3 : 0.6);
     suit(o, "embed-dropout", &o->embed_dropout, very_few ? 0.3 : few ? 0.5 : 0.7);
     if (few) {
@@ -285,7 +289,7 @@ diffuse_err train_data_read(struct train_run *r) {
     if ((e = split_valid(r)) || (e = check_labels(r)))
         return e;
     r->labelled = r->train.n;
-    follow_rows(&r->o, r->labelled, r->labels.n, train_parts_wanted(r));
+    follow_rows(r, r->labelled, r->labels.n);
     if (r->o.unlabelled && !r->o.teachers)
         return reason_set(&r->why, DIFFUSE_INVAL,
                           "--unlabelled rows have labels by --teachers only: give some");

@@ -4,8 +4,9 @@
  *
  * a and b are those of the smallest mean cross-entropy on rows that neither part was trained on: a
  * logistic regression of two numbers, which is convex and says how sure the model may be as well
- * (as Guo et al., 2017, do with one). The sum is then never worse than the wide part on those rows:
- * where more of them would be told right without the deep part, b is 0.
+ * (as Guo et al., 2017, do with one). Of shares of the deep part around that one, 0 among them, the
+ * one is taken with which most of the rows are right: the sum is never worse on them than the wide
+ * part.
  */
 #ifndef MODEL_TRAIN_ROWS_MIX_H
 #define MODEL_TRAIN_ROWS_MIX_H

