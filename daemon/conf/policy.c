@@ -83,6 +83,7 @@ diffuse_err policy_parse(const char *text, struct policy_rule *ret_rule, struct 
                           text);
     rule.prefix_len = (size_t)(colon - text);
     memcpy(rule.prefix, text, rule.prefix_len);
+    rule.policy.min_confidence = -1; /* 0 says something of a label */
     for (const char *p = colon + 1; *p;) {
         size_t len = strcspn(p, ","), name = strcspn(p, "=,");
         if (name == 5 && len > 6 && len - 6 <= LIMIT_LABEL_BYTES && memcmp(p, "label=", 6) == 0)
@@ -96,12 +97,14 @@ diffuse_err policy_parse(const char *text, struct policy_rule *ret_rule, struct 
         p += len;
         p += *p == ',';
     }
-    *ret_rule = rule;
     if (rule.label[0] && (rule.policy.every || rule.policy.change || rule.policy.end ||
-                          rule.policy.window || rule.policy.min_confidence == 0))
+                          rule.policy.window || rule.policy.min_confidence < 0))
         return reason_set(why, DIFFUSE_INVAL,
                           "policy: label=%.64s goes with min_confidence, and with nothing else",
                           rule.label);
+    if (rule.policy.min_confidence < 0)
+        rule.policy.min_confidence = 0;
+    *ret_rule = rule;
     return policy_check(&rule.policy, why);
 }
 

@@ -7,8 +7,8 @@
  *                           another its probability must be larger by 0.1, and to "abstained" the
  *                           confidence must be below min_confidence by 0.1 (hysteresis)
  *    end                    only with the piece that ends the segment, or fills a window
- *    min_confidence=0.6     below that the label is marked `abstained`, also of samples that are
- * whole label=NAME             min_confidence is of this label alone, and comes before that of all
+ *    min_confidence=0.6     below that the label is marked `abstained`, also of whole samples
+ *    label=NAME             min_confidence is of this label alone, and comes before that of all
  *    window=256             tumbling: the text begins anew every 256 tokens
  *    window=256/64          sliding: every 64 tokens, the last 256 of them
  *

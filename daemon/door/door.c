@@ -79,6 +79,11 @@ struct absent {
     struct topics topics;
 };
 
+/* A second descriptor of who came. */
+struct copy {
+    int fd, copy;
+};
+
 struct way {
     struct door_limits limits;
     struct zmtp_rules rules;
@@ -87,6 +92,8 @@ struct way {
     uint64_t reading; /* number of the one that is running; those before are over */
     uint64_t read;    /* messages in it */
     struct door_news news;
+    struct copy copy[DOOR_COPIES]; /* the oldest first */
+    unsigned n_copies;
 };
 
 struct doors {
@@ -204,6 +211,10 @@ void doors_done(struct doors *d) {
         close(d->wake);
     if (d->spare >= 0)
         close(d->spare);
+    for (unsigned i = 0; i < DOORS; i++) {
+        for (unsigned k = 0; k < d->way[i].n_copies; k++)
+            close(d->way[i].copy[k].copy);
+    }
     pthread_mutex_destroy(&d->lock);
     free(d->guest_of);
     free(d->topics);
@@ -466,6 +477,8 @@ static int accept_through(struct doors *d, uint8_t number, int fd, struct sockad
         return guest;
     if (!is_denied(w, guest)) {
         const char *why = let_in(d, w, guest);
+        if (!why && w->limits.followed && w->n_copies < DOOR_COPIES)
+            w->copy[w->n_copies++] = (struct copy){guest, fcntl(guest, F_DUPFD_CLOEXEC, 3)};
         if (!why)
             return guest;
         w->news.refused++;
@@ -907,27 +920,43 @@ unsigned doors_review(struct doors *d, enum door door,
     return n;
 }
 
-/* The place may be free by now, and nobody else's yet. */
-static const struct guest *had(const struct doors *d, int fd) {
-    if (fd < 0 || (unsigned)fd >= d->fds || d->guest_of[fd] == NOBODY)
-        return NULL;
-    return &d->guests[d->guest_of[fd]];
+/* Those before it were given up before ZeroMQ spoke of them. */
+static int take_copy(struct way *w, int fd) {
+    unsigned i = 0;
+    while (i < w->n_copies && w->copy[i].fd != fd)
+        i++;
+    if (i == w->n_copies)
+        return -1;
+    int copy = w->copy[i].copy;
+    for (unsigned k = 0; k < i; k++)
+        close(w->copy[k].copy);
+    w->n_copies -= i + 1;
+    memmove(w->copy, w->copy + i + 1, w->n_copies * sizeof w->copy[0]);
+    return copy;
 }
 
-bool doors_was_cut(struct doors *d, int fd) {
+int doors_copy(struct doors *d, enum door door, int fd) {
     pthread_mutex_lock(&d->lock);
-    const struct guest *g = had(d, fd);
-    bool yes = g && g->cut;
+    int copy = take_copy(&d->way[door], fd);
     pthread_mutex_unlock(&d->lock);
-    return yes;
+    return copy;
 }
 
-bool doors_was_known(struct doors *d, int fd) {
+bool doors_recall(struct doors *d, enum door door, int copy, bool *ret_cut, bool *ret_known) {
+    struct way *w = &d->way[door];
+    struct stat s;
+    bool found = false;
+    if (fstat(copy, &s) != 0)
+        return false;
     pthread_mutex_lock(&d->lock);
-    const struct guest *g = had(d, fd);
-    bool yes = !g || (g->known && zmtp_shook(&g->said));
+    for (unsigned i = 0; i < w->n && !found; i++) {
+        const struct guest *g = &w->guest[i]; /* also when its place is free by now */
+        found = g->inode == s.st_ino;
+        *ret_cut = g->cut;
+        *ret_known = g->known && zmtp_shook(&g->said);
+    }
     pthread_mutex_unlock(&d->lock);
-    return yes;
+    return found;
 }
 
 unsigned doors_present(struct doors *d, enum door door) {

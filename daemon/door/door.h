@@ -56,6 +56,7 @@ struct door_limits {
     uint64_t round; /* messages after whose reading every older one of these has been read, as
                        connections are read in turn */
     bool topics;    /* who comes here subscribes */
+    bool followed;  /* doors_copy is asked about who comes here */
     struct socket_group enter; /* who may come in at all, */
     struct socket_group full;  /* and who may do everything there: give feedback (ingest, push),
                             change  something (control) */
@@ -139,9 +140,14 @@ bool doors_news(struct doors *d, enum door door, struct door_news *ret_news);
  * process as ZeroMQ saw it then: when the descriptor is somebody else's by now, it may not. */
 bool doors_may_all(struct doors *d, enum door door, int fd, unsigned uid, int pid);
 
-/* Of the connection that had this descriptor last: was it ended by us, and had it shaken hands? */
-bool doors_was_cut(struct doors *d, int fd);
-bool doors_was_known(struct doors *d, int fd);
+/* A second descriptor of the connection that came with this one, taken when it came: for each that
+ * ZeroMQ says was accepted, in that order. The caller closes it; -1: there is none. At most
+ * DOOR_COPIES wait to be asked for at a door. */
+#define DOOR_COPIES 32u
+int doors_copy(struct doors *d, enum door door, int fd);
+
+/* Of that connection: was it ended by us, had it shaken hands? False: it is not known any more. */
+bool doors_recall(struct doors *d, enum door door, int copy, bool *ret_cut, bool *ret_known);
 
 /* Connections that are there now, or whose memory is. */
 unsigned doors_present(struct doors *d, enum door door);

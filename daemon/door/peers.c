@@ -1,6 +1,5 @@
 #include "daemon/door/peers.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,8 +8,10 @@
 #include <unistd.h>
 #include <zmq.h>
 
-void peers_init(struct peers *p, void *monitor) {
+void peers_init(struct peers *p, void *monitor, struct doors *doors, enum door door) {
     p->monitor = monitor;
+    p->doors = doors;
+    p->door = door;
     for (size_t i = 0; i < PEERS_MAX; i++)
         p->peer[i].copy = -1;
 }
@@ -24,21 +25,29 @@ void peers_done(struct peers *p) {
 }
 
 static void follow(struct peers *p, int number) {
+    int copy = doors_copy(p->doors, p->door, number);
+    if (copy < 0)
+        return;
     for (size_t i = 0; i < PEERS_MAX; i++) {
         if (p->peer[i].copy < 0) {
-            p->peer[i].copy = fcntl(number, F_DUPFD_CLOEXEC, 3);
+            p->peer[i].copy = copy;
             p->peer[i].number = number;
-            peer_name_say(number, p->peer[i].who);
+            peer_name_say(copy, p->peer[i].who);
             return;
         }
     }
+    close(copy);
 }
 
-static enum peers_ending look(int fd) {
+static enum peers_ending look(struct peers *p, int fd) {
     struct pollfd item = {.fd = fd, .events = POLLRDHUP};
     int unread = 0;
+    bool cut = false, known = true;
+    (void)doors_recall(p->doors, p->door, fd, &cut, &known);
+    if (cut)
+        return PEERS_LEFT;
     if (poll(&item, 1, 0) < 1 || !(item.revents & (POLLRDHUP | POLLHUP | POLLERR)))
-        return PEERS_CUT; /* the other end is still there: it was we who ended this */
+        return known ? PEERS_CUT : PEERS_UNFINISHED; /* the other end is still there */
     if (ioctl(fd, FIONREAD, &unread) == 0 && unread > 0)
         return PEERS_LOST;
     return PEERS_LEFT;
@@ -47,7 +56,7 @@ static enum peers_ending look(int fd) {
 static enum peers_ending forget(struct peers *p, int number, char ret_who[PEER_NAME_BYTES]) {
     for (size_t i = 0; i < PEERS_MAX; i++) {
         if (p->peer[i].copy >= 0 && p->peer[i].number == number) {
-            enum peers_ending ending = look(p->peer[i].copy);
+            enum peers_ending ending = look(p, p->peer[i].copy);
             memcpy(ret_who, p->peer[i].who, PEER_NAME_BYTES);
             close(p->peer[i].copy);
             p->peer[i].copy = -1;
@@ -69,15 +78,13 @@ static bool read_event(void *monitor, uint16_t *ret_event, int32_t *ret_value) {
     return true;
 }
 
-bool peers_next(struct peers *p, enum peers_ending *ret_ending, int *ret_number,
-                char ret_who[PEER_NAME_BYTES]) {
+bool peers_next(struct peers *p, enum peers_ending *ret_ending, char ret_who[PEER_NAME_BYTES]) {
     uint16_t event;
     int32_t value;
     *ret_ending = PEERS_NONE;
     ret_who[0] = '\0';
     if (!read_event(p->monitor, &event, &value))
         return false;
-    *ret_number = value;
     if (event == ZMQ_EVENT_ACCEPTED)
         follow(p, value);
     else if (event == ZMQ_EVENT_DISCONNECTED)

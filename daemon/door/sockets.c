@@ -272,6 +272,7 @@ void sockets_doors(const struct conf *c, const struct sockets_limits *limits,
     ret_limits[DOOR_PUSH] = door_limits(c, c->publishers, c->push_hwm, limits->frame_max);
     ret_limits[DOOR_LABELS] = door_limits(c, c->subscribers, SUBSCRIPTION_HWM, SUBSCRIPTION_BYTES);
     ret_limits[DOOR_LABELS].topics = true;
+    ret_limits[DOOR_INGEST].followed = ret_limits[DOOR_PUSH].followed = true;
     ret_limits[DOOR_CONTROL] = door_limits(c, c->subscribers + SOCKETS_CLIENTS_SPARE,
                                            (uint64_t)limits->control_hwm, limits->request_max);
     const char *at[DOORS] = {[DOOR_INGEST] = c->ingest,
@@ -352,7 +353,7 @@ diffuse_err sockets_open(struct sockets *s, const struct conf *c,
         if (e)
             return e;
     }
-    unsigned others = OTHER_DESCRIPTORS + 2 * PEERS_MAX + c->ingest_connect.n;
+    unsigned others = OTHER_DESCRIPTORS + 2 * (PEERS_MAX + DOOR_COPIES) + c->ingest_connect.n;
     unfit = doors_new(doors, others, &s->doors, why);
     if (unfit)
         return unfit;

@@ -109,8 +109,8 @@ diffuse_err loop_init(struct loop *l) {
                  "the service manager's watchdog bites after %.3g s, between two looks at the "
                  "path; set WatchdogSec= to at least %.3g s",
                  (double)l->pulse.patience_ns * 2e-9, (double)WATCHDOG_LEAST_NS * 1e-9);
-    peers_init(&l->ingest_peers, l->sockets->ingest_peers);
-    peers_init(&l->push_peers, l->sockets->push_peers);
+    peers_init(&l->ingest_peers, l->sockets->ingest_peers, l->sockets->doors, DOOR_INGEST);
+    peers_init(&l->push_peers, l->sockets->push_peers, l->sockets->doors, DOOR_PUSH);
     find_sockets(l);
     look_at_everything(l);
     return l->signal_fd < 0 ? DIFFUSE_IO : DIFFUSE_OK;
@@ -266,12 +266,9 @@ static bool read_control(struct loop *l) {
 
 static void read_peers(struct loop *l, struct peers *peers, const char *socket) {
     enum peers_ending ending;
-    int number;
     char who[PEER_NAME_BYTES];
-    while (peers_next(peers, &ending, &number, who)) {
-        if (doors_was_cut(l->sockets->doors, number))
-            continue; /* the door says so itself */
-        if (ending == PEERS_CUT && !doors_was_known(l->sockets->doors, number)) {
+    while (peers_next(peers, &ending, who)) {
+        if (ending == PEERS_UNFINISHED) {
             stats_add(l->stats, STATS_connections_unfinished, 1);
             log_input(
                 l->log, LOG_connections_unfinished, DIFFUSE_OK, NULL, 0, 0,

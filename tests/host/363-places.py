@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Places: vanished peers over TCP give theirs back, strangers keep nobody out, one address has its share, what is half sent
 ends; a slow subscriber is ended and named, slows nobody else, and what it missed is counted; wild sequence numbers are no
-gaps; gaps on push are counted; addresses in brackets."""
+gaps; gaps on push are counted; why a connection ended is told of that one; addresses in brackets."""
+import json
 import os
 import socket
 import threading
@@ -12,8 +13,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 import rig as r
 import zmq
-from bare_peer import PORTS, Null, frame
+from bare_peer import KINDS, PORTS, Null, frame, greet
 
+CRAWL_ROWS = int(os.environ.get("CRAWL_ROWS", "30000"))
+OUT = os.environ.get("CRAWL_OUT", "")
 TCP_REPAIR = 19  # of linux/tcp.h: closes without a word
 
 
@@ -137,6 +140,25 @@ def numbers(rig):
     labels.close()
 
 
+def churn(rig, each=200):
+    """Who greets and leaves is told neither as cut off nor as lost, however many others have its descriptor by then."""
+    before = rig.counters()
+
+    def come_and_go(door):
+        for _ in range(each):
+            greet(rig, door, KINDS[door]).close()
+
+    threads = [threading.Thread(target=come_and_go, args=(door,), daemon=True) for door in 3 * ("push", "ingest")]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(r.DEADLINE)
+        r.check(not t.is_alive(), "all were let in")
+    after = rig.counters()
+    for counter in ("disconnected", "left_unread", "connections_unfinished"):
+        r.equal(after[counter] - before[counter], 0, counter)
+
+
 def lag(rig, rows=20000):
     """A subscriber that does not read: it is ended, named, and what it did not get is counted."""
     reader, sleeper = rig.subscribe(b"lag"), rig.subscribe(b"lag", hwm=1)
@@ -165,6 +187,60 @@ def lag(rig, rows=20000):
     r.check(abs(rows - heard - dropped) <= 0.02 * rows, f"lost {rows - heard}, counted {dropped}")
 
 
+def crawl(rig, rows=CRAWL_ROWS, rate=5000, slow_rate=400):
+    """A subscriber that reads, and far too slowly, beside one that keeps up: what it does not get is counted to within 2 %."""
+    reader, crawler = rig.subscribe(b"crawl"), rig.subscribe(b"crawl", hwm=1, RCVBUF=4096)
+    push = rig.connect(zmq.PUSH, "push", linger=-1)
+    before, got, stop = rig.counters(), {"reader": 0, "crawler": 0}, threading.Event()
+
+    def read():
+        while got["reader"] < rows:
+            reader.recv_multipart()
+            got["reader"] += 1
+
+    def crawl_on():
+        began = time.monotonic()
+        while True:
+            if not crawler.poll(100 if not stop.is_set() else 2000):
+                if stop.is_set():
+                    return
+                continue
+            crawler.recv_multipart()
+            got["crawler"] += 1
+            wait = 0 if stop.is_set() else began + got["crawler"] / slow_rate - time.monotonic()
+            if wait > 0:
+                stop.wait(wait)
+
+    threads = [threading.Thread(target=f, daemon=True) for f in (read, crawl_on)]
+    for t in threads:
+        t.start()
+    began = time.monotonic()
+    for seq in range(1, rows + 1):
+        push.send_multipart([b"crawl", rig.sample(seq, "x")])
+        ahead = began + seq / rate - time.monotonic()
+        if ahead > 0.005:
+            time.sleep(ahead)
+    threads[0].join(r.DEADLINE)
+    seconds = time.monotonic() - began
+    stop.set()
+    threads[1].join(r.DEADLINE)
+    r.equal(got["reader"], rows, "the reader gets every label")
+    after = rig.counters()
+    lost, counted = rows - got["crawler"], after["labels_dropped"] - before["labels_dropped"]
+    ended = after["subscribers_ended"] - before["subscribers_ended"]
+    row = {"labels": rows, "seconds": round(seconds, 1), "labels_per_second": round(rows / seconds), "slow_heard": got["crawler"],
+           "slow_lost": lost, "counted": counted, "off_percent": round(100 * abs(lost - counted) / max(lost, 1), 2),
+           "subscribers_ended": ended}
+    print(json.dumps(row))
+    r.check(ended > 0, "it was ended")
+    r.check(abs(lost - counted) <= 0.02 * lost, f"lost {lost}, counted {counted}")
+    if OUT:
+        os.makedirs(os.path.dirname(OUT), exist_ok=True)
+        with open(OUT, "w", encoding="utf-8") as file:
+            json.dump({"command": f"CRAWL_ROWS={rows} tests/host/363-places.py"} | row, file, indent=1)
+            file.write("\n")
+
+
 with r.Rig(model=("byte", 16, 2, 200)) as rig:
     base = free_base()
     rig.start(tcp=f"127.0.0.1:{base}", handshake_wait="2s", message_wait="1s")
@@ -173,6 +249,12 @@ with r.Rig(model=("byte", 16, 2, 200)) as rig:
     halves(rig, base)
     numbers(rig)
     lag(rig)
+    crawl(rig)
+    r.equal(rig.stop(), 0, "exit status")
+
+with r.Rig(model=("byte", 16, 2, 200)) as rig:
+    rig.start(publishers=32)
+    churn(rig)
     r.equal(rig.stop(), 0, "exit status")
 
 with r.Rig(model=("byte", 16, 2, 200)) as rig:

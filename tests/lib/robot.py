@@ -12,7 +12,8 @@ import zmq
 
 LABELS = ["battery", "motor", "camera", "network"]
 OLD = {name: [f"{name[:3]}{c}o" for c in "abcdefgh"] for name in LABELS}
-NEW = {name: [f"{c}{name[1:4]}" for c in "abcdefgh"] for name in LABELS}  # of letters that the old ones have
+# Of letters that the model has seen, in no order that says anything to it yet.
+NEW = {name: [f"{c}{name[3:6]}" for c in "abcdefgh"] for name in LABELS}
 NOISE = ["the", "robot", "says", "unit", "seven", "again", "now", "at"]
 
 

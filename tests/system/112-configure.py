@@ -105,6 +105,24 @@ with r.Rig() as rig:  # the configured model, and the watch on it
     rig.command = lambda *options, **keys: command
     rig.start()
     first = rig.status().model_id
+
+    # a mistake, and another model beside it: neither is taken
+    with open(rig.model, "rb") as file:
+        before = file.read()
+    rig.make_model(rig.path("new"), "byte", "seed=8")
+    os.rename(rig.path("new"), rig.model)
+    write(config, f"model = {rig.model}\nwatch = no\nlabel_weit = 1s\n")
+    rig.process.send_signal(signal.SIGHUP)
+    rig.wait_notify("RELOADING=1")
+    rig.wait_notify("READY=1")
+    r.equal(rig.status().model_id, first, "the model stays, as all else")
+    counters = rig.counters()
+    r.equal((counters["reloads"], counters["reloads_refused"]), (0, 1), "counted as refused")
+    r.check("event=reload_refused" in rig.read_log(), "and said")
+    with open(rig.path("new"), "wb") as file:
+        file.write(before)
+    os.rename(rig.path("new"), rig.model)
+
     write(config, f"model = {other}\nwatch = yes\n")
     rig.process.send_signal(signal.SIGHUP)
     wait(rig, ["event=reloaded"])

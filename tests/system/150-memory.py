@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """The resident size stays inside the plan, and the plan inside the budget, whatever is sent."""
-import threading
 import os
+import re
+import subprocess
+import threading
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
+import spoil
 import zmq
 
 PUBLISHERS = 8
@@ -56,7 +59,54 @@ def run(rig, **keys):
     r.equal(rig.stop(), 0, "exit status")
 
 
+def with_header(rig, n):
+    """A checkpoint whose header has about n bytes more."""
+    with open(rig.model, "rb") as file:
+        header, tensors = spoil.split(file.read())
+    header["__metadata__"]["note"] = "x" * n
+    header["__metadata__"]["id"] = spoil.content_id(header, tensors)
+    path = rig.path(f"header{n}.safetensors")
+    with open(path, "wb") as file:
+        file.write(spoil.join(header, tensors))
+    return path
+
+
+def headers(rig):
+    """What a header takes while it is read is in the plan; one that is larger is refused before that."""
+    most, over = with_header(rig, 1000 << 10), with_header(rig, 7 << 20)
+    status, _, err = rig.run(model=over, max_length=128)
+    r.check(status == 1 and "header of 7" in err, f"at the start: {status}, {err}")
+    rig.start(model=most, max_length=128)
+    plan = rig.status().memory_plan
+    reply = rig.request(reload=rig.pb.ReloadRequest(path=over.encode()))
+    r.check(b"header of 7" in reply.error_text, f"at a reload: {reply.error_text}")
+    for path in (rig.model, most):
+        r.equal(rig.request(reload=rig.pb.ReloadRequest(path=path.encode())).error, 0, f"reload of {path}")
+    peak = rig.resident()[1]
+    print(f"a header of 1000 KiB: peak {peak >> 10} KiB, plan {plan >> 10} KiB")
+    r.check(rig.sanitized() or peak <= plan, f"peak {peak} is above the plan {plan}")
+    r.equal(rig.stop(), 0, "exit status")
+
+
+def without_proc(rig):
+    """Where /proc is not there, the program's row is no smaller for that."""
+    def row(command):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=r.DEADLINE)
+        found = re.search(r"^program +([0-9.]+) MiB", done.stdout, re.M)
+        return float(found.group(1)) if found else done.stderr
+    plan = rig.command("--plan", max_length=128)
+    here = row(plan)
+    hidden = ["unshare", "-m", "sh", "-c", "mount --make-rprivate / && umount -l /proc && exec \"$@\"", "sh"]
+    if subprocess.run([*hidden, "true"], capture_output=True).returncode:
+        print("left out: a plan without /proc: it cannot be taken away here, which takes root")
+        return
+    bare = row([*hidden, *map(os.path.abspath, plan[:1]), *plan[1:]])
+    r.check(isinstance(bare, float) and bare >= here > 4, f"program: {here} MiB, without /proc {bare}")
+
+
 with r.Rig(model=("wordpiece", 128)) as rig:
+    headers(rig)
+    without_proc(rig)
     run(rig, max_length=128)
     run(rig, workers=2, max_length=64, batch_tokens=2048, scores="yes", memory_budget="128M")
 

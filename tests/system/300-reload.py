@@ -145,9 +145,12 @@ def budget(rig):
         refused(rig, large, "BUDGET", "memory_budget", "row", "'model'")
         s.event("reload-refused", "BUDGET", large)
         refused(rig, many, "BUDGET", "'samples'", "5", "6")
-    with Session(rig, reload="no"):
+    with Session(rig, reload="no") as s:
         r.check(not any(row.name == b"second model" for row in rig.status().plan), "no second model is planned")
         refused(rig, many, "UNSUPPORTED", "reload = yes")
+        s.event("reload-refused", "UNSUPPORTED", many)
+        r.equal(rig.counters()["reloads_refused"], 1, "it counts as every other")
+        r.check(f"reload of {many} for a request refused: UNSUPPORTED" in rig.read_log(), "and is in the log")
     status, _, err = rig.run(model=large, reload="yes", memory_budget="66M")
     r.check(status == 1 and "'second model'" in err, err)
     with Session(rig, model=large, memory_budget="66M"):  # reload = auto
@@ -290,6 +293,7 @@ def at_once(rig):
     for i, path in enumerate(paths):
         rig.make_model(path, "byte", 32, 5, f"seed={i + 20}", "ngram_rows=20000")
     with Session(rig, subscribers=len(paths) + 4):
+        busy = 0
         clients = [rig.connect(zmq.DEALER, "control") for _ in paths]
         for _ in range(5):
             for i, (client, path) in enumerate(zip(clients, paths)):
@@ -303,6 +307,8 @@ def at_once(rig):
                 r.check(reply.error == 0 or b".safetensors is being loaded for a request" in reply.error_text,
                         reply.error_text)
             r.check(rig.status().model_id in [reply.model.id for reply in done], "one of them serves")
+            busy += len(replies) - len(done)
+        r.equal(rig.counters()["reloads_refused"], busy, "each refusal is counted")
         for client in clients:
             client.close()
         # A client that has gone when its reply comes, and one that waits when the daemon stops.

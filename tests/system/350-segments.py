@@ -301,6 +301,26 @@ def policies(rig, model):
         counters = rig.counters()
         r.equal(counters["held"] + counters["labelled"], sum(t.seq.values()), "every sample is answered")
         r.equal(counters["abstained"], 1, "abstained")
+        label = t.whole(ids=ids[:5])
+        r.check(0 < label.confidence < 1, f"a label that can be too unsure: {label.confidence}")
+    how_sure(rig, model, ids[:5], label)
+
+
+def how_sure(rig, model, ids, label):
+    """min_confidence of samples that are whole: by prefix, and by label, which comes before."""
+    name = label.label_name.decode()
+    rules = {"s/all": ([":min_confidence=1"], True), "s/low": ([":min_confidence=0"], False),
+             "s/this": ([f":label={name},min_confidence=1"], True),
+             "s/other": ([f":label=not_{name},min_confidence=1"], False),
+             "s/but": ([":min_confidence=1", f":label={name},min_confidence=0"], False)}
+    for segments in (8, 0):  # whether or not texts may grow
+        policy = " ".join(stream + rule for stream, (own, _) in rules.items() for rule in own)
+        with Talk(rig, model=model, policy=policy, segments=segments) as t:
+            for stream, (_, unsure) in rules.items():
+                got = t.ask(stream, WHOLE, ids=ids)
+                r.equal((got.error, got.label_name, got.abstained), (0, label.label_name, unsure), stream)
+            r.check(not t.whole(ids=ids).abstained, "a stream that no rule names")
+            r.equal(rig.counters()["abstained"], sum(unsure for _, unsure in rules.values()), "counted")
 
 
 def change(rig, model):

@@ -206,6 +206,32 @@ def check_age(rig, shim):
     r.equal(rig.stop(), 0, "exit status")
 
 
+def check_age_while_computed(rig):
+    """A sample that is young when its turn comes and too old when its label is ready has no label."""
+    slow, limit = rig.path("slow.safetensors"), 5  # milliseconds
+    rig.make_model(slow, "byte", 128, 5, "steps=8")
+    rig.start(model=slow, max_length=4096, batch_tokens=4096, memory_budget="256M")
+    tally, push = Tally(rig), rig.connect(zmq.PUSH, "push", linger=-1)
+
+    def say(seq, **fields):
+        push.send_multipart([b"slow", rig.sample(seq, "x" * 4096, **fields)])
+        return tally.take()[1]
+
+    label = say(1)
+    r.equal(label.error, 0, "without a limit")
+    r.check(label.times.compute_ns > 2e6 * limit, f"it takes long enough: {label.times.compute_ns / 1e6} ms")
+    said, end = [], time.monotonic() + r.DEADLINE
+    while not said or b"when its label was ready" not in said[-1]:  # else the worker came late already
+        r.check(time.monotonic() < end, f"one grows old while it is computed: {said}")
+        label = say(len(said) + 2, max_age_ms=limit)
+        r.equal((label.error, label.label_name), (ERRORS["EXPIRED"], b""), f"{label.error_text}")
+        said.append(label.error_text)
+    tally.agrees(b"slow", balance(rig, "computed for longer than max_age")[b"slow"])
+    push.close()
+    tally.close()
+    r.equal(rig.stop(), 0, "exit status")
+
+
 def check_peers(rig):
     """A subscriber that does not read, one that dies, publishers that die inside a message, streams that are forgotten."""
     rig.start(queue=64, label_hwm=10, label_wait="100ms", streams=8, subscribers=8, overload="drop_newest")
@@ -246,4 +272,5 @@ with r.Rig(model=("byte", 48, 4, "ring=0")) as the_rig:
     check_fairness(the_rig)
     check_ingest(the_rig)
     check_age(the_rig, the_shim)
+    check_age_while_computed(the_rig)
     check_peers(the_rig)

@@ -46,7 +46,8 @@ class Runs:
             subprocess.run([DIFFUSE, "corpus", "-o", path, *options], check=True)
         self.options = ["--data", f"tsv:{self.data}", "--test", f"tsv:{self.test}", "--valid", "0.1",
                         "--vocab-size", "400", "--width", "16", "--steps", "1", "--ngram-rows", "1024",
-                        "--batch", "16", "--epochs", "24", "--save-every", "1", "--threads", "2", "--quiet"]
+                        "--batch", "16", "--epochs", "24", "--save-every", "1", "--threads", "2", "--wide", "none",
+                        "--quiet"]
 
     def folder(self, name):
         return os.path.join(self.top, name)
@@ -160,7 +161,9 @@ def check_interrupts(runs):
     interrupt(runs, "asked", signal.SIGTERM, "--resume")
     assert runs.rows("asked") >= done
     # A new run in a folder whose run was finished is not finished.
+    finished = runs.bytes("whole", "model.safetensors")
     interrupt(runs, "whole", signal.SIGTERM)
+    assert runs.bytes("whole", "model.safetensors") == finished, "nor does what is served come from it"
     assert not os.path.exists(runs.file("whole", "summary.json"))
     runs.run("whole", "--resume")
     assert runs.bytes("whole", "model.safetensors") == runs.bytes("killed", "model.safetensors")

@@ -241,9 +241,11 @@ def check_divergence(at):
     wild = ["--lr", "100", "--table-lr", "100", "--warmup", "1", "--clip", "0", "--epochs", "200", "--valid", "0.1",
             "--batch", "4"]
     one_line(at.train("wild", f"tsv:{at.data}", *wild, status=1), "diverged", "--lr")
-    best = re.search(r"model.safetensors has epoch (\d+)", at.log("wild"))
+    best = re.search(r"best.safetensors has epoch (\d+)", at.log("wild"))
     assert best, at.log("wild")
-    assert "accuracy" in at.evaluate("wild", f"tsv:{at.test}")
+    assert "accuracy" in diffuse("eval", "--model", at.path("wild", "best.safetensors"), "--data", f"tsv:{at.test}")
+    assert not os.path.exists(at.path("wild", "model.safetensors")), "what is not finished has no such name"
+    assert not os.path.exists(at.path("plain", "best.safetensors")), "what is finished has no other"
 
 
 def check_full_disk(at):
@@ -252,7 +254,7 @@ def check_full_disk(at):
 
     before = read(at.path("plain", "model.safetensors"))
     assert len(before) > 65 << 10
-    one_line(at.train("plain", f"tsv:{at.data}", status=1, preexec_fn=limit), "plain/model.safetensors", "large")
+    one_line(at.train("plain", f"tsv:{at.data}", status=1, preexec_fn=limit), "plain/best.safetensors", "large")
     assert read(at.path("plain", "model.safetensors")) == before
     assert not [name for name in os.listdir(at.path("plain")) if "tmp" in name]
     one_line(diffuse("corpus", "-n", "100000", "-o", at.path("much.tsv"), status=1, preexec_fn=limit), "much.tsv")
@@ -267,7 +269,7 @@ def check_full_disk(at):
     alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     if subprocess.run([*alone, inside, "sh", "true"], capture_output=True, check=False).returncode != 0:
         return
-    script = ('"$0" train --out {0}/run {1} && exit 9; [ $? = 1 ] && "$0" eval --model {0}/run/model.safetensors '
+    script = ('"$0" train --out {0}/run {1} && exit 9; [ $? = 1 ] && "$0" eval --model {0}/run/best.safetensors '
               '--data tsv:{2}').format(at.path("disk"), " ".join(["--data", f"tsv:{at.data}", "--save-every", "1",
                                                                     *SMALL, "--epochs", "100000"]), at.test)
     done = subprocess.run([*alone, inside, "sh", "sh", "-c", script, DIFFUSE], capture_output=True, text=True,

@@ -131,8 +131,8 @@ def too_little_memory(rig, keys):
 
 
 def grows_a_label(rig, keys):
-    """A label that the model lacks is learned, when that is configured."""
-    rig.start(**dict(keys, tune_new_labels=2, state_dir=rig.path("growing")))
+    """A label that the model lacks is learned, when that is configured; scores have room for it."""
+    rig.start(**dict(keys, tune_new_labels=2, scores="yes", state_dir=rig.path("growing")))
     wait("tuning on", lambda: tune(rig)[1].on)
     talk = Talk(rig, b"grow/1")
     end = time.monotonic() + r.DEADLINE

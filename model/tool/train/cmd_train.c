@@ -28,6 +28,7 @@ static void run_done(struct train_run *r) {
     rehearse_done(&r->rehearse);
     free(r->best);
     free(r->epochs);
+    json_decref(r->identity);
     free(r->seconds);
     rows_done(&r->all);
     rows_done(&r->train);
@@ -118,17 +119,21 @@ static diffuse_err make_model(struct train_run *r, bool *found) {
                               .epochs = (uint32_t)r->o.epochs,
                               .batch = (uint32_t)r->o.batch,
                               .average = r->o.ema};
+    size_t pieces = 0; /* of the run that is found, not of the folds before it */
     diffuse_err e;
 
     if ((e = train_options_config(&r->o, &r->config, &r->why)) ||
         (e = train_options_step(&r->o, &fit.step, &fit.decay, &r->why)) || (e = make_weights(r)) ||
-        (e = gemm_reserve(r->o.threads, &r->why)) ||
-        (e = team_new(r->o.threads, &r->team, &r->why)) ||
-        (train_parts_wanted(r) && (e = train_parts_choose(r, &fit))) || (e = pick_rehearsal(r)) ||
-        (r->o.resume && (e = train_save_look(r, found, &fit.pieces))) ||
-        (e = train_data_teach(r)) || (!*found && (e = start_linear(r))) ||
-        (e = train_memory_budget(r, &fit.memory)))
+        (e = pick_rehearsal(r)))
         return e;
+    train_save_identify(r);
+    if ((r->o.resume && (e = train_save_look(r, found, &pieces))) ||
+        (e = gemm_reserve(r->o.threads, &r->why)) ||
+        (e = team_new(r->o.threads, &r->team, &r->why)) || (e = train_data_teach(r)) ||
+        (train_parts_wanted(r) && (e = train_parts_choose(r, &fit))) ||
+        (!*found && (e = start_linear(r))) || (e = train_memory_budget(r, &fit.memory)))
+        return e;
+    fit.pieces = pieces;
     data.soft = r->soft.teachers ? &r->soft : NULL;
     if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit, &r->why)))
         return e;
@@ -171,7 +176,7 @@ static diffuse_err keep_best(struct train_run *r) {
     r->best_epoch = epoch;
     if (r->best)
         memcpy(r->best, fit_scored(r->fit), r->list.entries * sizeof *r->best);
-    return train_save_model(r, "model.safetensors", r->best ? r->best : fit_scored(r->fit));
+    return train_save_model(r, TRAIN_SAVE_BEST, r->best ? r->best : fit_scored(r->fit));
 }
 
 /* One epoch as the ticks see it. */
@@ -229,7 +234,8 @@ static diffuse_err train_epochs(struct train_run *r) {
     while (!e && fit_place(r->fit)->epoch < r->o.epochs)
         e = train_epoch(r);
     if (e == DIFFUSE_INVAL && r->best_epoch) /* diverged */
-        train_record_line(&r->record, "%s/model.safetensors has epoch %u", r->o.out, r->best_epoch);
+        train_record_line(&r->record, "%s/" TRAIN_SAVE_BEST " has epoch %u", r->o.out,
+                          r->best_epoch);
     return e;
 }
 

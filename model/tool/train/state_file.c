@@ -99,8 +99,13 @@ diffuse_err state_file_lock(const char *dir, int *ret_fd, struct reason *why) {
 
 /* The summary above all, or --resume would take the new run for finished. */
 void state_file_begin(const char *dir) {
-    static const char *const of_a_run[] = {STATE,           SUMMARY,      "per_class.csv",
-                                           "confusion.csv", "report.svg", "last.safetensors"};
+    static const char *const of_a_run[] = {STATE,
+                                           SUMMARY,
+                                           "per_class.csv",
+                                           "confusion.csv",
+                                           "report.svg",
+                                           "last.safetensors",
+                                           "best.safetensors"};
     char path[PATH_BYTES];
 
     for (size_t i = 0; i < sizeof of_a_run / sizeof of_a_run[0]; i++)

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #define FILE_NAME    "base-en.safetensors"
-#define VARIABLE     "DIFFUSE_BASE"
 #define MOST_UNKNOWN 0.05 /* share of the tokens that the vocabulary does not have */
 #define MOST_PARTS   0.45 /* share of those that go on with a word: 0.1 of English, 0.5 of German */
 
@@ -45,7 +44,7 @@ static bool beside_program(unsigned up, const char *what, char *path, size_t siz
 }
 
 static bool find(const char *named, char *path, size_t size) {
-    const char *variable = getenv(VARIABLE);
+    const char *variable = getenv("DIFFUSE_BASE");
 
     if (strcmp(named, "auto") != 0 || (variable && *variable)) {
         const char *file = strcmp(named, "auto") != 0 ? named : variable;

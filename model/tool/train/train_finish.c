@@ -225,7 +225,9 @@ diffuse_err train_finish(struct train_run *r) {
         e = write_summary(r, &valid, &test);
     judged_done(&valid);
     judged_done(&test);
-    if (!e)
+    if (!e) {
+        train_save_forget_best(r);
         state_file_forget(r->o.out);
+    }
     return e;
 }

@@ -26,6 +26,7 @@ struct train_run {
     struct distil soft; /* with --teachers */
     struct rehearse rehearse;
     struct joint joint; /* the wide part, and how it goes with the deep one; or all zero */
+    json_t *identity;   /* what must be the same when it goes on, before parts are chosen; owned */
     struct net_config config;
     struct weights_list list;
     struct net_weights *weights;

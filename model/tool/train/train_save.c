@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "model/tool/train/state_file.h"
 #include "model/tool/train/train_parts.h"
@@ -73,6 +74,13 @@ diffuse_err train_save_model(struct train_run *r, const char *name, real *block)
     return e;
 }
 
+void train_save_forget_best(const struct train_run *r) {
+    char path[PATH_BYTES];
+
+    path_of(r, TRAIN_SAVE_BEST, path);
+    (void)unlink(path);
+}
+
 /* --- the state: out ------------------------------------------------------ */
 
 /* Runs of numbers; what there is of them depends on the options alone. */
@@ -90,16 +98,16 @@ static size_t parts(struct train_run *r, struct resume_part *part) {
     return n;
 }
 
-/* What must be the same when the run goes on. */
-static json_t *identity(const struct train_run *r) {
+void train_save_identify(struct train_run *r) {
     json_t *options = train_options_json(&r->o);
 
     json_object_del(options, "memory");
     json_object_del(options, "save-every");
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "version", DIFFUSE_VERSION, "parameters",
-                     options, "train_rows", (json_int_t)r->train.n, "valid_rows",
-                     (json_int_t)r->valid.n, "numbers", (json_int_t)r->list.entries, "labels",
-                     (json_int_t)r->labels.n);
+    json_decref(r->identity);
+    r->identity = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "version", DIFFUSE_VERSION,
+                            "parameters", options, "train_rows", (json_int_t)r->train.n,
+                            "valid_rows", (json_int_t)r->valid.n, "numbers",
+                            (json_int_t)r->list.entries, "labels", (json_int_t)r->labels.n);
 }
 
 static json_t *epochs_json(const struct train_run *r) {
@@ -136,11 +144,12 @@ static json_t *scaler_json(const struct scaler *s) {
 static json_t *state_json(struct train_run *r) {
     struct step_state s = fit_step_state(r->fit);
 
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:o, s:o}", "run", identity(r), "epochs",
-                     epochs_json(r), "best_epoch", (json_int_t)r->best_epoch, "updates",
-                     (json_int_t)*s.count, "pieces", (json_int_t)fit_plan(r->fit)->piece_tokens,
-                     "memory", (json_int_t)r->o.memory, "seconds", run_watch_seconds(&r->watch),
-                     "place", place_json(fit_place(r->fit)), "scaler", scaler_json(s.scaler));
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:o, s:o}", "run",
+                     json_incref(r->identity), "epochs", epochs_json(r), "best_epoch",
+                     (json_int_t)r->best_epoch, "updates", (json_int_t)*s.count, "pieces",
+                     (json_int_t)fit_plan(r->fit)->piece_tokens, "memory", (json_int_t)r->o.memory,
+                     "seconds", run_watch_seconds(&r->watch), "place",
+                     place_json(fit_place(r->fit)), "scaler", scaler_json(s.scaler));
 }
 
 diffuse_err train_save_state(struct train_run *r) {
@@ -212,7 +221,8 @@ diffuse_err train_save_look(struct train_run *r, bool *ret_found, size_t *ret_pi
     *ret_found = e != DIFFUSE_NOTFOUND;
     if (e)
         return e == DIFFUSE_NOTFOUND ? DIFFUSE_OK : e;
-    e = state_file_compare(r->o.out, identity(r), json_object_get(all, "run"), &r->why);
+    e = state_file_compare(r->o.out, json_incref(r->identity), json_object_get(all, "run"),
+                           &r->why);
     *ret_pieces = (size_t)state_file_whole(all, "pieces");
     r->planned = r->o.memory && state_file_whole(all, "memory") == r->o.memory;
     json_decref(all);

@@ -1,4 +1,5 @@
 /* The plan: its sum, what it reserves, and advice that holds when it is followed. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,9 @@
 #include <cmocka.h>
 
 #include "daemon/common/procmem.h"
+#include "daemon/door/sockets.h"
 #include "daemon/loop/measure.h"
+#include "daemon/report/ctl.h"
 #include "model/ckpt/model.h"
 
 static const char *labels[] = {"one", "two", "three"};
@@ -228,6 +231,38 @@ static void test_tables_stay(void **state) {
     assert_int_equal(q.room.max_length, 100);
 }
 
+static uint64_t taken(void) {
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
+/* What the table of connections takes of the heap, the plan has; one more subscriber costs what the
+ * row says. */
+static void test_connections_are_planned(void **state) {
+    (void)state;
+    struct conf c;
+    struct model m;
+    struct plan p, more;
+    struct doors *doors;
+    struct reason why;
+    make(&c, &m);
+    make_plan(&p, &c, &m, 1u << 20, 1u << 20);
+    const struct sockets_limits limits = {plan_frame_max(&c), CTL_REQUEST_BYTES, CTL_HWM};
+    struct door_limits each[DOORS];
+    sockets_doors(&c, &limits, each);
+    uint64_t before = taken();
+    assert_int_equal(doors_new(each, 0, &doors, &why), DIFFUSE_OK);
+    uint64_t used = taken() - before; /* 0 where another allocator counts */
+    doors_done(doors);
+    assert_in_range(used, 0, bytes_of(&p, "connections") + 256);
+    c.subscribers++;
+    make_plan(&more, &c, &m, 1u << 20, 1u << 20);
+    for (size_t i = 0; i < p.n; i++) {
+        if (strcmp(p.row[i].name, "connections") == 0)
+            assert_int_equal(more.row[i].bytes - p.row[i].bytes, p.row[i].unit);
+    }
+}
+
 static void test_human(void **state) {
     (void)state;
     char text[32];
@@ -249,6 +284,7 @@ int main(void) {
         cmocka_unit_test(test_budget_is_the_last_resort),
         cmocka_unit_test(test_second_model_is_the_last_to_go),
         cmocka_unit_test(test_tables_stay),
+        cmocka_unit_test(test_connections_are_planned),
         cmocka_unit_test(test_human),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,11 @@ static void a_label_of_its_own(void **state) {
     assert_true(least == 0.25f);
     assert_false(policy_least(rules, 3, "r7/log", 6, "ok", &least));
     assert_true(policy_find(rules, 3, "r7/log", 6).min_confidence == 0.5f);
+    assert_int_equal(policy_parse("r7/:label=fault,min_confidence=0", &rules[0], &why),
+                     DIFFUSE_OK); /* it is always sure enough */
+    assert_true(policy_least(rules, 1, "r7/log", 6, "fault", &least) && least == 0);
+    assert_int_equal(policy_parse("r7/:every=3", &rules[0], &why), DIFFUSE_OK);
+    assert_true(rules[0].policy.min_confidence == 0);
     assert_int_equal(policy_parse(":label=fault,every=3", &rules[0], &why), DIFFUSE_INVAL);
     assert_int_equal(policy_parse(":label=fault", &rules[0], &why), DIFFUSE_INVAL);
 }

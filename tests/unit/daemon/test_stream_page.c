@@ -95,6 +95,40 @@ static void test_pages(void **state) {
     arena_done(&a);
 }
 
+/* Where the rows' memory is smaller than the message's, pages are as long as that: none is lost. */
+static void test_pages_fit_the_memory_of_their_rows(void **state) {
+    (void)state;
+    static uint8_t memory[1 << 15];
+    struct arena a;
+    struct stream_table *t = NULL;
+    struct msgmem rows;
+    size_t fitted = 0;
+    assert_int_equal(arena_init(&a, stream_bytes(STREAMS)), DIFFUSE_OK);
+    assert_int_equal(stream_new(&a, STREAMS, &t), DIFFUSE_OK);
+    (void)fill(t);
+    for (size_t cap = 512; cap <= sizeof memory; cap += 504) {
+        Diffused__V1__StreamsRequest asked = DIFFUSED__V1__STREAMS_REQUEST__INIT;
+        Diffused__V1__Streams page;
+        size_t seen = 0;
+        msgmem_init(&rows, memory, cap);
+        do {
+            msgmem_reset(&rows);
+            diffuse_err e = stream_page_page(t, &asked, &rows, STREAMS * ROOM, &page);
+            if (e) {
+                assert_true(e == DIFFUSE_TOOBIG && cap < 2048 && seen == 0);
+                break;
+            }
+            assert_true(page.n_streams > 0);
+            seen += page.n_streams;
+            asked.from = page.next;
+        } while (asked.from != 0);
+        assert_true(seen == 0 || seen == STREAMS);
+        fitted += seen == STREAMS;
+    }
+    assert_true(fitted > 50);
+    arena_done(&a);
+}
+
 static void test_no_room(void **state) {
     (void)state;
     static uint8_t memory[64];
@@ -132,6 +166,7 @@ static void test_when_a_sample_expires(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_pages_fit_the_memory_of_their_rows),
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_when_a_sample_expires),
     };
