@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +28,11 @@ void standard_begin(void) {
 
 bool standard_output_ok(void) {
     return fflush(stdout) == 0 && !ferror(stdout);
+}
+
+void standard_drop(void) {
+    __fpurge(stdout);
+    clearerr(stdout);
 }
 
 ssize_t standard_read(void *buffer, size_t size) {

@@ -17,6 +17,9 @@ void standard_begin(void);
 /* False once standard output has failed: whoever prints more prints it for nobody. */
 bool standard_output_ok(void);
 
+/* What standard output did not take was said: it is dropped, and not said again at the exit. */
+void standard_drop(void);
+
 /* read(2) of standard input, waiting where a descriptor that does not block has nothing yet. -1
  * with errno on an error, EINTR after a signal among them. */
 ssize_t standard_read(void *buffer, size_t size);

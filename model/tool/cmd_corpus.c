@@ -1,5 +1,6 @@
 /* cmd_corpus.c - diffuse corpus: labelled robot log lines on standard output or in a file. */
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "model/tool/common/commands.h"
 #include "model/tool/common/say.h"
 #include "model/tool/common/whole_arg.h"
+#include "proto/standard.h"
 
 struct args {
     struct corpus_options corpus;
@@ -115,8 +117,13 @@ int cmd_corpus(int argc, char **argv) {
     failed = fflush(to) != 0 || ferror(to);
     if (to != stdout && fclose(to) != 0)
         failed = true;
-    if (failed)
+    if (failed) {
+        int error = errno;
+
+        if (to == stdout)
+            standard_drop();
         return say_failed("%s: not all rows could be written: %s",
-                          args.out != NULL ? args.out : "standard output", strerror(errno));
+                          args.out != NULL ? args.out : "standard output", strerror(error));
+    }
     return 0;
 }

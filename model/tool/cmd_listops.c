@@ -1,5 +1,6 @@
 /* cmd_listops.c - diffuse listops: nested list expressions and their values, a line each. */
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "model/tool/common/commands.h"
 #include "model/tool/common/say.h"
 #include "model/tool/common/whole_arg.h"
+#include "proto/standard.h"
 
 struct args {
     struct listops_options listops;
@@ -73,9 +75,13 @@ static int print_rows(struct listops *l, const struct args *args) {
         say_progress_tick(&progress, i + 1, args->count, NULL);
     }
     say_progress_end(&progress);
-    if (fflush(stdout) != 0 || ferror(stdout))
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        int error = errno;
+
+        standard_drop();
         return say_failed("standard output: not all expressions could be written: %s",
-                          strerror(errno));
+                          strerror(error));
+    }
     return e ? say_error(e, &why) : 0;
 }
 

@@ -16,6 +16,7 @@
 #include "model/tool/sweep/sweep_plan.h"
 #include "model/tool/sweep/sweep_pool.h"
 #include "model/tool/sweep/sweep_tables.h"
+#include "proto/standard.h"
 
 #define PATH_BYTES 4096
 #define TEXT_BYTES 128
@@ -194,8 +195,12 @@ static int conclude(const struct args *a, bool stopped) {
         print_json(p);
     else
         sweep_tables_markdown(stdout, p);
-    if (fflush(stdout) != 0)
-        return say_failed("standard output: writing failed: %s", strerror(errno));
+    if (fflush(stdout) != 0) {
+        int error = errno;
+
+        standard_drop();
+        return say_failed("standard output: writing failed: %s", strerror(error));
+    }
     if (!sweep_tables_missing(p, missing, sizeof missing))
         return 0;
     return say_failed("%s%s; the same command goes on, what is there is in %s/table.md",
