@@ -190,17 +190,17 @@ with r.Rig(model=("byte", 16, 2, 200)) as rig:
 
     # A daemon with few descriptors, and more connections than it has.
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    few = f"prlimit --nofile=340:340 {' '.join(rig.command(subscribers=2, publishers=2))}"
+    few = f"prlimit --nofile=400:400 {' '.join(rig.command(subscribers=2, publishers=2))}"
     rig.command = lambda *options, **keys: few.split()
     rig.start()
-    crowd = [raw(rig, "labels") for _ in range(300)]
-    until(rig, "they are turned away", lambda: turned_away(rig) > 280)
+    crowd = [raw(rig, "labels") for _ in range(380)]
+    until(rig, "they are turned away", lambda: turned_away(rig) > 360)
     for s in crowd:
         s.close()
     serves(rig, 3)
-    print(f"300 connections held open under 340 descriptors: {turned_away(rig)} turned away")
+    print(f"380 connections held open under 400 descriptors: {turned_away(rig)} turned away")
     r.equal(rig.stop(), 0, "exit status")
-    few = few.replace("340:340", "100:100")
+    few = few.replace("400:400", "100:100")
     status, out, err = rig.run()
     r.equal(status, 1, "too few descriptors for the plan")
     r.check("LimitNOFILE" in err, f"the remedy is named: {err}")
