@@ -44,6 +44,18 @@ def model_row(rig, path):
     return float(number) * {"KiB": 1024, "MiB": 1 << 20}[unit]
 
 
+def parts(rig):
+    """Of a wide part of 40 features inspect counts the weights, and names both parts."""
+    plain, wide = rig.path("plain"), rig.path("wide")
+    rig.make_model(plain, "wordpiece", 2, 3, "ring=0")
+    rig.make_model(wide, "wordpiece", 2, 3, "ring=0", "wide=40")
+    small, large = (json.loads(diffuse("inspect", "--model", path, "--json")) for path in (plain, wide))
+    r.equal(large["parameters"] - small["parameters"], 40 * 3 + 3, "weights and bias of three labels")
+    r.equal(small["parts"], {"deep": {"scale": 1.0}}, "one part")
+    r.equal(large["parts"], {"wide": {"features": 40, "weights": 120}, "deep": {"scale": 1.0}}, "two parts")
+    r.check("wide + 1 x deep" in diffuse("inspect", "--model", wide), "for a person as well")
+
+
 def replaced(rig, kept):
     """Only a file is replaced; a link goes on pointing to it."""
     with open(kept, "rb") as f:
@@ -100,6 +112,7 @@ with r.Rig() as the_rig:
         s.close()
     r.equal(the_rig.stop(), 0, "exit status")
 
+    parts(the_rig)
     replaced(the_rig, made["i8"][0])
     err = diffuse("quantize", "--model", MODEL, "--out", "x", "--type", "i2", status=2)
     r.check("expected f32, f16, bf16, i8 or i4" in err, err)
