@@ -53,7 +53,7 @@ static void add_row(struct slope *s, const struct mix_rows *r, size_t i, double 
     }
     w /= sum;
     d /= sum;
-    s->loss += log(sum) - want;
+    s->loss += log(fmax(sum, 1)) - want; /* the top one alone is 1 */
     s->wide += w - tw;
     s->deep += d - td;
     s->wide2 += ww / sum - w * w;
