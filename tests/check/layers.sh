@@ -17,7 +17,7 @@ may() {
     model/ckpt/file) echo "$(may model/net) model/net/" ;;
     model/ckpt) echo "$(may model/net) model/text/ model/net/ model/engine/ model/ckpt/file/" ;;
     model/data) echo "$(may model/text) model/text/" ;;
-    model/data/corpus) echo "$(may model/data)" ;;
+    model/data/corpus) may model/data ;;
     model/train/rows) echo "$(may model/ckpt) model/ckpt/ model/data/" ;;
     model/train/update) echo "$(may model/train/rows) model/train/rows/" ;;
     model/train/eval) echo "$(may model/train/update) model/train/update/" ;;
