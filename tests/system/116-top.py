@@ -98,8 +98,8 @@ class Traffic(threading.Thread):
             seq += 1
             self.push.send_multipart([b"busy/\xc3\xa9", self.rig.sample(seq, "motor hot")])
             if seq % 5 == 0:
-                self.push.send_multipart([b"calm", self.rig.sample(seq, "ok")])
-                self.push.send_multipart([b"wrong", self.rig.sample(seq, "")])
+                self.push.send_multipart([b"calm", self.rig.sample(seq // 5, "ok")])
+                self.push.send_multipart([b"wrong", self.rig.sample(seq // 5, "")])
             self.over.wait(0.004)
         self.push.close()
 
