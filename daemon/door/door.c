@@ -246,6 +246,13 @@ static bool is_there(const struct guest *g) {
     return fstat(g->fd, &s) == 0 && S_ISSOCK(s.st_mode) && s.st_ino == g->inode;
 }
 
+/* The guest, unless its descriptor is by now that of a connection that this side made: those are not
+ * accepted, and so not noticed. */
+static struct guest *guest_there(const struct doors *d, int fd) {
+    struct guest *g = guest_of(d, fd);
+    return g && is_there(g) ? g : NULL;
+}
+
 static struct way *way_of(struct doors *d, const struct guest *g) {
     unsigned i = 0;
     while (i + 1 < DOORS && g >= d->way[i + 1].guest)
@@ -602,7 +609,7 @@ ssize_t door_receive(int fd, void *bytes, size_t n, int flags) {
     struct guest *g = NULL;
     if (d) {
         pthread_mutex_lock(&d->lock);
-        g = guest_of(d, fd);
+        g = guest_there(d, fd);
         if (g)
             d->speaking = g;
         pthread_mutex_unlock(&d->lock);
@@ -624,7 +631,7 @@ ssize_t door_send(int fd, const void *bytes, size_t n, int flags) {
     if (!d || sent <= 0)
         return sent;
     pthread_mutex_lock(&d->lock);
-    struct guest *g = guest_of(d, fd);
+    struct guest *g = guest_there(d, fd);
     if (g && g->topics) {
         uint64_t before = g->heard.frames;
         zmtp_send(&g->heard, bytes, (size_t)sent);
