@@ -64,7 +64,7 @@ def as_user(rig, groups, what, *words):
     ids = [grp.getgrnam(name).gr_gid for name in groups]
     return subprocess.Popen(["/usr/bin/python3", rig.path("probe.py"), what, rig.path("run"), *words], user="nobody",
                             group=ids[0] if ids else pwd.getpwnam("nobody").pw_gid, extra_groups=ids,
-                            env={"PYTHONPATH": os.path.dirname(os.path.abspath(__file__))},
+                            env={"PYTHONPATH": os.path.dirname(os.path.abspath(r.__file__))},
                             cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
