@@ -36,6 +36,8 @@ void *msgmem_alloc(struct msgmem *m, size_t size) {
     unsigned char *block = m->base + m->used;
 
     assert(m->used <= m->cap);
+    if (size == 0)
+        size = 1; /* a block of no bytes is aligned and apart as well */
     if (size > m->cap - m->used) {
         m->full = true;
         return NULL;

@@ -222,12 +222,18 @@ static diffuse_err answer(struct sender *s, int timeout_ms) {
     return DIFFUSE_OK;
 }
 
+/* Room for one more. After a cut, what was sent again is answered behind what came later: few in
+ * flight do not yet mean that the place of a line is free. */
+static bool has_room(const struct sender *s, uint64_t seq) {
+    return diffuse_inflight(s->client) < INFLIGHT && !s->lines[seq % INFLIGHT].text;
+}
+
 static diffuse_err push(struct sender *s, const struct diffuse_sample *sample) {
     int64_t since = verb_mono_ns();
     diffuse_ticket ticket;
     diffuse_err e = DIFFUSE_OK;
 
-    while (!e && diffuse_inflight(s->client) >= INFLIGHT)
+    while (!e && !has_room(s, sample->seq))
         e = answer(s, s->env->timeout_ms);
     if (e)
         return e;
@@ -293,7 +299,6 @@ static diffuse_err keep_line(struct line *to, const char *line, size_t len) {
 
     if (!copy)
         return DIFFUSE_NOMEM;
-    free(to->text);
     memcpy(copy, line, len);
     to->text = copy;
     to->len = len;
