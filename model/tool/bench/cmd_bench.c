@@ -76,12 +76,18 @@ static void tick(void *user, uint64_t done, uint64_t total) {
     say_progress_tick(user, done, total, NULL);
 }
 
-static diffuse_err draw(const char *path, const struct bench_run *r, struct reason *why) {
-    FILE *f = fopen(path, "we");
+/* The picture's file; NULL where none is asked for. Opened before anything is measured: who cannot
+ * write it is told at once. */
+static diffuse_err open_picture(const char *path, FILE **ret_file, struct reason *why) {
+    *ret_file = path ? fopen(path, "we") : NULL;
+    if (path && !*ret_file)
+        return reason_set(why, DIFFUSE_IO, "%s: cannot be written: %s", path, strerror(errno));
+    return DIFFUSE_OK;
+}
+
+static diffuse_err draw(const char *path, FILE *f, const struct bench_run *r, struct reason *why) {
     bool failed;
 
-    if (!f)
-        return reason_set(why, DIFFUSE_IO, "%s: cannot be written: %s", path, strerror(errno));
     bench_print_picture(f, r);
     failed = ferror(f) != 0;
     if (fclose(f) != 0 || failed)
@@ -139,15 +145,18 @@ static diffuse_err open_ways(const struct args *a, struct bench_run *r, struct r
 
 static diffuse_err measure(const struct args *a, struct bench_run *r, struct reason *why) {
     struct say_progress progress;
+    FILE *picture = NULL;
     diffuse_err e = open_ways(a, r, why);
 
-    if (!e) {
+    if (!e && !(e = open_picture(a->svg, &picture, why))) {
         say_progress_start(&progress, "measuring", a->json);
         e = bench_run_all(r, tick, &progress);
         say_progress_end(&progress);
     }
-    if (!e && a->svg)
-        e = draw(a->svg, r, why);
+    if (!e && picture)
+        e = draw(a->svg, picture, r, why);
+    else if (picture)
+        (void)fclose(picture);
     if (!e && a->json)
         e = bench_print_json(stdout, r);
     else if (!e)
