@@ -181,11 +181,13 @@ def killed(rig):
     recorder = Recorder(rig, "killed")
     with diffuse_client.Client(recorder.dir, rig.pb, timeout=r.DEADLINE) as client:
         client.subscribe("k/")
-        seq, size = 0, os.path.getsize(recorder.file)
-        while os.path.getsize(recorder.file) < size + 20000:
+        seq, size = 0, None
+        while size is None or os.path.getsize(recorder.file) == size:  # what came before goes to the file as one
             seq += 1
             client.push("k/log", seq, text=f"row {seq}")
             client.label()
+            if seq == 100:
+                size = os.path.getsize(recorder.file)
         recorder.process.kill()
         recorder.process.wait(r.DEADLINE)
     result, said = replay(rig, recorder.file, "--speed=max")
