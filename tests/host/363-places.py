@@ -233,7 +233,8 @@ def crawl(rig, rows=CRAWL_ROWS, rate=5000, slow_rate=400):
            "subscribers_ended": ended}
     print(json.dumps(row))
     r.check(ended > 0, "it was ended")
-    r.check(abs(lost - counted) <= 0.02 * lost, f"lost {lost}, counted {counted}")
+    within = 0.05 if rig.sanitized() else 0.02  # it is ended more often there, each time with some on the way
+    r.check(abs(lost - counted) <= within * lost, f"lost {lost}, counted {counted}")
     if OUT:
         os.makedirs(os.path.dirname(OUT), exist_ok=True)
         with open(OUT, "w", encoding="utf-8") as file:
