@@ -22,6 +22,7 @@ DEADLINE = float(os.environ.get("TEST_DEADLINE", "600"))
 PATIENT = ("--timeout", str(int(DEADLINE * 1000)))  # options of diffusectl, whose own patience is for people
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
+SANITIZED = os.path.basename(BUILD) in ("asan", "tsan")  # many times slower: fewer rounds will do
 
 
 def skip(why):

@@ -15,6 +15,7 @@ import spoil
 import zmq
 
 SETTLE = 0.2  # seconds of quiet that a watched file is given
+TURNS = 8 if r.SANITIZED else 20  # under load
 
 
 def reload(rig, path=""):
@@ -374,7 +375,7 @@ def subsequence(part, whole):
 
 
 def under_load(rig):
-    """Twenty turns while four publishers send as fast as they can: reloads, rollbacks, damaged files."""
+    """Many turns while four publishers send as fast as they can: reloads, rollbacks, damaged files."""
     paths = [rig.path(f"load{i}.safetensors") for i in range(3)]
     for i, path in enumerate(paths):
         rig.make_model(path, "byte", (32, 64, 16)[i], 5, f"seed={i + 40}", f"steps={2 + i}")
@@ -384,7 +385,7 @@ def under_load(rig):
     with Session(rig, workers=3, queue=200, memory_budget="128M") as s:
         load = Load(rig, 4)
         served = [rig.status().model_id]
-        for turn in range(20):
+        for turn in range(TURNS):
             before = sum(load.got.values())
             if turn % 7 == 6:
                 _, spoiled, words = spoil.KINDS[turn // 7 % len(spoil.KINDS)]

@@ -17,9 +17,8 @@ import zmq
 from bare_peer import frame, greet
 from ledger import ERRORS, Tally, balance, pages
 
-SANITIZED = os.path.basename(r.BUILD) in ("asan", "tsan")  # many times slower
-FLOOD, QUIET, BATCH, QUEUE = 400 if SANITIZED else 3000, 30, 8, 256 if SANITIZED else 512
-TEXT = "flood of words " * (3 if SANITIZED else 16)
+FLOOD, QUIET, BATCH, QUEUE = 400 if r.SANITIZED else 3000, 30, 8, 256 if r.SANITIZED else 512
+TEXT = "flood of words " * (3 if r.SANITIZED else 16)
 SECOND = 1000000000
 
 
@@ -254,7 +253,7 @@ def check_peers(rig):
     tally.quiet()
     balance(rig, "subscribers and publishers that fail, 21 streams in a table of 8", show=3)
     counters = rig.counters()
-    r.check(SANITIZED or counters["labels_dropped"] > 0, "the sleeper lost labels, when there were enough to fill it")
+    r.check(r.SANITIZED or counters["labels_dropped"] > 0, "the sleeper lost labels, when there were enough to fill it")
     r.check(counters["streams_forgotten"] > 0, "streams were forgotten")
     kinds = {error for name, mine in tally.answers.items() if name != b"flood" for error in mine.values()}
     r.check({0, ERRORS["EMPTY"]} <= kinds <= {0, *ERRORS.values()}, f"quiet streams: errors {kinds}")

@@ -15,6 +15,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import rig as r
 from robot import NEW, OLD, Talk, number, text, train, tune, wait, wait_counter
 
+ENOUGH = 500  # rows to be learned from; a slow tuner is not buried in more of them
+
 
 def learns(rig, keys):
     """Feedback until something is promoted; returns the id of the root."""
@@ -28,7 +30,7 @@ def learns(rig, keys):
     before = talk.right(NEW)
     end = time.monotonic() + r.DEADLINE
     while tune(rig)[1].promotions == 0 or talk.right(NEW) < before + 0.3:
-        for _ in range(50):
+        for _ in range(50 if tune(rig)[1].rows_new < ENOUGH else 0):
             talk.say(NEW)
         r.check(time.monotonic() < end, f"learned nothing: {tune(rig)[1]}")
     after = talk.right(NEW)
