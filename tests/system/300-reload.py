@@ -15,7 +15,7 @@ import spoil
 import zmq
 
 SETTLE = 0.2  # seconds of quiet that a watched file is given
-TURNS = 8 if r.SANITIZED else 20  # under load
+TURNS, ANSWERS = (8, 50) if r.SANITIZED else (20, 500)  # under load, and answers between two turns
 
 
 def reload(rig, path=""):
@@ -399,7 +399,7 @@ def under_load(rig):
             else:
                 served.append(reloaded(rig, paths[turn % 3]).id)
             end = time.monotonic() + r.DEADLINE
-            while sum(load.got.values()) < before + 500 and not load.failure and time.monotonic() < end:
+            while sum(load.got.values()) < before + ANSWERS and not load.failure and time.monotonic() < end:
                 time.sleep(0.001)
         load.end()
         for stream, models in load.models.items():
