@@ -11,7 +11,7 @@ $B/f64/%.o: %.c | $B/gen/diffused.pb-c.h
 	$(Q)$(CC) $(OURS) -DDIFFUSE_DOUBLE $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $B/libtest.a: $(TLIB)
-$B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/text/% $B/model/wide/% $B/model/net/% $B/model/engine/% $B/model/train/denoise/denoise.o $B/model/train/denoise/contrast.o,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
+$B/libmodel-f64.a: $(patsubst $B/%,$B/f64/%,$(filter $B/model/base/% $B/model/text/% $B/model/wide/% $B/model/net/% $B/model/engine/% $B/model/train/denoise/denoise.o $B/model/train/denoise/contrast.o $B/model/train/denoise/teach.o,$(MODEL)) $B/proto/diffuse_err.o $B/proto/reason.o)
 
 $B/tests/unit/%: $B/tests/unit/%.o $B/libtest.a $B/libdaemon.a $B/libverbs.a $B/libctl.a $B/libdiffuse.a $B/libmodel.a $B/libproto.a
 	$(LINK)

@@ -137,7 +137,7 @@ static diffuse_err mix_judged(struct run *r) {
                                       .labels = r->c->labels,
                                       .n = n};
 
-        mix_fit(&rows, &r->joint->mix);
+        e = mix_fit(&rows, &r->joint->mix);
         r->joint->judged = n;
     }
     free(truth);

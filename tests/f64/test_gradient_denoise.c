@@ -13,6 +13,7 @@
 #include "model/net/embed.h"
 #include "model/train/denoise/contrast.h"
 #include "model/train/denoise/denoise.h"
+#include "model/train/denoise/teach.h"
 
 #define STEP       1e-5
 #define TOLERANCE  1e-6
@@ -117,7 +118,7 @@ static void make(struct bench *b, const struct denoise_options *o) {
 
     assert_int_equal(arena_init(&b->arena, weights_bytes(c) +
                                                net_training_scratch_bytes(c, N, 3, STORE_REAL) +
-                                               denoise_bytes(c->vocab, c->width, o->candidates) +
+                                               denoise_bytes(c->vocab, c->width, o) +
                                                denoise_scratch_bytes(c->width, o->candidates, N)),
                      DIFFUSE_OK);
     assert_int_equal(weights_new(&b->arena, c, &b->w), DIFFUSE_OK);
@@ -234,9 +235,70 @@ static void test_contrast(void **state) {
         assert_true(dh[8 * WIDTH + j] == 0);
 }
 
+/* --- telling another encoder's vectors ----------------------------------- */
+
+#define NUMBERS 4 /* of a vector */
+
+/* Rows 1 and 0 of two vectors: 1 -2 0.5 0, and 0.25 1 1 -1, as 16-bit floats. */
+static const uint16_t told[2 * NUMBERS] = {0x3400, 0x3c00, 0x3c00, 0xbc00,
+                                           0x3c00, 0xc000, 0x3800, 0x0000};
+static const uint32_t told_start[] = {4, 7, 9};
+static const size_t told_row[] = {1, 0};
+
+/* The loss, less its constant; gradients into dh and own where those are given. */
+static double teach(const real *h, real *block, real *dh, real *own) {
+    const struct teach_vectors v = {.at = told, .n = 2, .width = NUMBERS};
+    const struct net_batch chunk = {NULL, told_start, 2};
+    struct teach_tensors at = teach_point(NUMBERS, WIDTH, block);
+    struct teach_tensors to = teach_point(NUMBERS, WIDTH, own);
+    struct teach_scratch s;
+    struct arena arena;
+    double cosines;
+
+    assert_int_equal(arena_init(&arena, teach_scratch_bytes(NUMBERS, WIDTH, 2)), DIFFUSE_OK);
+    assert_int_equal(teach_scratch_new(&arena, NUMBERS, WIDTH, 2, &s), DIFFUSE_OK);
+    assert_int_equal(arena.used, arena.cap);
+    cosines = teach_learn(&v, &at, &chunk, told_row, WIDTH, SCALE, &s, h, dh, dh ? &to : NULL);
+    arena_done(&arena);
+    return -SCALE * cosines;
+}
+
+static void check_teaching(const real *h, real *block, real *x, size_t n, const real *grad) {
+    for (size_t i = 0; i < n; i++) {
+        real kept = x[i];
+        double up, down;
+
+        x[i] = kept + STEP;
+        up = teach(h, block, NULL, NULL);
+        x[i] = kept - STEP;
+        down = teach(h, block, NULL, NULL);
+        x[i] = kept;
+        assert_true(fabs((up - down) / (2 * STEP) - grad[i]) < TOLERANCE);
+    }
+}
+
+static void test_teaching(void **state) {
+    enum { STATES = 5 * WIDTH, OWN = NUMBERS * WIDTH + NUMBERS };
+    real h[STATES], dh[STATES] = {0}, block[OWN], own[OWN] = {0};
+    struct rng rng;
+
+    (void)state;
+    assert_int_equal(teach_entries(NUMBERS, WIDTH), OWN);
+    rng_init(&rng, 9, 0);
+    teach_start(NUMBERS, WIDTH, &rng, block);
+    for (size_t i = 0; i < STATES; i++)
+        h[i] = rng_normal(&rng);
+    for (size_t i = 0; i < NUMBERS; i++)
+        block[NUMBERS * WIDTH + i] = rng_normal(&rng);
+    (void)teach(h, block, dh, own);
+    check_teaching(h, block, h, STATES, dh);
+    check_teaching(h, block, block, OWN, own);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_denoising),
-                                       cmocka_unit_test(test_contrast)};
+                                       cmocka_unit_test(test_contrast),
+                                       cmocka_unit_test(test_teaching)};
 
     gemm_single_thread();
     return cmocka_run_group_tests_name("gradient of denoising", tests, NULL, NULL);

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import struct
 import subprocess
 import tempfile
 
@@ -49,6 +50,55 @@ def identity(folder):
         if entry.split()[:1] == ["id"]:
             return entry.split()[1]
     raise AssertionError("no id")
+
+
+def write_vectors(path, rows):
+    """As numpy.save writes an array of float16."""
+    head = f"{{'descr': '<f2', 'fortran_order': False, 'shape': ({len(rows)}, {len(rows[0])}), }}".encode()
+    head += b" " * (-(len(head) + 11) % 64) + b"\n"
+    with open(path, "wb") as f:
+        f.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head)
+        for row in rows:
+            f.write(struct.pack(f"<{len(row)}e", *row))
+
+
+def tells_vectors(run, top, rng):
+    """What another encoder makes of a text is learned from the mean of its states; a wrong file is named."""
+    folder, file = os.path.join(top, "told"), os.path.join(top, "told.npy")
+    os.mkdir(folder)
+    texts = [line(rng, 2 + k % 9) for k in range(800)]
+    mean_of = {f"w{k}": [rng.gauss(0, 1) for _ in range(8)] for k in range(CHAIN)}
+    vectors = [[sum(mean_of[w][j] for w in text.split()) / len(text.split()) for j in range(8)] for text in texts]
+    write(os.path.join(folder, "unlabelled.tsv"), texts)
+    write_vectors(file, vectors)
+    learn = ["--data", f"tsv:{folder}", "--only-unlabelled", "--sentence-vectors", file, "--share", "0", "--passes", "8",
+             "--batch", "16", "--lr", "0.01", "--table-lr", "0.01", "--held", "0.1"]
+    run("pretrain", "told-a", "--tokenizer", "symbol", *learn, *SMALL[:-3])
+    cosine = summary(os.path.join(top, "told-a"))["result"]["held_out_cosine"]
+    assert cosine > 0.9, cosine
+    run("pretrain", "told-again", "--tokenizer", "symbol", *learn, *SMALL[:-3])
+    assert identity(os.path.join(top, "told-a")) == identity(os.path.join(top, "told-again"))
+
+    # From a file: its shape and vocabulary, nothing else; at rate 0 its weights.
+    a = model(os.path.join(top, "told-a"))
+    run("pretrain", "told-on", *learn[:-6], "--lr", "0", "--table-lr", "0", "--passes", "1", "--init", a)
+    shown = [diffuse("inspect", "--model", model(os.path.join(top, name))) for name in ("told-a", "told-on")]
+    assert [[row for row in text.splitlines() if row.split()[:1] == ["width"]] for text in shown][0] == \
+        [row for row in shown[1].splitlines() if row.split()[:1] == ["width"]], shown
+    said = run("pretrain", "told-no", *learn, "--init", a, "--width", "32", status=1)
+    assert "--width" in said and a in said, said
+
+    for rows, words in ((vectors[:-1], "799 vectors for 800"), ([[1.0] * 5000] * 2, "up to 4096 numbers")):
+        write_vectors(file, rows)
+        said = run("pretrain", "told-no", "--tokenizer", "symbol", *learn, *SMALL[:-3], status=1)
+        assert file in said and words in said, said
+    for content in (b"", b"\x93NUMPY\x02\x00", b"no vectors at all, but a text that is long enough"):
+        with open(file, "wb") as f:
+            f.write(content)
+        said = run("pretrain", "told-no", "--tokenizer", "symbol", *learn, *SMALL[:-3], status=1)
+        assert file in said and "NumPy" in said, said
+    said = run("pretrain", "told-no", *learn[:3], "--share", "0", status=2)
+    assert "--share" in said, said
 
 
 def main():
@@ -105,6 +155,7 @@ def main():
         label = diffuse("classify", "--model", model(os.path.join(top, "bare")), text="w1 w8\n")
         assert label.split("\t")[0] == "none", label
         run("train", "bytes", "--data", f"tsv:{data}", "--init", model(os.path.join(top, "bare")), "--epochs", "1")
+        tells_vectors(run, top, rng)
 
 
 main()

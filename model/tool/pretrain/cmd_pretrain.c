@@ -17,8 +17,8 @@
 #define PATH_BYTES 4096
 #define NO_LABEL   "none" /* a model must have one */
 #define CSV_HEADER                                                                                 \
-    "pass,train_loss,held_loss,held_acc,tokens,pass_time,tokens_per_second,peak_resident_mb,"      \
-    "grad_norm"
+    "pass,train_loss,held_loss,held_acc,train_cosine,held_cosine,tokens,pass_time,"                \
+    "tokens_per_second,peak_resident_mb,grad_norm"
 
 static void run_done(struct pretrain_run *r) {
     train_record_close(&r->record);
@@ -31,6 +31,8 @@ static void run_done(struct pretrain_run *r) {
     rows_done(&r->train);
     rows_done(&r->held);
     label_set_done(&r->labels);
+    teach_vectors_close(&r->sentences);
+    train_init_done(&r->init);
     arena_done(&r->net_arena);
     arena_done(&r->text_arena);
     run_watch_done(&r->watch);
@@ -59,8 +61,8 @@ static diffuse_err survey(struct pretrain_run *r, enum tokenizer_kind kind, char
     diffuse_err e;
 
     say_progress_start(&progress, "vocabulary", m->quiet);
-    e = load_survey(&load, m->vocab ? NULL : &options, &r->labels, ret_vocab, ret_len, &stats,
-                    &r->why);
+    e = load_survey(&load, m->vocab || m->init ? NULL : &options, &r->labels, ret_vocab, ret_len,
+                    &stats, &r->why);
     say_progress_end(&progress);
     if (!e && m->vocab)
         e = textfile_read(m->vocab, ret_vocab, ret_len, &r->why);
@@ -80,6 +82,10 @@ static diffuse_err make_tokenizer(struct pretrain_run *r) {
                           "--tokenizer is \"%s\", expected wordpiece, symbol or byte",
                           r->o.model.tokenizer);
     e = survey(r, kind, &vocab, &len);
+    if (!e && r->init.model) {
+        r->tokenizer = r->init.model->tokenizer;
+        return DIFFUSE_OK;
+    }
     if (!e)
         e = arena_init(&r->text_arena, tokenizer_bytes(kind, (uint8_t *)vocab, len));
     if (!e)
@@ -121,10 +127,27 @@ static diffuse_err set_aside(struct pretrain_run *r) {
     return DIFFUSE_OK;
 }
 
-static diffuse_err read_data(struct pretrain_run *r) {
-    diffuse_err e = make_tokenizer(r);
+/* Vectors of another encoder: one for each row, none of which may have become two windows or none.
+ */
+static diffuse_err read_sentences(struct pretrain_run *r) {
+    diffuse_err e;
 
-    if (e)
+    if (!r->o.sentences)
+        return DIFFUSE_OK;
+    if ((e = teach_vectors_open(r->o.sentences, &r->sentences, &r->why)))
+        return e;
+    if (r->sentences.n != r->all.n)
+        return reason_set(&r->why, DIFFUSE_BADDATA,
+                          "%s: %zu vectors for %zu windows of rows: expected one each; leave out "
+                          "rows without a word and those of more than --max-length tokens",
+                          r->o.sentences, r->sentences.n, r->all.n);
+    return DIFFUSE_OK;
+}
+
+static diffuse_err read_data(struct pretrain_run *r) {
+    diffuse_err e = train_init_open(&r->init, &r->o.model, &r->why);
+
+    if (e || (e = make_tokenizer(r)))
         return e;
     r->count = calloc(tokenizer_vocab_size(r->tokenizer), sizeof *r->count);
     if (!r->count)
@@ -132,7 +155,7 @@ static diffuse_err read_data(struct pretrain_run *r) {
     if ((e = rows_init(&r->all, tokenizer_vocab_size(r->tokenizer), ROWS_MEMORY)) ||
         (r->o.labelled && (e = read_split(r, DATASET_TRAIN, "training"))) ||
         (r->o.unlabelled && (e = read_split(r, DATASET_UNLABELLED, "unlabelled"))) ||
-        (e = set_aside(r)))
+        (e = read_sentences(r)) || (e = set_aside(r)))
         return e;
     if (r->train.n == 0)
         return reason_set(&r->why, DIFFUSE_BADDATA, "%s: no rows to learn from", r->o.model.data);
@@ -148,6 +171,8 @@ static diffuse_err start_weights(struct pretrain_run *r) {
     rng_init(&rng, r->o.model.seed, 0x1217);
     weights_init(r->weights, &r->config, r->o.model.init_std, &rng);
     weights_scale_updates(r->weights, &r->config, r->o.model.update_init);
+    if (r->init.model)
+        (void)train_init_weights(&r->init, &r->labels, &r->config, r->weights);
     if (!r->o.vectors)
         return DIFFUSE_OK;
     e = vectors_load(r->o.vectors, r->tokenizer, r->o.model.init_std, r->weights, r->config.width,
@@ -165,9 +190,12 @@ static diffuse_err make_model(struct pretrain_run *r) {
     if ((e = train_options_config(&r->o.model, &r->config, &r->why)) ||
         (e = pretrain_options_fit(&r->o, r->tokenizer, &fit, &r->why)))
         return e;
+    if (r->sentences.width)
+        fit.step.vectors = &r->sentences;
     r->config.vocab = tokenizer_vocab_size(r->tokenizer);
     r->config.labels = r->labels.n;
     if ((e = train_options_brackets(&r->o.model, r->tokenizer, &r->config, &r->why)) ||
+        (e = train_init_config(&r->init, &r->o.model, &r->config, &r->why)) ||
         (e = net_config_check(&r->config, &r->why)) ||
         (e = arena_init(&r->net_arena, weights_bytes(&r->config))) ||
         (e = weights_new(&r->net_arena, &r->config, &r->weights)) ||
@@ -199,6 +227,10 @@ static void write_row(struct pretrain_run *r, uint32_t i) {
         fprintf(csv, "%.6f,%.6f,", p->held.loss, accuracy(&p->held));
     else
         fputs(",,", csv);
+    if (r->sentences.width)
+        fprintf(csv, "%.6f,%.6f,", p->cosine, p->held.cosine);
+    else
+        fputs(",,", csv);
     fprintf(csv, "%llu,%.2f,%.0f,%.1f,%.4f\n", (unsigned long long)p->tokens, r->seconds[i],
             speed(p, r->seconds[i]), train_record_resident_mb(), p->grad_norm);
     fflush(csv);
@@ -206,14 +238,17 @@ static void write_row(struct pretrain_run *r, uint32_t i) {
 
 static void record_pass(struct pretrain_run *r, uint32_t i) {
     const struct denoise_pass *p = &r->passes[i];
-    char held[64] = "";
+    char held[64] = "", cosine[64] = "";
 
     write_row(r, i);
     if (p->held.picked)
         (void)snprintf(held, sizeof held, "  held out %.4f %.4f", p->held.loss, accuracy(&p->held));
-    train_record_line(&r->record, "pass %u: train %.4f%s  %llu tokens  %.1f s  %.0f tokens/s",
-                      p->pass, p->train_loss, held, (unsigned long long)p->tokens, r->seconds[i],
-                      speed(p, r->seconds[i]));
+    if (r->sentences.width)
+        (void)snprintf(cosine, sizeof cosine, "  cosine %.4f, held out %.4f", p->cosine,
+                       p->held.cosine);
+    train_record_line(&r->record, "pass %u: train %.4f%s%s  %llu tokens  %.1f s  %.0f tokens/s",
+                      p->pass, p->train_loss, held, cosine, (unsigned long long)p->tokens,
+                      r->seconds[i], speed(p, r->seconds[i]));
 }
 
 /* At the beginning, or where the run that --resume found stands. */
@@ -315,8 +350,9 @@ static json_t *result_json(const struct pretrain_run *r) {
     if (p->held.picked)
         held = json_pack("{s:f, s:f, s:I}", "accuracy", accuracy(&p->held), "loss", p->held.loss,
                          "tokens", (json_int_t)p->held.picked);
-    return json_pack("{s:s, s:I, s:f, s:o}", "objective", "denoising", "passes",
-                     (json_int_t)p->pass, "train_loss", p->train_loss, "held_out", held);
+    return json_pack("{s:s, s:I, s:f, s:o, s:f, s:f}", "objective", "denoising", "passes",
+                     (json_int_t)p->pass, "train_loss", p->train_loss, "held_out", held,
+                     "train_cosine", p->cosine, "held_out_cosine", p->held.cosine);
 }
 
 /* What the checkpoint says of its own making: no path of the machine it was made on. */

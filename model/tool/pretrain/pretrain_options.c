@@ -28,6 +28,8 @@ enum {
     KEY_ONLY,
     KEY_VOCAB,
     KEY_VECTORS,
+    KEY_SENTENCES,
+    KEY_INIT,
     KEY_THREADS,
     KEY_RESUME
 };
@@ -42,6 +44,12 @@ static const struct argp_option fixed[] = {
     {"vocab", KEY_VOCAB, "FILE", 0, "vocab.txt to use instead of training one", -2},
     {"vectors", KEY_VECTORS, "FILE", 0,
      "Word vectors to start the embeddings from: a word a line, then its numbers", -2},
+    {"sentence-vectors", KEY_SENTENCES, "FILE.npy", 0,
+     "Vectors of another encoder, one a row in the rows' order (NumPy, float16), to be told from "
+     "the mean of the row's states",
+     -2},
+    {"init", KEY_INIT, "FILE", 0,
+     "Checkpoint to start from: its vocabulary, shape and weights, instead of new ones", -2},
     {"threads", KEY_THREADS, "N", 0, "Threads (one a core)", -2},
     {"quiet", 'q', 0, 0, "No progress", -2},
 };
@@ -53,6 +61,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
     if (key >= KEY_FIRST_ROW && key < KEY_FIRST_ROW + (int)ROWS) {
         option_table_parse(&table, (size_t)(key - KEY_FIRST_ROW), o, arg, state);
+        train_options_give(&o->model, rows[key - KEY_FIRST_ROW].name);
         return 0;
     }
     switch (key) {
@@ -78,6 +87,12 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case KEY_VECTORS:
         o->vectors = arg;
         return 0;
+    case KEY_SENTENCES:
+        o->sentences = arg;
+        return 0;
+    case KEY_INIT:
+        o->model.init = arg;
+        return 0;
     case KEY_THREADS:
         o->model.threads = (unsigned)whole_arg("threads", arg, 1, LIMIT_WORKERS, state);
         return 0;
@@ -90,6 +105,13 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case ARGP_KEY_END:
         if (!o->model.data || !o->model.out)
             argp_error(state, "--data KIND:PATH and --out DIR are needed");
+        if (o->share == 0 && !o->sentences)
+            argp_error(state, "--share 0 leaves nothing to learn without --sentence-vectors");
+        if (o->contrast > 0 && o->sentences)
+            argp_error(state, "--contrast cuts windows in two, --sentence-vectors are of whole "
+                              "ones: give one of them");
+        if (o->vectors && o->model.init)
+            argp_error(state, "--vectors contradicts --init: the embeddings are the file's");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -153,6 +175,7 @@ diffuse_err pretrain_options_fit(const struct pretrain_options *o, const struct 
         .embed_dropout = step.embed_dropout,
         .contrast = o->contrast,
         .contrast_temperature = o->contrast_temperature,
+        .teach = o->teach,
         .seed = step.seed,
     };
     return DIFFUSE_OK;
@@ -165,6 +188,8 @@ json_t *pretrain_options_json(const struct pretrain_options *o) {
     json_object_set_new(all, "labelled", json_boolean(o->labelled));
     json_object_set_new(all, "unlabelled", json_boolean(o->unlabelled));
     json_object_set_new(all, "vectors", json_boolean(o->vectors));
+    json_object_set_new(all, "sentence-vectors", json_boolean(o->sentences));
+    json_object_set_new(all, "init", json_boolean(o->model.init));
     json_object_set_new(all, "threads", json_integer(o->model.threads));
     return all;
 }

@@ -8,8 +8,9 @@
 struct pretrain_options {
     struct train_options model; /* architecture and learning rates; data, out, vocab, threads */
     uint64_t passes, batch, candidates;
-    double held, share, contrast, contrast_temperature;
+    double held, share, contrast, contrast_temperature, teach;
     const char *vectors;       /* file of word vectors to start from, or NULL */
+    const char *sentences;     /* file of a vector a row, to be told, or NULL */
     bool labelled, unlabelled; /* which rows to learn from */
 };
 

@@ -5,6 +5,7 @@
 
 #include "model/tool/pretrain/pretrain_options.h"
 #include "model/tool/train/run_watch.h"
+#include "model/tool/train/train_init.h"
 #include "model/tool/train/train_record.h"
 #include "model/train/rows/label_set.h"
 
@@ -12,7 +13,9 @@ struct pretrain_run {
     struct pretrain_options o;
     struct label_set labels;
     struct arena text_arena, net_arena;
-    struct tokenizer *tokenizer;
+    struct tokenizer *tokenizer; /* in text_arena, or that of init */
+    struct train_init init;      /* with --init */
+    struct teach_vectors sentences;
     uint64_t *count; /* (vocabulary) how often each piece occurs */
     struct rows all, train, held;
     struct net_config config;

@@ -40,19 +40,21 @@ static json_t *passes_json(const struct pretrain_run *r) {
     for (uint32_t i = 0; i < denoise_fit_place(r->fit)->pass; i++) {
         const struct denoise_pass *p = &r->passes[i];
 
-        json_array_append_new(all, json_pack("{s:f, s:I, s:f, s:f, s:I, s:I, s:f}", "loss",
-                                             p->train_loss, "tokens", (json_int_t)p->tokens, "norm",
-                                             p->grad_norm, "held_loss", p->held.loss, "held_hits",
-                                             (json_int_t)p->held.hits, "held_picked",
+        json_array_append_new(all, json_pack("{s:f, s:f, s:f, s:I, s:f, s:f, s:I, s:I, s:f}",
+                                             "cosine", p->cosine, "held_cosine", p->held.cosine,
+                                             "loss", p->train_loss, "tokens", (json_int_t)p->tokens,
+                                             "norm", p->grad_norm, "held_loss", p->held.loss,
+                                             "held_hits", (json_int_t)p->held.hits, "held_picked",
                                              (json_int_t)p->held.picked, "seconds", r->seconds[i]));
     }
     return all;
 }
 
 static json_t *place_json(const struct denoise_place *p) {
-    return json_pack("{s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "rows", (json_int_t)p->rows, "steps",
-                     (json_int_t)p->steps, "picked", (json_int_t)p->picked, "tokens",
-                     (json_int_t)p->tokens, "loss", p->loss, "norm", p->norm, "shown", p->shown);
+    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "cosine", p->cosine, "rows",
+                     (json_int_t)p->rows, "steps", (json_int_t)p->steps, "picked",
+                     (json_int_t)p->picked, "tokens", (json_int_t)p->tokens, "loss", p->loss,
+                     "norm", p->norm, "shown", p->shown);
 }
 
 diffuse_err pretrain_save_state(struct pretrain_run *r) {
@@ -75,6 +77,8 @@ static void take_passes(struct pretrain_run *r, const json_t *all) {
 
         r->passes[i] = (struct denoise_pass){.pass = i + 1,
                                              .train_loss = state_file_number(p, "loss"),
+                                             .cosine = state_file_number(p, "cosine"),
+                                             .held.cosine = state_file_number(p, "held_cosine"),
                                              .tokens = state_file_whole(p, "tokens"),
                                              .grad_norm = state_file_number(p, "norm"),
                                              .held.loss = state_file_number(p, "held_loss"),
@@ -96,6 +100,7 @@ static diffuse_err take_text(struct pretrain_run *r, const json_t *all) {
                                                         .picked = state_file_whole(p, "picked"),
                                                         .tokens = state_file_whole(p, "tokens"),
                                                         .loss = state_file_number(p, "loss"),
+                                                        .cosine = state_file_number(p, "cosine"),
                                                         .norm = state_file_number(p, "norm"),
                                                         .shown = state_file_number(p, "shown")};
     *denoise_fit_state(r->fit).count = state_file_whole(all, "updates");

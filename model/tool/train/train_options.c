@@ -210,6 +210,13 @@ bool train_options_given(const struct train_options *o, const char *name) {
     return row && (o->given >> (row - rows) & 1);
 }
 
+void train_options_give(struct train_options *o, const char *name) {
+    const struct option_row *row = train_options_row(name);
+
+    if (row)
+        o->given |= UINT64_C(1) << (row - rows);
+}
+
 static diffuse_err parse_offsets(const char *text, struct net_config *c, struct reason *why) {
     const char *at = text;
 

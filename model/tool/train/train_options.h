@@ -44,6 +44,8 @@ const struct option_row *train_options_row(const char *name);
 
 /* Was the row of that name on the command line? */
 bool train_options_given(const struct train_options *o, const char *name);
+/* It was; for a tool that reads it by a table of its own. Other names are passed over. */
+void train_options_give(struct train_options *o, const char *name);
 
 /* The ids of --brackets into c, by the vocabulary. Errors: INVAL, NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err train_options_brackets(const struct train_options *o,

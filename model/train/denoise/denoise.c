@@ -22,11 +22,11 @@ struct denoise_tensors denoise_point(uint32_t vocab, uint32_t width, real *block
                                     block + vocab + 2 * (size_t)width};
 }
 
-size_t denoise_bytes(uint32_t vocab, uint32_t width, uint32_t candidates) {
-    size_t S = (size_t)candidates + 1;
+size_t denoise_bytes(uint32_t vocab, uint32_t width, const struct denoise_options *o) {
+    size_t S = (size_t)o->candidates + 1;
 
     return arena_block(sizeof(struct denoise)) +
-           arena_block(denoise_entries(vocab, width) * sizeof(real)) +
+           arena_block((denoise_entries(vocab, width) + o->beside) * sizeof(real)) +
            arena_block(vocab * sizeof(double)) + arena_block(vocab * sizeof(uint32_t)) +
            arena_block(S * sizeof(uint32_t)) + arena_block(S * width * sizeof(real)) +
            arena_block(S * sizeof(real));
@@ -83,7 +83,7 @@ diffuse_err denoise_new(struct arena *arena, const struct net_config *c,
     if (d->o.candidates > d->vocab)
         d->o.candidates = d->vocab;
     S = (size_t)d->o.candidates + 1;
-    d->block = arena_alloc(arena, denoise_entries(c->vocab, c->width) * sizeof(real));
+    d->block = arena_alloc(arena, (denoise_entries(c->vocab, c->width) + o->beside) * sizeof(real));
     d->chance = arena_alloc(arena, d->vocab * sizeof *d->chance);
     d->column = arena_alloc(arena, d->vocab * sizeof *d->column);
     d->candidate = arena_alloc(arena, S * sizeof *d->candidate);

@@ -25,6 +25,7 @@ struct denoise_options {
     uint32_t candidates; /* S; V at most */
     uint32_t mask;       /* id of [MASK]; DENOISE_NONE: a random piece instead */
     uint32_t unknown;    /* id that is never picked, of [UNK]; or DENOISE_NONE */
+    size_t beside;       /* numbers of another objective, kept behind its own in its block */
 };
 
 /* The objective's own parameters, in one block; gradients have the same shape. */
@@ -38,7 +39,7 @@ struct denoise_tensors {
 struct denoise {
     struct denoise_options o;
     uint32_t vocab, width;
-    real *block;               /* (denoise_entries) */
+    real *block;               /* (denoise_entries + o.beside) */
     struct denoise_tensors at; /* in block */
     double *chance;            /* (V) of being drawn */
     uint32_t n;                /* candidates of this draw */
@@ -83,7 +84,7 @@ struct denoise_tensors denoise_point(uint32_t vocab, uint32_t width, real *block
 
 /* count(V): how often each piece occurs. Arena bytes, and the objective made in the arena. NOMEM:
  * arena full. */
-size_t denoise_bytes(uint32_t vocab, uint32_t width, uint32_t candidates);
+size_t denoise_bytes(uint32_t vocab, uint32_t width, const struct denoise_options *o);
 DIFFUSE_MUST_CHECK diffuse_err denoise_new(struct arena *arena, const struct net_config *c,
                                            const struct denoise_options *o, const uint64_t *count,
                                            struct denoise **ret_denoise);

@@ -70,7 +70,7 @@ static diffuse_err run_step(struct denoise_fit *f, const struct permute *order,
         f->pick[i] = (size_t)permute_at(order, p->rows + i);
     if ((e = denoise_step_run(f->step, f->train, f->pick, take, rate_now(f), &r, why)))
         return e;
-    if (!isfinite(r.loss) || !isfinite(r.norm))
+    if (!isfinite(r.loss) || !isfinite(r.cosine) || !isfinite(r.norm))
         return reason_set(why, DIFFUSE_INVAL,
                           "training diverged in pass %u: the loss is no longer a number; "
                           "lower --lr and --table-lr, or --clip",
@@ -81,7 +81,9 @@ static diffuse_err run_step(struct denoise_fit *f, const struct permute *order,
     p->tokens += r.tokens;
     p->loss += r.loss * (double)r.picked;
     p->norm += r.norm;
-    p->shown += (r.loss - p->shown) / (double)(p->steps < SHOWN_STEPS ? p->steps : SHOWN_STEPS);
+    p->cosine += r.cosine * (double)take;
+    p->shown += ((r.picked ? r.loss : 1 - r.cosine) - p->shown) /
+                (double)(p->steps < SHOWN_STEPS ? p->steps : SHOWN_STEPS);
     return DIFFUSE_OK;
 }
 
@@ -117,6 +119,7 @@ diffuse_err denoise_fit_run(struct denoise_fit *f, denoise_tick *tick, void *use
         return e;
     pass.train_loss = p->picked ? p->loss / (double)p->picked : 0;
     pass.tokens = p->tokens;
+    pass.cosine = p->cosine / (double)(p->rows ? p->rows : 1);
     pass.grad_norm = p->norm / (double)(p->steps ? p->steps : 1);
     *p = (struct denoise_place){.pass = p->pass + 1};
     *ret_pass = pass;

@@ -19,6 +19,7 @@ struct denoise_pass {
     uint32_t pass;              /* from 1 */
     double train_loss;          /* mean over the picked tokens, against drawn candidates */
     uint64_t tokens;            /* that went in */
+    double cosine;              /* mean over the rows, to another encoder's vectors; 0: none */
     double grad_norm;           /* mean, before clipping */
     struct denoise_result held; /* against the whole vocabulary; rows 0 where none are held out */
 };
@@ -28,8 +29,8 @@ struct denoise_place {
     uint32_t pass; /* passes done */
     uint64_t rows; /* of the running one, done */
     uint64_t steps, picked, tokens;
-    double loss, norm;
-    double shown; /* mean loss of the last steps */
+    double loss, norm, cosine;
+    double shown; /* mean loss of the last steps; where only vectors are told, 1 less the cosine */
 };
 
 /* Called after each step: rows done and in all of this pass, mean loss of the last steps, tokens of

@@ -11,17 +11,19 @@
     4096 /* the same where pairs are told apart: each is told from those of its chunk */
 #define CONTRAST_LEAST 8 /* tokens of a window that is cut in two */
 
-enum { STREAM_PICK = 0xd0, STREAM_SCORE };
+enum { STREAM_PICK = 0xd0, STREAM_SCORE, STREAM_TEACH };
 
 /* What one member of the team owns. */
 struct part {
     struct net_scratch *net;
     struct denoise_scratch task;
     struct contrast_scratch contrast;
+    struct teach_scratch teach;
     uint32_t *place; /* (chunk) picked tokens, counted from the chunk's first */
     real *grad;      /* (own) at the objective's parameters */
     struct net_noise noise;
     struct denoise_sum sum;
+    double cosine; /* sum over the sequences */
     double squares;
 };
 
@@ -39,6 +41,7 @@ struct denoise_step {
     struct part *part; /* (team) */
     uint32_t *ids, *start;
     uint8_t *pair; /* (max_rows) sequence b and the next are the halves of one window */
+    size_t *row;   /* (max_rows) which vector is that of sequence b; with vectors alone */
     uint32_t pairs;
     struct net_batch batch;
     struct denoise_picked picked;
@@ -62,6 +65,11 @@ static bool contrasts(const struct denoise_step *s) {
     return s->o.contrast > 0;
 }
 
+/* D; 0 where there are no vectors to be told. */
+static uint32_t vector_width(const struct denoise_step *s) {
+    return s->o.vectors ? s->o.vectors->width : 0;
+}
+
 static size_t chunk_tokens(const struct denoise_step *s, size_t max_length) {
     size_t most = contrasts(s) ? CONTRAST_TOKENS : CHUNK_TOKENS;
 
@@ -79,12 +87,14 @@ static size_t arena_need(const struct denoise_step *s, size_t chunk) {
     size_t each = net_training_scratch_bytes(&s->c, chunk, s->max_rows, STORE_REAL) +
                   denoise_scratch_bytes(s->c.width, S, chunk) +
                   contrast_scratch_bytes(s->c.width, max_pairs(s, chunk)) +
+                  teach_scratch_bytes(vector_width(s), s->c.width, s->max_rows) +
                   arena_block(chunk * sizeof(uint32_t)) + arena_block(s->own * sizeof(real));
 
-    return team_size(s->team) * each + denoise_bytes(s->c.vocab, s->c.width, S) +
+    return team_size(s->team) * each + denoise_bytes(s->c.vocab, s->c.width, &s->o.task) +
            2 * arena_block(s->own * sizeof(real)) +
            3 * arena_block(s->max_tokens * sizeof(uint32_t)) +
-           arena_block((s->max_rows + 1) * sizeof(uint32_t)) + arena_block(s->max_rows + 1);
+           arena_block((s->max_rows + 1) * sizeof(uint32_t)) + arena_block(s->max_rows + 1) +
+           arena_block((s->max_rows + 1) * sizeof(size_t));
 }
 
 static diffuse_err part_new(struct denoise_step *s, struct part *p, size_t chunk) {
@@ -93,7 +103,8 @@ static diffuse_err part_new(struct denoise_step *s, struct part *p, size_t chunk
         net_training_scratch_new(&s->arena, &s->c, chunk, s->max_rows, STORE_REAL, &p->net);
 
     if (e || (e = denoise_scratch_new(&s->arena, s->c.width, S, chunk, &p->task)) ||
-        (e = contrast_scratch_new(&s->arena, s->c.width, max_pairs(s, chunk), &p->contrast)))
+        (e = contrast_scratch_new(&s->arena, s->c.width, max_pairs(s, chunk), &p->contrast)) ||
+        (e = teach_scratch_new(&s->arena, vector_width(s), s->c.width, s->max_rows, &p->teach)))
         return e;
     p->place = arena_alloc(&s->arena, chunk * sizeof *p->place);
     p->grad = arena_alloc(&s->arena, s->own * sizeof *p->grad);
@@ -126,9 +137,26 @@ static diffuse_err fill(struct denoise_step *s, const uint64_t *count, size_t ma
     s->picked.truth = arena_alloc(&s->arena, N * sizeof *s->picked.truth);
     s->start = arena_alloc(&s->arena, (s->max_rows + 1) * sizeof *s->start);
     s->pair = arena_alloc(&s->arena, s->max_rows + 1);
-    return s->m && s->v && s->ids && s->pair && s->picked.place && s->picked.truth && s->start
+    s->row = arena_alloc(&s->arena, (s->max_rows + 1) * sizeof *s->row);
+    return s->m && s->v && s->ids && s->pair && s->row && s->picked.place && s->picked.truth &&
+                   s->start
                ? DIFFUSE_OK
                : DIFFUSE_NOMEM;
+}
+
+/* Parameters of telling vectors, in a block of the objective's shape. */
+static struct teach_tensors teaching(const struct denoise_step *s, real *block) {
+    return teach_point(vector_width(s), s->c.width,
+                       block + denoise_entries(s->c.vocab, s->c.width));
+}
+
+static void start_teaching(struct denoise_step *s) {
+    struct rng rng;
+
+    if (!s->o.vectors)
+        return;
+    rng_init(&rng, s->o.seed, STREAM_TEACH);
+    teach_start(vector_width(s), s->c.width, &rng, teaching(s, s->task->block).proj);
 }
 
 diffuse_err denoise_step_new(const struct net_config *c, struct net_weights *w,
@@ -144,16 +172,19 @@ diffuse_err denoise_step_new(const struct net_config *c, struct net_weights *w,
                                .o = *o,
                                .w = w,
                                .team = team,
-                               .own = denoise_entries(c->vocab, c->width),
                                .max_rows = o->contrast > 0 ? 2 * max_rows : max_rows,
                                .max_tokens = max_rows * max_length};
     if (s->o.task.candidates > c->vocab)
         s->o.task.candidates = c->vocab;
+    if (o->vectors)
+        s->o.task.beside = teach_entries(vector_width(s), c->width);
+    s->own = denoise_entries(c->vocab, c->width) + s->o.task.beside;
     rng_table_init(&s->table);
     if ((e = fill(s, count, max_length))) {
         denoise_step_free(s);
         return e;
     }
+    start_teaching(s);
     *ret_step = s;
     return DIFFUSE_OK;
 }
@@ -198,6 +229,7 @@ static diffuse_err make_batch(struct denoise_step *s, const struct rows *rows, c
         if (e)
             return e;
         s->start[b] = at;
+        s->row[b] = rows_place(rows, pick ? pick[i] : from + i);
         s->pair[b] = halves && length >= CONTRAST_LEAST;
         if (s->pair[b++]) {
             s->start[b] = at + cut(length, rng);
@@ -278,14 +310,22 @@ static void learn_chunk(struct denoise_step *s, unsigned member, const struct ne
     uint32_t pairs;
     const real *h;
 
-    if (picked->n == 0) { /* nothing to tell, nothing to learn */
+    if (picked->n == 0 && !s->o.vectors) { /* nothing to tell, nothing to learn */
         vec_zero(N * C, out);
         return;
     }
     h = net_states(&s->c, s->w, p->net, chunk, &p->noise);
     vec_zero(N * C, to.h);
-    sum = denoise_learn(s->task, s->w, &p->task, h, picked, 1.0 / s->picked.n, &to);
-    p->sum.loss += sum.loss;
+    if (picked->n) {
+        sum = denoise_learn(s->task, s->w, &p->task, h, picked, 1.0 / s->picked.n, &to);
+        p->sum.loss += sum.loss;
+    }
+    if (s->o.vectors) {
+        struct teach_tensors own = teaching(s, s->task->block), slope = teaching(s, p->grad);
+
+        p->cosine += teach_learn(s->o.vectors, &own, chunk, s->row + (chunk->start - s->start),
+                                 s->c.width, s->o.teach / s->batch.n, &p->teach, h, to.h, &slope);
+    }
     if (s->pairs)
         contrast_learn(chunk, s->pair + (chunk->start - s->start), s->c.width,
                        s->o.contrast_temperature, s->o.contrast / s->pairs, &p->contrast, h, to.h,
@@ -316,6 +356,7 @@ static void learn(void *arg, unsigned member) {
     vec_zero(s->own, p->grad);
     vec_zero(s->task->n * s->c.width, vector(s, candidate_vector(s, member, 0)));
     p->sum = (struct denoise_sum){0};
+    p->cosine = 0;
     walk_chunks(s, member, learn_chunk);
     if (member + 1 == team_size(s->team)) /* usually the shortest part */
         list_rows(s);
@@ -346,7 +387,7 @@ static void apply(void *arg, unsigned member) {
 diffuse_err denoise_step_run(struct denoise_step *s, const struct rows *rows, const size_t *pick,
                              size_t n, double rate, struct denoise_result *ret_result,
                              struct reason *why) {
-    double loss = 0, squares = 0;
+    double loss = 0, cosine = 0, squares = 0;
     struct rng rng;
     diffuse_err e;
 
@@ -355,17 +396,22 @@ diffuse_err denoise_step_run(struct denoise_step *s, const struct rows *rows, co
         return e;
     *ret_result =
         (struct denoise_result){.picked = s->picked.n, .tokens = s->start[s->batch.n], .rows = n};
-    if (s->picked.n == 0)
+    if (s->picked.n == 0 && !s->o.vectors)
         return DIFFUSE_OK;
-    denoise_draw(s->task, &rng);
-    denoise_gather(s->task, s->w);
+    s->task->n = 0;
+    if (s->picked.n) {
+        denoise_draw(s->task, &rng);
+        denoise_gather(s->task, s->w);
+    }
     team_run(s->team, learn, s);
     team_run(s->team, reduce, s);
     for (unsigned i = 0; i < team_size(s->team); i++) {
         loss += s->part[i].sum.loss;
+        cosine += s->part[i].cosine;
         squares += s->part[i].squares;
     }
-    ret_result->loss = loss / s->picked.n;
+    ret_result->loss = s->picked.n ? loss / s->picked.n : 0;
+    ret_result->cosine = cosine / s->batch.n;
     ret_result->norm = sqrt(squares);
     if (!isfinite(ret_result->norm)) { /* the weights stay numbers */
         update_skip(&s->update);
@@ -379,13 +425,20 @@ diffuse_err denoise_step_run(struct denoise_step *s, const struct rows *rows, co
 static void score_chunk(struct denoise_step *s, unsigned member, const struct net_batch *chunk,
                         const struct denoise_picked *picked, uint32_t first_picked) {
     struct part *p = &s->part[member];
-    struct denoise_sum sum;
+    const real *h = net_states(&s->c, s->w, p->net, chunk, NULL);
+    struct denoise_sum sum = {0};
 
     (void)first_picked;
-    sum = denoise_score(s->task, s->w, &p->task, net_states(&s->c, s->w, p->net, chunk, NULL),
-                        picked);
+    if (picked->n)
+        sum = denoise_score(s->task, s->w, &p->task, h, picked);
     p->sum.loss += sum.loss;
     p->sum.hits += sum.hits;
+    if (s->o.vectors) {
+        struct teach_tensors own = teaching(s, s->task->block);
+
+        p->cosine += teach_learn(s->o.vectors, &own, chunk, s->row + (chunk->start - s->start),
+                                 s->c.width, 0, &p->teach, h, NULL, NULL);
+    }
 }
 
 static void score(void *arg, unsigned member) {
@@ -399,8 +452,10 @@ diffuse_err denoise_step_score(struct denoise_step *s, const struct rows *rows,
     struct rng rng;
 
     rng_init(&rng, s->o.seed, STREAM_SCORE);
-    for (unsigned i = 0; i < team_size(s->team); i++)
+    for (unsigned i = 0; i < team_size(s->team); i++) {
         s->part[i].sum = (struct denoise_sum){0};
+        s->part[i].cosine = 0;
+    }
     for (size_t from = 0; from < rows->n; from += most) {
         size_t n = rows->n - from < most ? rows->n - from : most;
         diffuse_err e = make_batch(s, rows, NULL, from, n, &rng, why);
@@ -414,7 +469,9 @@ diffuse_err denoise_step_score(struct denoise_step *s, const struct rows *rows,
     for (unsigned i = 0; i < team_size(s->team); i++) {
         r.loss += s->part[i].sum.loss;
         r.hits += s->part[i].sum.hits;
+        r.cosine += s->part[i].cosine;
     }
+    r.cosine = r.rows ? r.cosine / (double)r.rows : 0;
     r.loss = r.picked ? r.loss / (double)r.picked : 0;
     *ret_result = r;
     return DIFFUSE_OK;

@@ -6,6 +6,7 @@
 #define MODEL_TRAIN_DENOISE_DENOISE_STEP_H
 
 #include "model/train/denoise/denoise.h"
+#include "model/train/denoise/teach.h"
 #include "model/train/rows/rows.h"
 #include "model/train/update/update.h"
 
@@ -16,6 +17,8 @@ struct denoise_step_options {
     double embed_dropout; /* of embedding channels */
     double contrast;      /* weight of telling halves apart (contrast.h) beside it; 0: none */
     double contrast_temperature;
+    const struct teach_vectors *vectors; /* of another encoder, a row each (teach.h); NULL: none */
+    double teach;                        /* weight of telling them beside it */
     uint64_t seed;
 };
 
@@ -23,6 +26,7 @@ struct denoise_result {
     double loss;         /* mean cross-entropy of the picked tokens */
     size_t hits;         /* of denoise_step_score: told right, out of the whole vocabulary */
     size_t picked;       /* tokens that were to be told */
+    double cosine;       /* mean, of what was told and another encoder's vectors */
     size_t tokens, rows; /* that went in */
     double norm;         /* of the gradient, before clipping */
 };

@@ -2,11 +2,11 @@
  *
  *   logits = a * wide + b * deep,   a > 0, b >= 0
  *
- * a and b are those of the smallest mean cross-entropy on rows that neither part was trained on: a
- * logistic regression of two numbers, which is convex and says how sure the model may be as well
- * (as Guo et al., 2017, do with one). Of shares of the deep part around that one, 0 among them, the
- * one is taken with which most of the rows are right: the sum is never worse on them than the wide
- * part.
+ * by rows that neither part was trained on. Each part alone is scaled to the smallest mean
+ * cross-entropy (as Guo et al., 2017, do); then tenths of one and the other are added and scaled
+ * again, and the share with the smallest one is taken, where a half of each counts as a few rows of
+ * evidence: sixteen rows cannot tell which part is the better one. Another share, none of the deep
+ * part among them, is taken where more rows are right with it than chance would have it.
  */
 #ifndef MODEL_TRAIN_ROWS_MIX_H
 #define MODEL_TRAIN_ROWS_MIX_H
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "model/base/real.h"
+#include "proto/diffuse_err.h"
 
 /* Logits of rows held out, from both parts: wide(n, labels), deep(n, labels), truth(n). */
 struct mix_rows {
@@ -32,7 +33,7 @@ struct mix {
 
 /* One row in n + 1 is taken to be of no known label (Platt, 1999), so that rows without a mistake
  * do not make the sum certain. Rows with a logit that is not finite are left out. Without rows: 1
- * and 1, or what there is. */
-void mix_fit(const struct mix_rows *rows, struct mix *ret_mix);
+ * and 1, or what there is. Errors: NOMEM. */
+DIFFUSE_MUST_CHECK diffuse_err mix_fit(const struct mix_rows *rows, struct mix *ret_mix);
 
 #endif

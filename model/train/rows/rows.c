@@ -210,6 +210,10 @@ diffuse_err rows_get(const struct rows *r, size_t i, uint32_t *ret_length, uint3
     return DIFFUSE_OK;
 }
 
+size_t rows_place(const struct rows *r, size_t i) {
+    return r->order.n ? (size_t)permute_at(&r->order, r->first + i) : r->first + i;
+}
+
 diffuse_err rows_read(const struct rows *r, size_t i, uint32_t *ids, uint32_t *ret_length,
                       uint32_t *ret_label, struct reason *why) {
     struct head head;

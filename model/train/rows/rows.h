@@ -52,7 +52,10 @@ DIFFUSE_MUST_CHECK diffuse_err rows_add(struct rows *r, const struct tokenizer *
 DIFFUSE_MUST_CHECK diffuse_err rows_get(const struct rows *r, size_t i, uint32_t *ret_length,
                                         uint32_t *ret_label, struct reason *why);
 
-/* The same, and its ids; room for longest. Errors: IO. */
+/* Which row of all that were added row i is: itself, but for views. */
+size_t rows_place(const struct rows *r, size_t i);
+
+/* The same as rows_get, and its ids; room for longest. Errors: IO. */
 DIFFUSE_MUST_CHECK diffuse_err rows_read(const struct rows *r, size_t i, uint32_t *ids,
                                          uint32_t *ret_length, uint32_t *ret_label,
                                          struct reason *why);

@@ -35,7 +35,7 @@ static void bench_init(struct bench *b, struct denoise_options o, size_t tokens)
     for (uint32_t v = 0; v < V; v++)
         count[v] = 1000 / (v + 1);
     assert_int_equal(arena_init(&b->arena, weights_bytes(&b->c) +
-                                               denoise_bytes(V, C, o.candidates) +
+                                               denoise_bytes(V, C, &o) +
                                                denoise_scratch_bytes(C, o.candidates, tokens)),
                      DIFFUSE_OK);
     assert_int_equal(weights_new(&b->arena, &b->c, &b->w), DIFFUSE_OK);
