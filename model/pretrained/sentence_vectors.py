@@ -96,7 +96,8 @@ class Encoder:
 
     def attend(self, x, name, n, length):
         width = x.shape[-1]
-        all_ = self.norm(x, name + "layer_prepostprocess/") @ self.at[KERNEL + name + "MultiheadAttention/qkv_transform_single/kernel/part_0"][0, 0]
+        kernel = self.at[KERNEL + name + "MultiheadAttention/qkv_transform_single/kernel/part_0"][0, 0]
+        all_ = self.norm(x, name + "layer_prepostprocess/") @ kernel
         all_ = all_ + self.at[STACK + name + "MultiheadAttention/qkv_transform_single/bias/ConcatPartitions/concat"]
         query, key, value = (part.reshape(n, length, HEADS, width // HEADS).transpose(0, 2, 1, 3)
                              for part in numpy.split(all_, 3, -1))
@@ -168,8 +169,8 @@ def main():
             file.write(vectors(tokenizer, encoder, texts[at:at + GROUP]).astype(numpy.float16).tobytes())
             file.flush()
             done = min(at + GROUP, len(texts))
-            print(f"\r{done} of {len(texts)} sentences, {(done - first) / (time.monotonic() - begun):.0f} a second", end="",
-                  file=sys.stderr, flush=True)
+            speed = (done - first) / (time.monotonic() - begun)
+            print(f"\r{done} of {len(texts)} sentences, {speed:.0f} a second", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     found = numpy.fromfile(raw, numpy.float16).reshape(-1, WIDTH)
     mean = found.astype(numpy.float32).mean(0)

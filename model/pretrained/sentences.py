@@ -37,7 +37,8 @@ def pieces(lines, most):
 
 def genre(folder, name):
     path = os.path.join(folder, name + ".txt.zst")
-    return subprocess.run(["zstdcat", path], capture_output=True, check=True).stdout.decode("utf-8", "replace").split("\n")
+    done = subprocess.run(["zstdcat", path], capture_output=True, check=True)
+    return done.stdout.decode("utf-8", "replace").split("\n")
 
 
 def ag_news(path):
