@@ -68,7 +68,6 @@ struct daemon {
 static diffuse_err start_watch(struct daemon *d, struct reason *why) {
     struct reason whether = {""};
     (void)why;
-    d->watch.fd = -1;
     if (d->conf.watch && watcher_start(&d->watch, d->conf.model, WATCHER_SETTLE_NS, &whether))
         log_line(&d->log, LOG_watch_failed, "%s; reload it by request", whether.text);
     return DIFFUSE_OK;

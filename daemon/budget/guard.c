@@ -36,11 +36,10 @@ static const char *const allowed[] = {
     /* checkpoints, the journal, the watch */
     "_llseek", "access", "chdir", "faccessat", "faccessat2", "fadvise64", "fadvise64_64",
     "fallocate", "fchmod", "fchmodat", "fdatasync", "flock", "fstat", "fstat64", "fstatat64",
-    "fstatfs", "fsync", "ftruncate", "ftruncate64", "getcwd", "getdents64", "inotify_add_watch",
-    "inotify_init1", "inotify_rm_watch", "lseek", "lstat", "lstat64", "memfd_create", "mkdir",
-    "mkdirat", "newfstatat", "open", "openat", "pread64", "preadv", "pwrite64", "pwritev",
-    "readlink", "readlinkat", "rename", "renameat", "renameat2", "rmdir", "stat", "stat64", "statx",
-    "sync_file_range", "umask", "unlink", "unlinkat",
+    "fstatfs", "fsync", "ftruncate", "ftruncate64", "getcwd", "getdents64", "lseek", "lstat",
+    "lstat64", "memfd_create", "mkdir", "mkdirat", "newfstatat", "open", "openat", "pread64",
+    "preadv", "pwrite64", "pwritev", "readlink", "readlinkat", "rename", "renameat", "renameat2",
+    "rmdir", "stat", "stat64", "statx", "sync_file_range", "umask", "unlink", "unlinkat",
     /* who and where we are */
     "getegid", "geteuid", "getgid", "getgroups", "getrandom", "getuid", "sysinfo", "ugetrlimit",
     "getrlimit", "uname"};

@@ -26,7 +26,6 @@ enum item {
     ITEM_DONE,
     ITEM_ASIDE,
     ITEM_TUNER,
-    ITEM_WATCH,
     ITEM_DOORS,
     ITEM_KEYS,
     ITEM_CONTROL,
@@ -422,7 +421,6 @@ static void wait_for_work(struct loop *l, bool reading, bool blocked, bool pause
     l->fd[ITEM_DONE] = inflight_fd(l->inflight);
     l->fd[ITEM_ASIDE] = background_fd(l->switcher.background);
     l->fd[ITEM_TUNER] = tuner_queue_fd(l->tuning.box);
-    l->fd[ITEM_WATCH] = watcher_fd(l->switcher.watch);
     l->fd[ITEM_DOORS] = doors_fd(l->sockets->doors);
     int timeout = nothing_left(l, reading) && pause ? pause_ms(l, blocked) : 0;
     for (int i = 0; i < LOOP_ITEMS; i++)
@@ -466,7 +464,7 @@ void loop_run(struct loop *l) {
         uint64_t now = clock_now();
         bool full = inflight_free(l->inflight) == 0 || !intake_idle(&l->intake);
         reading = reading && still_reading(l, any || full, now);
-        switcher_turn(&l->switcher, now, is_ready(l, ITEM_WATCH));
+        switcher_turn(&l->switcher, now);
         tuner_loop_turn(&l->tuning);
         l->ready = 0;
         tick(l, now);

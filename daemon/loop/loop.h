@@ -30,7 +30,7 @@
 #include "daemon/report/watchdog.h"
 #include "proto/diffuse_err.h"
 
-#define LOOP_ITEMS 13
+#define LOOP_ITEMS 12
 
 struct loop {
     /* Borrowed, set by the owner. */

@@ -9,7 +9,7 @@
 #include "daemon/common/notify.h"
 
 #define MS          1000000u
-#define LOOK_MS     50u /* the watch is looked at this often when the loop never waits */
+#define SAY_MS      50u /* from one try to tell the service manager to the next */
 #define SHORT_ID    12  /* digits of an id in a line for a person */
 #define EVENT(word) "$sys/" word, sizeof "$sys/" word - 1, word
 
@@ -108,9 +108,8 @@ static void begin_later(struct switcher *t) {
 
 void switcher_configure(struct switcher *t, const char *model, bool watched) {
     struct reason why = {""};
-    bool watches = watcher_fd(t->watch) >= 0;
     t->model = model;
-    if (watches && watched && strcmp(t->watch->path, model) == 0)
+    if (t->watch->on && watched && strcmp(t->watch->path, model) == 0)
         return;
     watcher_stop(t->watch);
     if (watched && watcher_start(t->watch, model, WATCHER_SETTLE_NS, &why))
@@ -287,7 +286,7 @@ bool switcher_request(struct switcher *t, const struct caller *caller, struct ct
 
 /* --- the loop ------------------------------------------------------------ */
 
-void switcher_turn(struct switcher *t, uint64_t now_ns, bool looked) {
+void switcher_turn(struct switcher *t, uint64_t now_ns) {
     take_word(t);
     if (t->wants_slot)
         lend(t);
@@ -298,10 +297,10 @@ void switcher_turn(struct switcher *t, uint64_t now_ns, bool looked) {
         tell_end(t, &t->end);
         begin_later(t);
     }
-    if (looked || now_ns - t->watched_ns >= (uint64_t)LOOK_MS * MS) {
-        t->watched_ns = now_ns;
-        if (watcher_turn(t->watch, now_ns))
-            begin_or_later(t, BACKGROUND_WATCH);
+    if (watcher_turn(t->watch, now_ns))
+        begin_or_later(t, BACKGROUND_WATCH);
+    if (t->ready_owed && now_ns - t->said_ns >= (uint64_t)SAY_MS * MS) {
+        t->said_ns = now_ns;
         say_ready(t);
     }
 }

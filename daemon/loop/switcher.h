@@ -48,7 +48,7 @@ struct switcher {
     bool ready_owed; /* the service manager has to hear that the reload is over: */
     char ready[256];
     char line[2 * LIMIT_REASON_BYTES]; /* said last of a reload that was refused */
-    uint64_t watched_ns;               /* when the watch was looked at last */
+    uint64_t said_ns;                  /* when the service manager was told last */
 };
 
 /* A request from control: CTL_RELOAD or CTL_ROLLBACK. True: *answer is the reply, to be sent now;
@@ -64,9 +64,8 @@ void switcher_signal(struct switcher *t);
 /* The configuration that such a reload would read is not taken, as was logged: everything stays. */
 void switcher_refuse(struct switcher *t, enum background_origin origin, const struct reason *why);
 
-/* Do what there is to be done; cheap when that is nothing. looked: the watch's descriptor is ready.
- */
-void switcher_turn(struct switcher *t, uint64_t now_ns, bool looked);
+/* Do what there is to be done; cheap when that is nothing. */
+void switcher_turn(struct switcher *t, uint64_t now_ns);
 
 /* Milliseconds until switcher_turn must be called again, at most ms. */
 long switcher_wait(const struct switcher *t, uint64_t now_ns, long ms);

@@ -1,9 +1,8 @@
-/* watcher.h - has the file behind a path been replaced? By inotify(7).
+/* watcher.h - has the file behind a path been replaced? By stat(2), once a second.
  *
- * The path is followed link by link, and every folder on the way is watched for the name that the
- * way goes through: so a rename over the file, a write into it, and a link that points elsewhere
- * (`current -> v7`, wherever it stands in the path) are all seen. After an event it must be quiet,
- * and the file must stay as it is, for settle_ns, so that no half-written file is taken.
+ * What the path leads to is looked at, so that a rename over the file, a write into it, and a link
+ * that points elsewhere (`current -> v7`, wherever it stands in the path) are all seen. A file that
+ * changed must then look the same for settle_ns, so that no half-written file is taken.
  *
  * Threads: one at a time.
  */
@@ -12,48 +11,39 @@
 
 #include <limits.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
-#define WATCHER_STEPS_MAX 32u        /* names on the way, those in links included */
-#define WATCHER_SETTLE_NS 200000000u /* of quiet before a file that was replaced is read */
+#define WATCHER_LOOK_NS   1000000000u /* from one look to the next */
+#define WATCHER_SETTLE_NS 1000000000u /* of one look before a file that was replaced is read */
 
 /* What a file looks like from outside; all zero: there is none. */
 struct watcher_look {
     uint64_t device, inode, bytes;
-    int64_t changed_s, changed_ns;
+    int64_t written_s, written_ns, changed_s, changed_ns;
 };
 
 struct watcher {
-    int fd; /* -1: not watching */
+    bool on;
     char path[PATH_MAX];
     uint64_t settle_ns;
-    uint64_t due_ns; /* then it has been quiet for long enough; 0: nothing has happened */
-    struct watcher_look seen;
-    size_t steps;
-    struct watcher_step {
-        int wd; /* of the folder */
-        char name[NAME_MAX + 1];
-    } step[WATCHER_STEPS_MAX];
+    uint64_t next_ns; /* when it is looked at again */
+    bool changed;     /* the last look differed from the one before */
+    struct watcher_look seen, taken;
 };
 
-/* Watch the way to path. Errors: IO (the system refuses, or there is no folder at all), TOOBIG (a
- * path, or a way, too long); w is then not watching, and every call is fine. */
+/* Watch path from now on; what is there now is no news. Errors: TOOBIG (a path too long); w is then
+ * not watching, and every call is fine. */
 DIFFUSE_MUST_CHECK diffuse_err watcher_start(struct watcher *w, const char *path,
                                              uint64_t settle_ns, struct reason *why);
 void watcher_stop(struct watcher *w);
 
-int watcher_fd(const struct watcher *w); /* readable when something happened on the way */
-
-/* Read what happened. True: now (clock_now) it has been quiet for long enough since, and there is a
- * file: look at it. */
+/* Look, where it is time. True: another file is there, and has been the same for settle_ns. */
 bool watcher_turn(struct watcher *w, uint64_t now_ns);
 
-/* Nanoseconds from now until watcher_turn has to be called although the descriptor says nothing;
- * UINT64_MAX: never. */
+/* Nanoseconds from now until watcher_turn has to be called; UINT64_MAX: never. */
 uint64_t watcher_wait(const struct watcher *w, uint64_t now_ns);
 
 #endif

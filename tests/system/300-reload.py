@@ -14,7 +14,7 @@ import rig as r
 import spoil
 import zmq
 
-SETTLE = 0.2  # seconds of quiet that a watched file is given
+SETTLE = 1  # seconds from one look at a watched file to the next
 TURNS, ANSWERS = (8, 50) if r.SANITIZED else (20, 500)  # under load, and answers between two turns
 
 
@@ -256,11 +256,11 @@ def by_watch(rig):
         put(3, "models", "v2", "new")
         os.rename(rig.path("models/v2/new"), path)  # over the file, in the folder that the link names now
         served(3)
-        with open(path, "wb") as f:  # in place, with a pause in which half of it is there
-            f.write(models[4][:5000])
-            f.flush()
-            time.sleep(2 * SETTLE)  # paced: an early look would fall into it
-            f.write(models[4][5000:])
+        with open(path, "wb") as f:  # in place, in pieces: whenever it is looked at it has just changed
+            for at in range(0, len(models[4]), len(models[4]) // 20 + 1):
+                f.write(models[4][at:at + len(models[4]) // 20 + 1])
+                f.flush()
+                time.sleep(SETTLE / 10)  # paced: looks would fall into it
         served(4)
         put(5, "elsewhere", "model")
         link(rig.path("elsewhere/model"), "models", "v2", "model.safetensors")  # the file becomes a link
