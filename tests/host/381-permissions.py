@@ -64,7 +64,7 @@ def as_user(rig, groups, what, *words):
     ids = [grp.getgrnam(name).gr_gid for name in groups]
     return subprocess.Popen(["/usr/bin/python3", rig.path("probe.py"), what, rig.path("run"), *words], user="nobody",
                             group=ids[0] if ids else pwd.getpwnam("nobody").pw_gid, extra_groups=ids,
-                            env={"PYTHONPATH": os.path.dirname(os.path.abspath(r.__file__))},
+                            env={"PYTHONPATH": rig.path("lib")},
                             cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -198,6 +198,9 @@ def main():
         with open(__file__, encoding="utf-8") as here, open(rig.path("probe.py"), "w", encoding="utf-8") as there:
             there.write(here.read())
         os.chmod(rig.path("probe.py"), 0o644)
+        os.mkdir(rig.path("lib"))  # where the tree lies, others may not read
+        os.chmod(rig.path("lib"), 0o755)
+        os.chmod(shutil.copy(r.__file__, rig.path("lib")), 0o644)
         shutil.copy(os.path.join(r.BUILD, "diffusectl"), rig.dir)
         rig.start(**keys)
         files_keep_out(rig)
