@@ -19,6 +19,7 @@ import rig as r
 import zmq
 import zmq.auth
 from bare_peer import GREETING, KINDS, PORTS, Curve, Null, command, frame, identity, ready
+from ports import free_ports
 
 EACH = int(os.environ.get("HOSTILE_EACH", "12"))
 OUT = os.environ.get("HOSTILE_OUT", "")
@@ -31,27 +32,11 @@ TOGETHER = 16  # of them in one call
 MAX_MESSAGE = 65536  # bytes, as configured
 
 
-def free_base():
-    for base in range(22000 + os.getpid() % 5000, 60000, 4):
-        held = []
-        try:
-            for i in range(4):
-                held.append(socket.socket())
-                held[-1].bind(("127.0.0.1", base + i))
-            return base
-        except OSError:
-            continue
-        finally:
-            for s in held:
-                s.close()
-    raise AssertionError("no free ports")
-
-
 class Site:
     """A daemon with a way in: ipc, tcp (plain) or curve."""
 
     def __init__(self, rig, way):
-        self.rig, self.way, self.base, self.keys = rig, way, free_base(), {}
+        self.rig, self.way, self.base, self.keys = rig, way, free_ports(4), {}
         settings = {} if way == "ipc" else {"tcp": f"127.0.0.1:{self.base}"}
         if way == "curve":
             for name, roles in (("server", None), ("all", "publish,feedback,subscribe,control"), ("foe", "publish,subscribe")):

@@ -14,26 +14,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import rig as r
 import zmq
 from bare_peer import KINDS, PORTS, Null, frame, greet
+from ports import free_ports
 
 CRAWL_ROWS = int(os.environ.get("CRAWL_ROWS", "30000"))
 OUT = os.environ.get("CRAWL_OUT", "")
 TCP_REPAIR = 19  # of linux/tcp.h: closes without a word
-
-
-def free_base(family=socket.AF_INET, host="127.0.0.1"):
-    for base in range(27000 + os.getpid() % 4000, 60000, 4):
-        held = []
-        try:
-            for i in range(4):
-                held.append(socket.socket(family))
-                held[-1].bind((host, base + i))
-            return base
-        except OSError:
-            continue
-        finally:
-            for s in held:
-                s.close()
-    raise AssertionError("no free ports")
 
 
 def until(what, good):
@@ -243,7 +228,7 @@ def crawl(rig, rows=CRAWL_ROWS, rate=5000, slow_rate=400):
 
 
 with r.Rig(model=("byte", 16, 2, 200)) as rig:
-    base = free_base()
+    base = free_ports(4)
     rig.start(tcp=f"127.0.0.1:{base}", handshake_wait="2s", message_wait="1s")
     vanish(base, shares(rig, base))
     strangers(rig, base)
@@ -260,10 +245,13 @@ with r.Rig(model=("byte", 16, 2, 200)) as rig:
 
 with r.Rig(model=("byte", 16, 2, 200)) as rig:
     try:
-        base = free_base(socket.AF_INET6, "::1")
-    except AssertionError:
-        print("not tried: this machine has no IPv6")
+        base = free_ports(4, "::1")
+    except OSError:
+        print("left out: addresses in brackets: this machine has no IPv6")
     else:
-        rig.start(tcp=f"[::1]:{base}", metrics="[::1]:0")
+        threads = os.path.basename(r.BUILD) == "tsan"  # it ends a program that loads a library late, as this key does
+        if threads:
+            print("left out: metrics at an address in brackets: ThreadSanitizer bears no late library")
+        rig.start(tcp=f"[::1]:{base}", **({} if threads else {"metrics": "[::1]:0"}))
         r.check(enter(base, host="::1"), "an address in brackets")
         r.equal(rig.stop(), 0, "exit status")

@@ -1,4 +1,4 @@
-"""Connections that a test stands in the middle of, and ports for them."""
+"""Connections that a test stands in the middle of."""
 import socket
 import threading
 
@@ -41,20 +41,3 @@ class Wire:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-
-
-def free_ports(n):
-    """The first of n free ports in a row."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            first = probe.getsockname()[1]
-        held = []
-        try:
-            for i in range(n):
-                held.append(socket.create_server(("127.0.0.1", first + i)))
-            return first
-        except (OSError, OverflowError):
-            continue
-        finally:
-            for s in held:
-                s.close()

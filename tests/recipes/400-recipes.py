@@ -17,6 +17,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
+from ports import free_ports
 
 RECIPES = os.path.join(r.ROOT, "docs", "recipes")
 TEXTS = ("left wheel motor 92 C, derating", "lidar: no scan for 3 s")
@@ -29,12 +30,6 @@ def blocks(recipe):
         fences = re.findall(r"^```([a-z]+)([^\n]*)\n(.*?)^```$", file.read(), re.M | re.S)
     return [(language, dict(word.split("=", 1) for word in words.split()), text)
             for language, words, text in fences]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def masked(text):
@@ -137,7 +132,7 @@ def languages(kitchen):
 def mqtt(kitchen):
     if not kitchen.can({"needs": "mosquitto,mosquitto_pub"}):
         return
-    port = free_port()
+    port = free_ports(1)
     kitchen.env["MQTT_PORT"] = str(port)
     with open(os.path.join(kitchen.dir, "broker.conf"), "w", encoding="ascii") as file:
         file.write(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
@@ -166,7 +161,7 @@ def ros(kitchen):
     if not kitchen.can({"needs": "roscore,rostopic"}):
         cook(kitchen, "ros")
         return
-    port = free_port()
+    port = free_ports(1)
     kitchen.env["ROS_MASTER_URI"] = f"http://localhost:{port}"
     kitchen.env["ROS_HOSTNAME"] = "localhost"
     kitchen.begin(["roscore", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -185,7 +180,8 @@ def influx(kitchen):
     """A server of its own, if there is one; returns whether."""
     if not kitchen.can({"needs": "influxd,curl"}):
         return False
-    port, rpc = free_port(), free_port()
+    port = free_ports(2)
+    rpc = port + 1
     kitchen.env["INFLUX_PORT"] = str(port)
     with open(os.path.join(kitchen.dir, "influx.conf"), "w", encoding="ascii") as file:
         file.write(f'reporting-disabled = true\nbind-address = "127.0.0.1:{rpc}"\n[meta]\ndir = "{kitchen.dir}/meta"\n'

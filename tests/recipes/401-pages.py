@@ -25,7 +25,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +34,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
+from ports import free_ports
 
 FENCE = re.compile(r"^```([a-z]*)([^\n]*)\n(.*?)^```$", re.M | re.S)
 NUMBER = re.compile(r"(?<![0-9a-zA-Z_.])-?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -107,23 +107,6 @@ def same(shown, printed, vary):
     if shown[0].strip() == "...":
         return any(same(shown[1:], printed[n:], vary) for n in range(len(printed) + 1))
     return bool(printed) and same_line(shown[0], printed[0], vary) and same(shown[1:], printed[1:], vary)
-
-
-def free_ports(count):
-    """The first of count ports in a row that nobody has now."""
-    while True:
-        held = []
-        try:
-            held.append(socket.create_server(("127.0.0.1", 0)))
-            first = held[0].getsockname()[1]
-            for n in range(1, count):
-                held.append(socket.create_server(("127.0.0.1", first + n)))
-            return first
-        except OSError:
-            continue
-        finally:
-            for s in held:
-                s.close()
 
 
 class Shell:

@@ -150,7 +150,7 @@ with r.Rig() as rig:
         screen.until("a page", lambda: screen.sees("^memory"))
         screen.process.send_signal(signal.SIGTSTP)
         screen.until("it has left the screen", lambda: screen.text.endswith(LEAVE))
-        r.equal(termios.tcgetattr(screen.slave)[3], screen.before[3], "modes while it is stopped")
+        screen.until("modes while it is stopped", lambda: termios.tcgetattr(screen.slave)[3] == screen.before[3])
         screen.process.send_signal(signal.SIGCONT)
         screen.until("it is back", lambda: screen.text.count(ENTER) == 2)
         os.write(screen.master, b"q")

@@ -9,7 +9,8 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
-from wire import Wire, free_ports
+from ports import free_ports
+from wire import Wire
 
 CTL = os.path.join(r.BUILD, "diffusectl")
 

@@ -9,7 +9,8 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import rig as r
-from wire import Wire, free_ports
+from ports import free_ports
+from wire import Wire
 
 LINES = 4000
 LONG = 3 * 16384  # bytes: more than twice the max_message of the daemon here

@@ -2,7 +2,6 @@
 """CURVE over TCP: each role may do its part and nothing else, through pyzmq and through diffusectl; an unknown key can do
 nothing, and is counted and logged; the list of keys is read again; bounds hold for what is sealed."""
 import os
-import socket
 import subprocess
 import time
 import sys
@@ -12,27 +11,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import rig as r
 import zmq
 import zmq.auth
+from ports import free_ports
 
 DOORS = ("ingest", "push", "labels", "control")
 ROLES = {"writer": "publish", "teacher": "feedback", "reader": "subscribe", "boss": "control",
          "all": "publish,feedback,subscribe,control"}
-
-
-def free_base():
-    """A port with three free ones behind it."""
-    for base in range(20000 + os.getpid() % 5000, 60000, 4):
-        held = []
-        try:
-            for i in range(4):
-                held.append(socket.socket())
-                held[-1].bind(("127.0.0.1", base + i))
-            return base
-        except OSError:
-            continue
-        finally:
-            for s in held:
-                s.close()
-    raise AssertionError("no free ports")
 
 
 def until(what, good):
@@ -46,7 +29,7 @@ class Net:
     """The daemon's four sockets over TCP, with keys."""
 
     def __init__(self, rig):
-        self.rig, self.base, self.keys = rig, free_base(), {}
+        self.rig, self.base, self.keys = rig, free_ports(4), {}
         for name in ("server", *ROLES, "stranger"):
             roles = ["--roles", ROLES[name]] if name in ROLES else []
             done = subprocess.run([os.path.join(r.BUILD, "diffusectl"), "keygen", "--out", rig.path(name), *roles],
