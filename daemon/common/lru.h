@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/common/stream_name.h"
 #include "model/base/arena.h"
 #include "proto/diffuse_err.h"
 #include "proto/limits.h"
@@ -21,13 +22,13 @@ size_t lru_bytes(size_t cap); /* arena bytes of lru_new */
 DIFFUSE_MUST_CHECK diffuse_err lru_new(struct arena *arena, size_t cap, struct lru **ret_lru);
 
 /* The row of a name (at most LIMIT_STREAM_BYTES); LRU_NONE: it has none. Does not count as use. */
-uint32_t lru_find(const struct lru *t, const char *name, size_t len);
+uint32_t lru_find(const struct lru *t, struct stream_name name);
 
 /* Now it is the one that was used last. */
 void lru_use(struct lru *t, uint32_t row);
 
 /* A row for a name that has none, used last; the table must not be full. */
-uint32_t lru_add(struct lru *t, const char *name, size_t len);
+uint32_t lru_add(struct lru *t, struct stream_name name);
 
 void lru_drop(struct lru *t, uint32_t row);
 void lru_clear(struct lru *t); /* drop all */

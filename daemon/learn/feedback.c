@@ -42,7 +42,7 @@ static bool find_label(const struct feedback_facts *f, const struct path_feedbac
 static enum feedback_fate missing(const struct feedback_facts *f,
                                   const struct inflight_sample *slot) {
     uint64_t last;
-    bool heard = stream_last(f->streams, slot->stream, slot->stream_len, &last);
+    bool heard = stream_last(f->streams, inflight_stream(slot), &last);
     return heard && slot->seq <= last ? FEEDBACK_LATE : FEEDBACK_UNKNOWN;
 }
 
@@ -69,7 +69,7 @@ enum feedback_fate feedback_take(const struct feedback_facts *f, const struct pa
         return FEEDBACK_OFF;
     if (!find_label(f, said, &label, &id))
         return FEEDBACK_BAD_LABEL;
-    if (!recent_find(f->retain, slot->stream, slot->stream_len, slot->seq, &row)) {
+    if (!recent_find(f->retain, inflight_stream(slot), slot->seq, &row)) {
         if (slot->error)
             return FEEDBACK_BAD_TEXT;
         return said->has_text ? give(f, label, slot, NULL) : missing(f, slot);
@@ -78,6 +78,6 @@ enum feedback_fate feedback_take(const struct feedback_facts *f, const struct pa
         return row.truth == id ? FEEDBACK_REPEATED : FEEDBACK_CONTRADICTORY;
     enum feedback_fate fate = give(f, label, slot, &row);
     if (fate == FEEDBACK_GIVEN)
-        recent_judge(f->retain, slot->stream, slot->stream_len, slot->seq, id);
+        recent_judge(f->retain, inflight_stream(slot), slot->seq, id);
     return fate;
 }

@@ -15,21 +15,21 @@ static enum stream_fate fate_of(const struct inflight_sample *s) {
 }
 
 static void count(struct answers *a, const struct inflight_sample *s, uint64_t now) {
-    stream_settle(a->streams, s->books, fate_of(s));
+    stream_settle(a->shared->streams, s->books, fate_of(s));
     if (s->error) {
-        stats_refused(a->stats, s->error);
-        stats_add(a->stats, STATS_expired, s->error == DIFFUSE_EXPIRED);
-        stats_add(a->stats, STATS_dropped, s->error == DIFFUSE_OVERLOADED);
+        stats_refused(a->shared->stats, s->error);
+        stats_add(a->shared->stats, STATS_expired, s->error == DIFFUSE_EXPIRED);
+        stats_add(a->shared->stats, STATS_dropped, s->error == DIFFUSE_OVERLOADED);
         return;
     }
-    stats_add(a->stats, s->held ? STATS_held : STATS_labelled, 1);
-    stats_add(a->stats, STATS_abstained, s->abstained && !s->held);
-    stats_latency(a->stats, now - s->accepted_ns);
-    stats_time(a->stats, STATS_SPAN_latency, now - s->accepted_ns);
+    stats_add(a->shared->stats, s->held ? STATS_held : STATS_labelled, 1);
+    stats_add(a->shared->stats, STATS_abstained, s->abstained && !s->held);
+    stats_latency(a->shared->stats, now - s->accepted_ns);
+    stats_time(a->shared->stats, STATS_SPAN_latency, now - s->accepted_ns);
     if (s->settled) /* nothing was computed */
         return;
-    stats_time(a->stats, STATS_SPAN_queue_wait, s->taken_ns - s->accepted_ns);
-    stats_time(a->stats, STATS_SPAN_compute, s->compute_ns);
+    stats_time(a->shared->stats, STATS_SPAN_queue_wait, s->taken_ns - s->accepted_ns);
+    stats_time(a->shared->stats, STATS_SPAN_compute, s->compute_ns);
 }
 
 /* Of a piece the worker decided: its label may have been announced to the policy. */
@@ -48,7 +48,7 @@ bool answers_send(struct answers *a, struct inflight_sample *s) {
         s->abstained = segments_abstains(a->running, s);
     if (path_answer(s, now, a->buffer, a->cap, &len) == DIFFUSE_OK) {
         enum send_outcome outcome =
-            send_message(a->send, s->stream, s->stream_len, a->buffer, len, now);
+            send_message(a->shared->send, s->stream, s->stream_len, a->buffer, len, now);
         if (outcome == SEND_BLOCKED)
             return false;
     }
@@ -60,8 +60,8 @@ bool answers_send(struct answers *a, struct inflight_sample *s) {
 }
 
 void answers_drop(struct answers *a, const struct inflight_sample *s) {
-    stream_settle(a->streams, s->books, STREAM_DROPPED);
-    stats_add(a->stats, STATS_dropped, 1);
-    stats_add(a->stats, STATS_dropped_silent, 1);
+    stream_settle(a->shared->streams, s->books, STREAM_DROPPED);
+    stats_add(a->shared->stats, STATS_dropped, 1);
+    stats_add(a->shared->stats, STATS_dropped_silent, 1);
     s->serving->in_flight--;
 }

@@ -7,19 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/common/log.h"
-#include "daemon/common/stats.h"
-#include "daemon/door/send.h"
+#include "daemon/loop/shared.h"
 #include "daemon/loop/tuner_loop.h"
 #include "daemon/path/inflight.h"
-#include "daemon/path/stream.h"
 
 /* All borrowed. */
 struct answers {
-    struct send *send;
-    struct stats *stats;
-    struct log *log;
-    struct stream_table *streams;
+    const struct shared *shared;
     const struct segments *running;
     struct tuner_loop *tuning;
     uint8_t *buffer; /* (cap) one encoded Label */

@@ -22,32 +22,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/common/log.h"
-#include "daemon/common/stats.h"
-#include "daemon/conf/conf.h"
 #include "daemon/door/access.h"
 #include "daemon/door/recv.h"
-#include "daemon/door/send.h"
-#include "daemon/door/sockets.h"
 #include "daemon/loop/answers.h"
+#include "daemon/loop/shared.h"
 #include "daemon/loop/tuner_loop.h"
 #include "daemon/path/inflight.h"
 #include "daemon/path/path.h"
-#include "daemon/path/stream.h"
 
 enum intake_way { INTAKE_INGEST, INTAKE_PUSH, INTAKE_WAYS };
 
 struct intake {
     /* Borrowed, set by the owner. */
-    const struct conf *conf; /* in force */
-    struct sockets *sockets;
-    struct log *log;
-    struct stats *stats;
-    struct inflight *inflight;
-    struct stream_table *streams;
-    struct path *path;
+    const struct shared *shared;
     struct tuner_loop *tuning;
-    struct send *send;
     struct answers *answers;
     struct access *access;
 

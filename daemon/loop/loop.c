@@ -69,7 +69,7 @@ static int fd_of(void *socket) {
 }
 
 static void find_sockets(struct loop *l) {
-    const struct sockets *s = l->sockets;
+    const struct sockets *s = l->shared.sockets;
     l->fd[ITEM_KEYS] = s->curve ? fd_of(curve_socket(s->curve)) : -1;
     l->fd[ITEM_CONTROL] = fd_of(s->control);
     l->fd[ITEM_LABELS] = fd_of(s->labels);
@@ -83,33 +83,24 @@ diffuse_err loop_init(struct loop *l) {
     sigset_t set;
     own_signals(&set);
     l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    l->send = (struct send){
-        .socket = l->sockets->labels, .wait_ns = l->conf->label_wait, .doors = l->sockets->doors};
-    l->settings.send = &l->send;
-    l->settings.switcher = &l->switcher;
+    l->send = (struct send){.socket = l->shared.sockets->labels,
+                            .wait_ns = l->shared.conf->label_wait,
+                            .doors = l->shared.sockets->doors};
     settings_init(&l->settings);
     l->switcher.model = l->settings.now.model;
-    l->switcher.send = &l->send;
-    l->switcher.control = l->sockets->control;
-    l->tuning.send = &l->send;
-    l->tuning.control = l->sockets->control;
-    l->answers.send = &l->send;
-    l->answers.tuning = &l->tuning;
-    l->intake.conf = &l->settings.now;
-    l->intake.send = &l->send;
-    l->intake.tuning = &l->tuning;
-    l->intake.answers = &l->answers;
-    l->intake.access = &l->access;
-    l->access =
-        (struct access){.conf = l->conf, .sockets = l->sockets, .log = l->log, .stats = l->stats};
+    l->access = (struct access){.conf = l->shared.conf,
+                                .sockets = l->shared.sockets,
+                                .log = l->shared.log,
+                                .stats = l->shared.stats};
     watchdog_init(&l->pulse, notify_watchdog_ns(), clock_now());
     if (l->pulse.patience_ns > 0 && l->pulse.patience_ns < WATCHDOG_LEAST_NS / 2)
-        log_line(l->log, LOG_watchdog,
+        log_line(l->shared.log, LOG_watchdog,
                  "the service manager's watchdog bites after %.3g s, between two looks at the "
                  "path; set WatchdogSec= to at least %.3g s",
                  (double)l->pulse.patience_ns * 2e-9, (double)WATCHDOG_LEAST_NS * 1e-9);
-    peers_init(&l->ingest_peers, l->sockets->ingest_peers, l->sockets->doors, DOOR_INGEST);
-    peers_init(&l->push_peers, l->sockets->push_peers, l->sockets->doors, DOOR_PUSH);
+    peers_init(&l->ingest_peers, l->shared.sockets->ingest_peers, l->shared.sockets->doors,
+               DOOR_INGEST);
+    peers_init(&l->push_peers, l->shared.sockets->push_peers, l->shared.sockets->doors, DOOR_PUSH);
     find_sockets(l);
     look_at_everything(l);
     return l->signal_fd < 0 ? DIFFUSE_IO : DIFFUSE_OK;
@@ -133,10 +124,10 @@ static bool answer_samples(struct loop *l) {
     struct inflight_sample *s;
     if (!intake_settle(&l->intake))
         return false;
-    while ((s = inflight_head(l->inflight))) {
+    while ((s = inflight_head(l->shared.inflight))) {
         if (!answers_send(&l->answers, s))
             return false;
-        inflight_release(l->inflight, s);
+        inflight_release(l->shared.inflight, s);
     }
     return true;
 }
@@ -148,9 +139,9 @@ static void refresh_stats(struct loop *l) {
     uint64_t batches = 0;
     for (size_t i = 0; i < l->n_workers; i++)
         batches += atomic_load_explicit(&l->workers[i].batches, memory_order_relaxed);
-    l->stats->counter[STATS_batches] = batches;
-    l->stats->label_blocked_ns = l->send.blocked_ns;
-    l->stats->counter[STATS_log_suppressed] = l->log->suppressed;
+    l->shared.stats->counter[STATS_batches] = batches;
+    l->shared.stats->label_blocked_ns = l->send.blocked_ns;
+    l->shared.stats->counter[STATS_log_suppressed] = l->shared.log->suppressed;
     tuner_loop_refresh(&l->tuning);
 }
 
@@ -159,7 +150,7 @@ static void answer_tune(struct loop *l, const struct caller *caller,
     const void *bytes;
     size_t len;
     if (tuner_loop_request(&l->tuning, caller, asked->id, asked->action, &bytes, &len))
-        caller_reply(caller, l->sockets->control, bytes, len);
+        caller_reply(caller, l->shared.sockets->control, bytes, len);
 }
 
 /* Settings and keys, both or neither. */
@@ -180,8 +171,8 @@ static bool reread(struct loop *l, struct ctl_answer *answer) {
     if (answer->verb != CTL_RELOAD || answer->path[0])
         return true;
     diffuse_err e = reread_all(l, BACKGROUND_CONTROL, &why);
-    if (e && ctl_error(l->ctl, answer->id, DIFFUSE_INVAL, &why, answer)) {
-        log_line(l->log, LOG_internal, "a reply did not fit its buffer");
+    if (e && ctl_error(l->shared.ctl, answer->id, DIFFUSE_INVAL, &why, answer)) {
+        log_line(l->shared.log, LOG_internal, "a reply did not fit its buffer");
         return false;
     }
     return true;
@@ -196,18 +187,18 @@ struct asker {
 
 static void note_refusal(struct loop *l, diffuse_err error, const struct asker *who) {
     if (error != DIFFUSE_DENIED) {
-        log_input(l->log, LOG_request_refused, error, NULL, 0, 0, "a request refused: %s",
+        log_input(l->shared.log, LOG_request_refused, error, NULL, 0, 0, "a request refused: %s",
                   diffuse_errname(error));
         return;
     }
-    stats_add(l->stats, STATS_roles_denied, 1);
+    stats_add(l->shared.stats, STATS_roles_denied, 1);
     if (who->in_group)
-        log_input(l->log, LOG_role_denied, error, NULL, 0, 0,
+        log_input(l->shared.log, LOG_role_denied, error, NULL, 0, 0,
                   "a request of %s refused: its key has not the role control", who->key);
     else
-        log_input(l->log, LOG_denied, error, NULL, 0, 0,
+        log_input(l->shared.log, LOG_denied, error, NULL, 0, 0,
                   "a request of uid %u (process %d) denied: not in group %s (control_group)",
-                  who->uid, who->pid, access_group(l->conf->control_group));
+                  who->uid, who->pid, access_group(l->shared.conf->control_group));
 }
 
 static void answer_request(struct loop *l, struct recv_message *m) {
@@ -216,18 +207,18 @@ static void answer_request(struct loop *l, struct recv_message *m) {
     const void *request;
     size_t len;
     if (!caller_read(&caller, m, &request, &len)) {
-        stats_add(l->stats, STATS_requests_refused, 1);
-        log_input(l->log, LOG_request_refused, DIFFUSE_OK, NULL, 0, 0,
+        stats_add(l->shared.stats, STATS_requests_refused, 1);
+        log_input(l->shared.log, LOG_request_refused, DIFFUSE_OK, NULL, 0, 0,
                   "a request of %u frames ignored; expected 1", m->frames - 1);
         return;
     }
     struct asker who = {0};
-    unsigned roles = curve_roles(l->sockets->curve, &m->frame[m->kept - 1], &who.key);
+    unsigned roles = curve_roles(l->shared.sockets->curve, &m->frame[m->kept - 1], &who.key);
     who.in_group = access_may_change(&l->access, m, &who.uid, &who.pid);
     struct ctl_right right = {.may_change = who.in_group && (roles & KEYRING_CONTROL),
                               .remote = access_is_remote(m)};
-    if (ctl_handle(l->ctl, right, request, len, &answer)) {
-        log_line(l->log, LOG_internal, "a reply did not fit its buffer");
+    if (ctl_handle(l->shared.ctl, right, request, len, &answer)) {
+        log_line(l->shared.log, LOG_internal, "a reply did not fit its buffer");
         return;
     }
     if (answer.verb == CTL_TUNE) {
@@ -238,12 +229,12 @@ static void answer_request(struct loop *l, struct recv_message *m) {
         return;
     if (answer.verb != CTL_ANSWERED && !switcher_request(&l->switcher, &caller, &answer))
         return;
-    stats_add(l->stats, answer.error ? STATS_requests_refused : STATS_requests, 1);
+    stats_add(l->shared.stats, answer.error ? STATS_requests_refused : STATS_requests, 1);
     if (answer.error)
         note_refusal(l, answer.error, &who);
     if (answer.topic_len > 0)
         send_event(&l->send, answer.topic, answer.topic_len, "sync", "subscriptions are in force");
-    caller_reply(&caller, l->sockets->control, answer.bytes, answer.len);
+    caller_reply(&caller, l->shared.sockets->control, answer.bytes, answer.len);
 }
 
 /* False: there was nothing. */
@@ -251,7 +242,7 @@ static bool read_control(struct loop *l) {
     struct recv_message m;
     unsigned n;
     bool empty = false;
-    for (n = 0; n < READ_BURST && !(empty = !recv_next(l->sockets->control, &m)); n++) {
+    for (n = 0; n < READ_BURST && !(empty = !recv_next(l->shared.sockets->control, &m)); n++) {
         access_news(&l->access);
         refresh_stats(l);
         (void)access_subscriptions(
@@ -259,7 +250,7 @@ static bool read_control(struct loop *l) {
         answer_request(l, &m);
         recv_close(&m);
     }
-    doors_read(l->sockets->doors, DOOR_CONTROL, n, empty);
+    doors_read(l->shared.sockets->doors, DOOR_CONTROL, n, empty);
     return n > 0;
 }
 
@@ -268,21 +259,21 @@ static void read_peers(struct loop *l, struct peers *peers, const char *socket) 
     char who[PEER_NAME_BYTES];
     while (peers_next(peers, &ending, who)) {
         if (ending == PEERS_UNFINISHED) {
-            stats_add(l->stats, STATS_connections_unfinished, 1);
+            stats_add(l->shared.stats, STATS_connections_unfinished, 1);
             log_input(
-                l->log, LOG_connections_unfinished, DIFFUSE_OK, NULL, 0, 0,
+                l->shared.log, LOG_connections_unfinished, DIFFUSE_OK, NULL, 0, 0,
                 "%s: a connection (%s) was ended in its handshake: another mechanism, kind of "
                 "socket or key than this socket's",
                 socket, who);
         } else if (ending == PEERS_CUT) {
-            stats_add(l->stats, STATS_disconnected, 1);
-            log_input(l->log, LOG_publisher_cut, DIFFUSE_OK, NULL, 0, 0,
+            stats_add(l->shared.stats, STATS_disconnected, 1);
+            log_input(l->shared.log, LOG_publisher_cut, DIFFUSE_OK, NULL, 0, 0,
                       "%s: a publisher (%s) was disconnected: it sent a frame above %" PRIu64
                       " bytes (twice max_message)",
-                      socket, who, 2 * l->conf->max_message);
+                      socket, who, 2 * l->shared.conf->max_message);
         } else if (ending == PEERS_LOST) {
-            stats_add(l->stats, STATS_left_unread, 1);
-            log_input(l->log, LOG_publisher_lost, DIFFUSE_OK, NULL, 0, 0,
+            stats_add(l->shared.stats, STATS_left_unread, 1);
+            log_input(l->shared.log, LOG_publisher_lost, DIFFUSE_OK, NULL, 0, 0,
                       "%s: a publisher (%s) left before all it had sent was read; the rest is "
                       "lost: it should stay until its last label has come",
                       socket, who);
@@ -296,10 +287,10 @@ static void begin_stop(struct loop *l, uint32_t number) {
     l->stopping = true;
     l->stop_since = l->quiet_since = clock_now();
     notify_stopping();
-    log_line(l->log, LOG_stopping, "%s: stopping; %zu samples are still to be answered",
-             number == SIGTERM ? "SIGTERM" : "SIGINT", inflight_count(l->inflight));
+    log_line(l->shared.log, LOG_stopping, "%s: stopping; %zu samples are still to be answered",
+             number == SIGTERM ? "SIGTERM" : "SIGINT", inflight_count(l->shared.inflight));
     send_event(&l->send, "$sys/stopping", 13, "stopping", "no new connections are taken");
-    sockets_hide(l->sockets);
+    sockets_hide(l->shared.sockets);
 }
 
 static void hang_up(struct loop *l) {
@@ -333,14 +324,14 @@ static bool still_reading(struct loop *l, bool busy, uint64_t now) {
 
 /* The watchdog hears only of a path that moves. What expires moves without a batch. */
 static void feel_pulse(struct loop *l, uint64_t now) {
-    const uint64_t expired = l->stats->counter[STATS_expired];
-    bool waiting = inflight_count(l->inflight) > 0 && expired == l->expired;
+    const uint64_t expired = l->shared.stats->counter[STATS_expired];
+    bool waiting = inflight_count(l->shared.inflight) > 0 && expired == l->expired;
     l->expired = expired;
     bool well = watchdog_look(&l->pulse, l->workers, l->n_workers, waiting, l->held, now);
     if (well)
         notify_alive();
     else if (l->pulse.patience_ns > 0 && !l->unwell)
-        log_line(l->log, LOG_watchdog,
+        log_line(l->shared.log, LOG_watchdog,
                  "the path stands still for %.3g s: the watchdog is not fed until it moves",
                  (double)l->pulse.patience_ns * 1e-9);
     l->unwell = !well;
@@ -363,15 +354,16 @@ static void tick(struct loop *l, uint64_t now) {
     access_tick(&l->access); /* which asks the sockets, and so takes what their descriptors tell */
     look_at_everything(l);
     intake_tick(&l->intake);
-    log_tick(l->log);
+    log_tick(l->shared.log);
     publish(l, now);
     char status[224], plan[32];
-    const struct loaded_model *serving = l->switcher.models->serving;
+    const struct loaded_model *serving = l->shared.models->serving;
     plan_human(serving->plan.total, plan, sizeof plan);
     snprintf(status, sizeof status,
              "model %.12s, plan %s: %" PRIu64 " labels, %" PRIu64 " refused, p99 %.1f ms",
-             serving->model->id, plan, l->stats->counter[STATS_labelled],
-             l->stats->counter[STATS_refused], (double)stats_quantile(l->stats, 0.99) / MS);
+             serving->model->id, plan, l->shared.stats->counter[STATS_labelled],
+             l->shared.stats->counter[STATS_refused],
+             (double)stats_quantile(l->shared.stats, 0.99) / MS);
     if (!l->stopping)
         notify_status(status);
 }
@@ -380,7 +372,7 @@ static void tick(struct loop *l, uint64_t now) {
  * end, and again after anything else was done with the socket. Of the monitors nothing else is. */
 static bool nothing_left(struct loop *l, bool reading) {
     bool left = read_control(l);
-    left |= !curve_answer(l->sockets->curve);
+    left |= !curve_answer(l->shared.sockets->curve);
     left |= !access_subscriptions(&l->access);
     for (int way = 0; way < (int)INTAKE_WAYS; way++)
         left |= reading && intake_wants(&l->intake, (enum intake_way)way) &&
@@ -400,7 +392,7 @@ static int pause_ms(struct loop *l, bool blocked) {
 
 static void acknowledge(struct loop *l) {
     if (is_ready(l, ITEM_DONE))
-        inflight_acknowledge(l->inflight);
+        inflight_acknowledge(l->shared.inflight);
     if (is_ready(l, ITEM_TUNER))
         tuner_queue_acknowledge(l->tuning.box);
     if (is_ready(l, ITEM_PUSH))
@@ -408,7 +400,7 @@ static void acknowledge(struct loop *l) {
     if (is_ready(l, ITEM_INGEST))
         intake_wake(&l->intake, INTAKE_INGEST);
     if (is_ready(l, ITEM_DOORS)) {
-        doors_acknowledge(l->sockets->doors);
+        doors_acknowledge(l->shared.sockets->doors);
         look_at_everything(l);
     }
 }
@@ -418,10 +410,10 @@ static void acknowledge(struct loop *l) {
 static void wait_for_work(struct loop *l, bool reading, bool blocked, bool pause) {
     struct pollfd items[LOOP_ITEMS];
     l->fd[ITEM_SIGNAL] = l->signal_fd;
-    l->fd[ITEM_DONE] = inflight_fd(l->inflight);
-    l->fd[ITEM_ASIDE] = background_fd(l->switcher.background);
+    l->fd[ITEM_DONE] = inflight_fd(l->shared.inflight);
+    l->fd[ITEM_ASIDE] = background_fd(l->shared.background);
     l->fd[ITEM_TUNER] = tuner_queue_fd(l->tuning.box);
-    l->fd[ITEM_DOORS] = doors_fd(l->sockets->doors);
+    l->fd[ITEM_DOORS] = doors_fd(l->shared.sockets->doors);
     int timeout = nothing_left(l, reading) && pause ? pause_ms(l, blocked) : 0;
     for (int i = 0; i < LOOP_ITEMS; i++)
         items[i] = (struct pollfd){.fd = l->fd[i], .events = POLLIN};
@@ -442,7 +434,7 @@ static void read_others(struct loop *l) {
     if (is_ready(l, ITEM_SIGNAL))
         read_signals(l);
     if (is_ready(l, ITEM_KEYS))
-        (void)curve_answer(l->sockets->curve);
+        (void)curve_answer(l->shared.sockets->curve);
     if (is_ready(l, ITEM_CONTROL))
         (void)read_control(l);
     if (is_ready(l, ITEM_LABELS))
@@ -462,13 +454,13 @@ void loop_run(struct loop *l) {
         bool any = intake_read(&l->intake, reading);
         bool blocked = l->held = !answer_samples(l);
         uint64_t now = clock_now();
-        bool full = inflight_free(l->inflight) == 0 || !intake_idle(&l->intake);
+        bool full = inflight_free(l->shared.inflight) == 0 || !intake_idle(&l->intake);
         reading = reading && still_reading(l, any || full, now);
         switcher_turn(&l->switcher, now);
         tuner_loop_turn(&l->tuning);
         l->ready = 0;
         tick(l, now);
-        if (!reading && inflight_count(l->inflight) == 0 && intake_idle(&l->intake))
+        if (!reading && inflight_count(l->shared.inflight) == 0 && intake_idle(&l->intake))
             break;
         if (!any || blocked || ++l->turns >= BUSY_TURNS)
             wait_for_work(l, reading, blocked, !any || blocked);

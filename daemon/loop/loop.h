@@ -11,21 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/common/log.h"
-#include "daemon/common/stats.h"
-#include "daemon/conf/conf.h"
 #include "daemon/door/access.h"
 #include "daemon/door/peers.h"
 #include "daemon/door/send.h"
-#include "daemon/door/sockets.h"
 #include "daemon/loop/answers.h"
 #include "daemon/loop/intake.h"
 #include "daemon/loop/settings.h"
+#include "daemon/loop/shared.h"
 #include "daemon/loop/switcher.h"
 #include "daemon/loop/tuner_loop.h"
-#include "daemon/path/inflight.h"
 #include "daemon/path/worker.h"
-#include "daemon/report/ctl.h"
 #include "daemon/report/metrics_http.h"
 #include "daemon/report/watchdog.h"
 #include "proto/diffuse_err.h"
@@ -33,19 +28,14 @@
 #define LOOP_ITEMS 12
 
 struct loop {
-    /* Borrowed, set by the owner. */
-    const struct conf *conf;
-    struct sockets *sockets;
-    struct log *log;
-    struct stats *stats;
-    struct inflight *inflight;
-    struct ctl *ctl;
-    struct switcher switcher; /* the owner sets what it borrows, but send and control */
-    struct tuner_loop tuning; /* likewise */
-    struct settings settings; /* likewise, but send and turnover */
-    struct answers answers;   /* likewise, but tuning */
-    struct intake intake;     /* likewise, but conf, tuning, answers and porter */
-    struct metrics *exposition;
+    /* Set by the owner. */
+    struct shared shared; /* send and in_force are the loop's own */
+    struct switcher switcher;
+    struct tuner_loop tuning;
+    struct settings settings;
+    struct answers answers;
+    struct intake intake;
+    struct metrics *exposition;   /* borrowed, as what follows */
     struct metrics_http *web;     /* NULL: metrics are not served by HTTP */
     const struct worker *workers; /* (n_workers) whose counters are read */
     size_t n_workers;

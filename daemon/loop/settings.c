@@ -18,24 +18,24 @@ static void hear(void *user, const char *line) {
 }
 
 void settings_init(struct settings *s) {
-    s->now = *s->conf;
+    s->now = *s->shared->conf;
 }
 
 /* Whoever holds a copy of its own. */
 static void put_in_force(struct settings *s) {
     const struct conf *c = &s->now;
-    s->log->level = (enum log_level)c->log_level;
-    s->send->wait_ns = c->label_wait;
-    s->path->refuse_long = c->on_too_long == CONF_REFUSE;
-    s->path->max_age_ns = c->max_age;
-    segments_rules(s->path->running, c);
+    s->shared->log->level = (enum log_level)c->log_level;
+    s->shared->send->wait_ns = c->label_wait;
+    s->shared->path->refuse_long = c->on_too_long == CONF_REFUSE;
+    s->shared->path->max_age_ns = c->max_age;
+    segments_rules(s->shared->path->running, c);
     switcher_configure(s->switcher, c->model, c->watch);
 }
 
 /* A policy's window needs room that was laid at the start. */
 static bool may_change(const struct settings *s, enum conf_key key) {
     if (key == CONF_KEY_policy)
-        return s->fresh.segment_window <= s->conf->segment_window;
+        return s->fresh.segment_window <= s->shared->conf->segment_window;
     return conf_row(key)->when == CONF_AT_RELOAD;
 }
 
@@ -44,12 +44,12 @@ static void tell_change(struct settings *s, enum conf_key key) {
     conf_show(&s->now, key, before, sizeof before);
     conf_show(&s->fresh, key, after, sizeof after);
     conf_origin(&s->fresh, key, origin, sizeof origin);
-    log_line(s->log, LOG_conf_changed, "%s = %.160s, was %.160s (%.160s)", conf_row(key)->key,
-             after, before, origin);
+    log_line(s->shared->log, LOG_conf_changed, "%s = %.160s, was %.160s (%.160s)",
+             conf_row(key)->key, after, before, origin);
 }
 
 diffuse_err settings_reread(struct settings *s, struct reason *why) {
-    struct complaints complaints = {s->log, why};
+    struct complaints complaints = {s->shared->log, why};
     return confread_all(&s->fresh, &s->source, hear, &complaints);
 }
 
@@ -72,5 +72,6 @@ void settings_apply(struct settings *s) {
     }
     put_in_force(s);
     if (used > 0)
-        log_line(s->log, LOG_conf_restart, "changed, and in force only after a restart: %s", held);
+        log_line(s->shared->log, LOG_conf_restart, "changed, and in force only after a restart: %s",
+                 held);
 }

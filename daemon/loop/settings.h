@@ -11,22 +11,17 @@
 #ifndef DAEMON_LOOP_SETTINGS_H
 #define DAEMON_LOOP_SETTINGS_H
 
-#include "daemon/common/log.h"
 #include "daemon/conf/conf.h"
 #include "daemon/conf/confread.h"
-#include "daemon/door/send.h"
+#include "daemon/loop/shared.h"
 #include "daemon/loop/switcher.h"
-#include "daemon/path/path.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
 struct settings {
     /* Borrowed, set by the owner. */
-    const struct conf *conf; /* of the start */
+    const struct shared *shared;
     struct confread_source source;
-    struct log *log;
-    struct send *send;
-    struct path *path;
     struct switcher *switcher;
 
     /* Its own. */

@@ -29,9 +29,9 @@ static void owe_ready(struct switcher *t, const char *line) {
 
 static void reply(struct switcher *t, const struct ctl_answer *answer, diffuse_err e) {
     if (e)
-        log_line(t->log, LOG_internal, "a reply did not fit its buffer");
+        log_line(t->shared->log, LOG_internal, "a reply did not fit its buffer");
     else
-        caller_reply(&t->caller, t->control, answer->bytes, answer->len);
+        caller_reply(&t->caller, t->shared->sockets->control, answer->bytes, answer->len);
 }
 
 static void reply_error(struct switcher *t, diffuse_err err, const struct reason *why) {
@@ -39,8 +39,8 @@ static void reply_error(struct switcher *t, diffuse_err err, const struct reason
     if (!t->waits)
         return;
     t->waits = false;
-    stats_add(t->stats, STATS_requests_refused, 1);
-    diffuse_err e = ctl_error(t->ctl, t->caller_id, err, why, &answer);
+    stats_add(t->shared->stats, STATS_requests_refused, 1);
+    diffuse_err e = ctl_error(t->shared->ctl, t->caller_id, err, why, &answer);
     reply(t, &answer, e);
 }
 
@@ -49,8 +49,8 @@ static void reply_model(struct switcher *t, uint64_t took_ns, const char *note) 
     if (!t->waits)
         return;
     t->waits = false;
-    stats_add(t->stats, STATS_requests, 1);
-    diffuse_err e = ctl_model(t->ctl, t->caller_id, took_ns, note, &answer);
+    stats_add(t->shared->stats, STATS_requests, 1);
+    diffuse_err e = ctl_model(t->shared->ctl, t->caller_id, took_ns, note, &answer);
     reply(t, &answer, e);
 }
 
@@ -59,12 +59,12 @@ static void reply_model(struct switcher *t, uint64_t took_ns, const char *note) 
 static void tell_refused(struct switcher *t, enum background_origin origin, const char *path,
                          diffuse_err err, const struct reason *why) {
     char *line = t->line;
-    stats_add(t->stats, STATS_reloads_refused, 1);
+    stats_add(t->shared->stats, STATS_reloads_refused, 1);
     snprintf(line, sizeof t->line, "reload of %.200s for %s refused: %s: %.300s; %.*s serves on",
              path, background_origin_word(origin), diffuse_errname(err), why->text, SHORT_ID,
-             t->models->serving->model->id);
-    log_line(t->log, LOG_reload_refused, "%s", line);
-    send_event(t->send, EVENT("reload-refused"), line);
+             t->shared->models->serving->model->id);
+    log_line(t->shared->log, LOG_reload_refused, "%s", line);
+    send_event(t->shared->send, EVENT("reload-refused"), line);
 }
 
 static void refused(struct switcher *t, enum background_origin origin, const char *path,
@@ -79,10 +79,11 @@ static void refused(struct switcher *t, enum background_origin origin, const cha
 
 static diffuse_err begin(struct switcher *t, const char *path, enum background_origin origin,
                          struct reason *why) {
-    diffuse_err e = background_load(t->background, path, origin, why);
+    diffuse_err e = background_load(t->shared->background, path, origin, why);
     if (e)
         return e;
-    log_line(t->log, LOG_reload_begun, "loading %s for %s", path, background_origin_word(origin));
+    log_line(t->shared->log, LOG_reload_begun, "loading %s for %s", path,
+             background_origin_word(origin));
     notify_reloading();
     return DIFFUSE_OK;
 }
@@ -113,7 +114,7 @@ void switcher_configure(struct switcher *t, const char *model, bool watched) {
         return;
     watcher_stop(t->watch);
     if (watched && watcher_start(t->watch, model, WATCHER_SETTLE_NS, &why))
-        log_line(t->log, LOG_watch_failed, "%s; reload it by request", why.text);
+        log_line(t->shared->log, LOG_watch_failed, "%s; reload it by request", why.text);
 }
 
 void switcher_signal(struct switcher *t) {
@@ -132,49 +133,51 @@ void switcher_refuse(struct switcher *t, enum background_origin origin, const st
 
 /* Tell the thread aside, now or in a later turn. */
 static void settle(struct switcher *t) {
-    t->settle_owed = !background_settle(t->background, t->models->serving, t->models->previous);
+    t->settle_owed = !background_settle(t->shared->background, t->shared->models->serving,
+                                        t->shared->models->previous);
 }
 
 /* The model that serves accepts from now on. */
 static void accept_with_it(struct switcher *t) {
     char line[LIMIT_REASON_BYTES];
-    size_t closed = path_use(t->path, t->models->serving, t->models->serving->model,
-                             t->models->serving->plan.max_length);
-    log_model(t->log, t->models->serving->model->id);
-    t->stats->serving_since_ns = clock_wall();
+    size_t closed =
+        path_use(t->shared->path, t->shared->models->serving, t->shared->models->serving->model,
+                 t->shared->models->serving->plan.max_length);
+    log_model(t->shared->log, t->shared->models->serving->model->id);
+    t->shared->stats->serving_since_ns = clock_wall();
     if (closed == 0)
         return;
-    stats_add(t->stats, STATS_segments_closed, closed);
+    stats_add(t->shared->stats, STATS_segments_closed, closed);
     snprintf(line, sizeof line,
              "%zu running segments closed: another model serves; each begins anew with its next "
              "piece",
              closed);
-    log_line(t->log, LOG_segments_closed, "%s", line);
-    send_event(t->send, EVENT("segment-closed"), line);
+    log_line(t->shared->log, LOG_segments_closed, "%s", line);
+    send_event(t->shared->send, EVENT("segment-closed"), line);
 }
 
 static void begin_to_serve(struct switcher *t, struct loaded_model *slot,
                            enum background_origin origin) {
-    const struct loaded_model *before = t->models->serving;
+    const struct loaded_model *before = t->shared->models->serving;
     if (origin == BACKGROUND_TUNER && strcmp(slot->model->parent, before->model->id) == 0)
         memcpy(slot->root, before->root, sizeof slot->root);
-    loaded_pair_swap(t->models, slot);
+    loaded_pair_swap(t->shared->models, slot);
     accept_with_it(t);
 }
 
 static void tell_loaded(struct switcher *t, const struct background_result *r) {
     char line[2 * LIMIT_REASON_BYTES];
     uint64_t took = clock_now() - r->asked_ns;
-    const struct loaded_pair *m = t->models;
-    stats_add(t->stats, STATS_reloads, 1);
+    const struct loaded_pair *m = t->shared->models;
+    stats_add(t->shared->stats, STATS_reloads, 1);
     snprintf(line, sizeof line,
              "%.*s (%.200s) serves for %s, in place of %.*s; %" PRIu64 " ms, of them %" PRIu64
              " to verify and %" PRIu64 " to load%s%s",
              SHORT_ID, m->serving->model->id, r->path, background_origin_word(r->origin), SHORT_ID,
              m->previous->model->id, took / MS, r->report.verify_ns / MS, r->report.load_ns / MS,
              r->report.note[0] ? "; " : "", r->report.note);
-    log_line(t->log, LOG_reloaded, "%s", line);
-    send_event(t->send, EVENT("reloaded"), line);
+    log_line(t->shared->log, LOG_reloaded, "%s", line);
+    send_event(t->shared->send, EVENT("reloaded"), line);
     if (r->origin != BACKGROUND_TUNER)
         owe_ready(t, line);
     reply_model(t, took, r->report.note);
@@ -184,14 +187,14 @@ static void tell_same(struct switcher *t, const struct background_result *r) {
     char line[LIMIT_REASON_BYTES];
     snprintf(line, sizeof line, "%.200s, looked at for %s: %s", r->path,
              background_origin_word(r->origin), r->report.note);
-    log_line(t->log, LOG_reload_same, "%s", line);
+    log_line(t->shared->log, LOG_reload_same, "%s", line);
     if (r->origin != BACKGROUND_TUNER)
         owe_ready(t, line);
     reply_model(t, clock_now() - r->asked_ns, r->report.note);
 }
 
 static diffuse_err go_back(struct switcher *t, struct reason *why) {
-    diffuse_err e = loaded_pair_rollback(t->models, why);
+    diffuse_err e = loaded_pair_rollback(t->shared->models, why);
     if (!e)
         accept_with_it(t);
     return e;
@@ -199,12 +202,12 @@ static diffuse_err go_back(struct switcher *t, struct reason *why) {
 
 static void tell_back(struct switcher *t, const char *whose) {
     char line[2 * LIMIT_REASON_BYTES];
-    const struct loaded_pair *m = t->models;
-    stats_add(t->stats, STATS_rollbacks, 1);
+    const struct loaded_pair *m = t->shared->models;
+    stats_add(t->shared->stats, STATS_rollbacks, 1);
     snprintf(line, sizeof line, "%.*s (%.200s) serves again, in place of %.*s: %.300s", SHORT_ID,
              m->serving->model->id, m->serving->path, SHORT_ID, m->previous->model->id, whose);
-    log_line(t->log, LOG_rolled_back, "%s", line);
-    send_event(t->send, EVENT("rolled-back"), line);
+    log_line(t->shared->log, LOG_rolled_back, "%s", line);
+    send_event(t->shared->send, EVENT("rolled-back"), line);
 }
 
 static void tell_end(struct switcher *t, const struct background_result *r) {
@@ -217,13 +220,13 @@ static void tell_end(struct switcher *t, const struct background_result *r) {
     else if (!r->error)
         tell_back(t, r->why.text);
     else
-        log_line(t->log, LOG_rollback_refused,
+        log_line(t->shared->log, LOG_rollback_refused,
                  "there is no model to go back to, as was asked for: %s", r->why.text);
 }
 
 /* What changes is changed at once; it is told when the thread aside can begin another job. */
 static void take_word(struct switcher *t) {
-    enum background_word word = background_take(t->background, &t->end);
+    enum background_word word = background_take(t->shared->background, &t->end);
     if (word == BACKGROUND_WANTS_SLOT)
         t->wants_slot = true;
     if (word == BACKGROUND_NOTHING || word == BACKGROUND_WANTS_SLOT)
@@ -238,8 +241,8 @@ static void take_word(struct switcher *t) {
 
 static void lend(struct switcher *t) {
     if (!t->lent)
-        t->lent = loaded_pair_lend(t->models);
-    if (!t->lent || !background_grant(t->background, t->lent))
+        t->lent = loaded_pair_lend(t->shared->models);
+    if (!t->lent || !background_grant(t->shared->background, t->lent))
         return;
     t->wants_slot = false;
     t->lent = NULL;
@@ -248,7 +251,7 @@ static void lend(struct switcher *t) {
 /* --- from control -------------------------------------------------------- */
 
 static diffuse_err roll_back(struct switcher *t, struct reason *why) {
-    diffuse_err e = background_hold(t->background, why);
+    diffuse_err e = background_hold(t->shared->background, why);
     if (e)
         return e;
     e = go_back(t, why);
@@ -274,13 +277,13 @@ bool switcher_request(struct switcher *t, const struct caller *caller, struct ct
         }
         tell_refused(t, BACKGROUND_CONTROL, path, e, &why);
     } else if ((e = roll_back(t, &why))) {
-        log_line(t->log, LOG_rollback_refused, "a rollback for a request refused: %s: %s",
+        log_line(t->shared->log, LOG_rollback_refused, "a rollback for a request refused: %s: %s",
                  diffuse_errname(e), why.text);
     }
-    diffuse_err failed = e ? ctl_error(t->ctl, id, e, &why, answer)
-                           : ctl_model(t->ctl, id, clock_now() - began, "", answer);
+    diffuse_err failed = e ? ctl_error(t->shared->ctl, id, e, &why, answer)
+                           : ctl_model(t->shared->ctl, id, clock_now() - began, "", answer);
     if (failed)
-        log_line(t->log, LOG_internal, "a reply did not fit its buffer");
+        log_line(t->shared->log, LOG_internal, "a reply did not fit its buffer");
     return !failed;
 }
 
@@ -306,7 +309,7 @@ void switcher_turn(struct switcher *t, uint64_t now_ns) {
 }
 
 long switcher_wait(const struct switcher *t, uint64_t now_ns, long ms) {
-    if (background_said(t->background) || t->lent || t->settle_owed)
+    if (background_said(t->shared->background) || t->lent || t->settle_owed)
         return 1;
     uint64_t wait = watcher_wait(t->watch, now_ns) / MS;
     return wait < (uint64_t)ms ? (long)wait + 1 : ms;

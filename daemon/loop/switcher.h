@@ -10,29 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/common/log.h"
-#include "daemon/common/stats.h"
-#include "daemon/conf/conf.h"
 #include "daemon/door/caller.h"
-#include "daemon/door/send.h"
-#include "daemon/path/loaded_pair.h"
-#include "daemon/path/path.h"
-#include "daemon/report/ctl.h"
-#include "daemon/swap/background.h"
+#include "daemon/loop/shared.h"
 #include "daemon/swap/watcher.h"
 
 struct switcher {
     /* Borrowed, set by the owner. */
-    const struct conf *conf;
-    struct log *log;
-    struct stats *stats;
-    struct loaded_pair *models;
-    struct path *path;
-    struct ctl *ctl;
-    struct background *background;
+    const struct shared *shared;
     struct watcher *watch;
-    struct send *send;
-    void *control;     /* socket */
     const char *model; /* path of the configured checkpoint */
 
     /* Its own. */

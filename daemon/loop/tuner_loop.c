@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char *serving_root(const struct tuner_loop *t) {
-    return t->models->serving->root;
+    return t->shared->models->serving->root;
 }
 
 /* --- feedback --- */
@@ -22,18 +22,18 @@ static void follow_root(struct tuner_loop *t) {
 enum feedback_fate tuner_loop_feedback(struct tuner_loop *t, const struct path_feedback *said,
                                        const struct inflight_sample *slot) {
     follow_root(t);
-    struct feedback_facts facts = {.model = t->models->serving->model,
+    struct feedback_facts facts = {.model = t->shared->models->serving->model,
                                    .root = serving_root(t),
                                    .retain = t->retain,
-                                   .streams = t->streams,
+                                   .streams = t->shared->streams,
                                    .box = t->box,
-                                   .growing = t->conf->tune_new_labels > 0};
+                                   .growing = t->shared->conf->tune_new_labels > 0};
     enum feedback_fate fate = feedback_take(&facts, said, slot);
-    stats_add(t->stats, feedback_counter(fate), 1);
+    stats_add(t->shared->stats, feedback_counter(fate), 1);
     if (fate == FEEDBACK_GIVEN)
-        background_wake(t->background);
+        background_wake(t->shared->background);
     else
-        log_input(t->log, LOG_feedback_refused, DIFFUSE_OK, slot->stream, slot->stream_len,
+        log_input(t->shared->log, LOG_feedback_refused, DIFFUSE_OK, slot->stream, slot->stream_len,
                   slot->seq, "feedback %s", feedback_words(fate));
     return fate;
 }
@@ -49,22 +49,22 @@ void tuner_loop_answered(struct tuner_loop *t, const struct inflight_sample *s) 
 static void send_reply(struct tuner_loop *t, const struct caller *caller, const void *bytes,
                        size_t len, diffuse_err e) {
     if (e)
-        log_line(t->log, LOG_internal, "a reply did not fit its buffer");
+        log_line(t->shared->log, LOG_internal, "a reply did not fit its buffer");
     else
-        caller_reply(caller, t->control, bytes, len);
+        caller_reply(caller, t->shared->sockets->control, bytes, len);
 }
 
 static diffuse_err make_report(struct tuner_loop *t, uint64_t id, const void **ret_bytes,
                                size_t *ret_len) {
-    return tune_reply_make(t->replies, id, t->models->serving->model->id, t->conf->state_dir,
-                           ret_bytes, ret_len);
+    return tune_reply_make(t->replies, id, t->shared->models->serving->model->id,
+                           t->shared->conf->state_dir, ret_bytes, ret_len);
 }
 
 static void reply_error(struct tuner_loop *t, diffuse_err err, const struct reason *why) {
     struct ctl_answer answer;
-    diffuse_err e = ctl_error(t->ctl, t->caller_id, err, why, &answer);
+    diffuse_err e = ctl_error(t->shared->ctl, t->caller_id, err, why, &answer);
     t->waits = false;
-    stats_add(t->stats, STATS_requests_refused, 1);
+    stats_add(t->shared->stats, STATS_requests_refused, 1);
     send_reply(t, &t->caller, answer.bytes, answer.len, e);
 }
 
@@ -74,12 +74,12 @@ static void reply_report(struct tuner_loop *t, const struct tuner_queue_report *
     t->replies->report = *report;
     diffuse_err e = make_report(t, t->caller_id, &bytes, &len);
     t->waits = false;
-    stats_add(t->stats, STATS_requests, 1);
+    stats_add(t->shared->stats, STATS_requests, 1);
     send_reply(t, &t->caller, bytes, len, e);
 }
 
 static diffuse_err order(struct tuner_loop *t, enum tuner_queue_order what, struct reason *why) {
-    if (background_fd(t->background) < 0)
+    if (background_fd(t->shared->background) < 0)
         return reason_set(why, DIFFUSE_UNSUPPORTED,
                           "tuning needs room for a second model: set reload = yes, and "
                           "memory_budget as high as that takes");
@@ -87,7 +87,7 @@ static diffuse_err order(struct tuner_loop *t, enum tuner_queue_order what, stru
         return reason_set(why, DIFFUSE_BUSY, "another order to the tuner is being carried out");
     if (what == TUNER_QUEUE_OFF)
         t->retain = NULL; /* the tuner frees it */
-    background_wake(t->background);
+    background_wake(t->shared->background);
     return DIFFUSE_OK;
 }
 
@@ -103,7 +103,7 @@ bool tuner_loop_request(struct tuner_loop *t, const struct caller *caller, uint6
     diffuse_err e =
         what == TUNER_QUEUE_NOTHING ? make_report(t, id, ret_bytes, ret_len) : order(t, what, &why);
     if (!e && what == TUNER_QUEUE_NOTHING) {
-        stats_add(t->stats, STATS_requests, 1);
+        stats_add(t->shared->stats, STATS_requests, 1);
         return true;
     }
     if (!e) {
@@ -112,8 +112,8 @@ bool tuner_loop_request(struct tuner_loop *t, const struct caller *caller, uint6
         t->caller_id = id;
         return false;
     }
-    stats_add(t->stats, STATS_requests_refused, 1);
-    if (ctl_error(t->ctl, id, e, &why, &answer))
+    stats_add(t->shared->stats, STATS_requests_refused, 1);
+    if (ctl_error(t->shared->ctl, id, e, &why, &answer))
         return false;
     *ret_bytes = answer.bytes;
     *ret_len = answer.len;
@@ -133,10 +133,10 @@ static void take_answer(struct tuner_loop *t, const struct tuner_queue_answer *a
     }
     t->replies->report = a->report; /* newer than what was read before */
     if (a->error)
-        log_line(t->log, LOG_tune_order_refused, "tune %s refused: %s: %s", words[a->order],
+        log_line(t->shared->log, LOG_tune_order_refused, "tune %s refused: %s: %s", words[a->order],
                  diffuse_errname(a->error), a->why.text);
     else
-        log_line(t->log, LOG_tune_order, "tune %s", words[a->order]);
+        log_line(t->shared->log, LOG_tune_order, "tune %s", words[a->order]);
     if (!t->waits)
         return;
     if (a->error)
@@ -150,7 +150,7 @@ void tuner_loop_begin(struct tuner_loop *t) {
     struct tuner_queue_answer answer;
     struct pollfd item = {.fd = tuner_queue_fd(t->box), .events = POLLIN};
     if (order(t, TUNER_QUEUE_ON, &why)) {
-        log_line(t->log, LOG_tune_order_refused, "tuning stays off: %s", why.text);
+        log_line(t->shared->log, LOG_tune_order_refused, "tuning stays off: %s", why.text);
         return;
     }
     while (!tuner_queue_answered(t->box, &answer)) {
@@ -172,14 +172,14 @@ static void look_whether_on(struct tuner_loop *t) {
     if (tuner_queue_order(t->box, TUNER_QUEUE_OFF))
         return; /* another order first */
     t->off_owed = false;
-    background_wake(t->background);
+    background_wake(t->shared->background);
 }
 
 static void tell(struct tuner_loop *t, const struct tuner_queue_event *e) {
     char topic[sizeof "$sys/" + TUNER_QUEUE_KIND_BYTES];
     int len = snprintf(topic, sizeof topic, "$sys/%s", e->kind);
-    log_named(t->log, e->kind, e->warning, e->text);
-    send_event(t->send, topic, (size_t)len, e->kind, e->text);
+    log_named(t->shared->log, e->kind, e->warning, e->text);
+    send_event(t->shared->send, topic, (size_t)len, e->kind, e->text);
 }
 
 void tuner_loop_turn(struct tuner_loop *t) {
@@ -196,7 +196,7 @@ void tuner_loop_turn(struct tuner_loop *t) {
 
 void tuner_loop_refresh(struct tuner_loop *t) {
     struct tuner_queue_report *r = &t->replies->report;
-    uint64_t *counter = t->stats->counter;
+    uint64_t *counter = t->shared->stats->counter;
     tuner_queue_report(t->box, r);
     t->on = r->on;
     t->planned = r->planned;

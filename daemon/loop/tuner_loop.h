@@ -6,31 +6,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/common/log.h"
-#include "daemon/common/stats.h"
-#include "daemon/conf/conf.h"
 #include "daemon/door/caller.h"
-#include "daemon/door/send.h"
 #include "daemon/learn/feedback.h"
 #include "daemon/learn/tuner_queue.h"
-#include "daemon/path/loaded_pair.h"
-#include "daemon/report/ctl.h"
+#include "daemon/loop/shared.h"
 #include "daemon/report/tune_reply.h"
-#include "daemon/swap/background.h"
 
 struct tuner_loop {
     /* Borrowed, set by the owner. */
-    const struct conf *conf;
-    struct log *log;
-    struct stats *stats;
-    const struct loaded_pair *models;
-    struct stream_table *streams;
-    struct background *background;
+    const struct shared *shared;
     struct tuner_queue *box;
-    struct ctl *ctl;
     struct tune_reply *replies;
-    struct send *send;
-    void *control; /* socket */
 
     /* Its own. */
     struct recent *retain;       /* NULL while tuning is off */

@@ -9,7 +9,6 @@
 
 #include "daemon/common/clock.h"
 #include "daemon/path/turns.h"
-#include "model/base/keyed.h"
 
 /* A turn of a stream, in shares of the longest sample: small, so that who comes new waits little;
  * yet a sample takes no more turns than that. */
@@ -20,7 +19,6 @@ struct inflight {
     pthread_cond_t waiting;       /* signalled when a sample waits, or at stop */
     struct inflight_sample *slot; /* (cap + 1) */
     size_t cap;
-    struct keyed key; /* of the hashes of stream names */
     struct turns *turns;
     bool stopping;
 
@@ -66,7 +64,6 @@ diffuse_err inflight_new(struct arena *arena, const struct inflight_size *s,
     }
     *f = (struct inflight){
         .slot = slot, .cap = s->samples, .turns = turns, .spare = spare, .spares = n};
-    keyed_init(&f->key);
     f->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (f->fd < 0)
         return DIFFUSE_IO;
@@ -107,18 +104,14 @@ struct inflight_sample *inflight_open(struct inflight *f) {
     return s;
 }
 
-static uint64_t lane_of(const struct inflight *f, const char *stream, size_t len) {
-    return keyed_hash(&f->key, stream, len);
-}
-
 size_t inflight_free(const struct inflight *f) {
     return f->spares > 0 ? f->spares - 1 : 0;
 }
 
 /* Lanes come and go by the loop alone, which may look without the lock. */
-bool inflight_admits(const struct inflight *f, const char *stream, size_t len) {
+bool inflight_admits(const struct inflight *f, struct stream_name stream) {
     size_t free = inflight_free(f);
-    return free > 0 && turns_held(f->turns, lane_of(f, stream, len)) < free;
+    return free > 0 && turns_held(f->turns, stream.hash) < free;
 }
 
 /* Pieces of a cell, and of a model, keep the order in which they were accepted. Call with the lock
@@ -136,7 +129,7 @@ void inflight_commit(struct inflight *f) {
     assert(f->spares > 0);
     uint32_t entry = f->spare[--f->spares];
     struct inflight_sample *s = &f->slot[entry];
-    uint64_t lane = lane_of(f, s->stream, s->stream_len);
+    uint64_t lane = s->stream_hash;
     pthread_mutex_lock(&f->lock);
     if (s->error || s->settled) {
         turns_add_done(f->turns, entry, lane);
@@ -159,9 +152,9 @@ static void give_back(struct inflight *f, uint32_t entry) {
     }
 }
 
-struct inflight_sample *inflight_evict(struct inflight *f, const char *stream, size_t len) {
+struct inflight_sample *inflight_evict(struct inflight *f, struct stream_name stream) {
     pthread_mutex_lock(&f->lock);
-    uint32_t i = turns_waiting(f->turns, lane_of(f, stream, len));
+    uint32_t i = turns_waiting(f->turns, stream.hash);
     while (i != TURNS_NONE && f->slot[i].piece.cell)
         i = turns_waiting_next(f->turns, i);
     if (i != TURNS_NONE)

@@ -38,6 +38,7 @@ struct inflight_sample {
     char stream[LIMIT_STREAM_BYTES +
                 1]; /* NUL-terminated for the journal; may hold stream_len bytes */
     uint8_t stream_len;
+    uint64_t stream_hash; /* keyed; the same for all tables that know streams */
     bool truncated;
     bool from_push;
     bool evicted;         /* it was taken out by inflight_evict */
@@ -66,6 +67,10 @@ struct inflight_sample {
     uint32_t batch;       /* samples that shared it */
 };
 
+static inline struct stream_name inflight_stream(const struct inflight_sample *s) {
+    return (struct stream_name){s->stream, s->stream_len, s->stream_hash};
+}
+
 struct inflight;
 
 struct inflight_size {
@@ -92,7 +97,7 @@ struct inflight_sample *inflight_open(struct inflight *f);
 
 /* May a sample of this stream be committed now? Not when it has its share, or all slots are taken.
  */
-bool inflight_admits(const struct inflight *f, const char *stream, size_t len);
+bool inflight_admits(const struct inflight *f, struct stream_name stream);
 
 size_t inflight_free(const struct inflight *f); /* slots that may be committed */
 
@@ -101,7 +106,7 @@ void inflight_commit(struct inflight *f);
 
 /* The oldest sample of a stream that waits for a worker and is no piece, taken out: it is the
  * loop's to be answered, and then to be released. NULL: there is none. */
-struct inflight_sample *inflight_evict(struct inflight *f, const char *stream, size_t len);
+struct inflight_sample *inflight_evict(struct inflight *f, struct stream_name stream);
 
 /* Wait for samples and take those whose turn it is: at least one, at most max_samples and (but for
  * the first) max_tokens tokens, all accepted by the same model. Pieces of a cell come in order and

@@ -26,6 +26,7 @@ diffuse_err path_init(struct path *p, struct arena *arena, size_t max_message) {
     if (!buffer)
         return DIFFUSE_NOMEM;
     p->max_message = max_message;
+    keyed_init(&p->key);
     msgmem_init(&p->mem, buffer, room);
     return DIFFUSE_OK;
 }
@@ -54,11 +55,12 @@ static enum path_outcome take_frames(struct path *p, const struct path_input *in
     struct reason why = {""};
     if (in->frames < 2)
         return refuse(slot, DIFFUSE_BADMSG, "a message of one frame; expected [stream][Ingest]");
-    diffuse_err e = decode_stream_name(in->stream, in->stream_len, &why);
+    diffuse_err e = decode_stream_name(in->stream.text, in->stream.len, &why);
     if (e)
         return refuse(slot, e, "%s", why.text);
-    memcpy(slot->stream, in->stream, in->stream_len);
-    slot->stream_len = (uint8_t)in->stream_len;
+    memcpy(slot->stream, in->stream.text, in->stream.len);
+    slot->stream_len = (uint8_t)in->stream.len;
+    slot->stream_hash = in->stream.hash;
     slot->seq = peek_ingest_seq(in->body, in->body_len);
     if (in->frames > 2)
         return refuse(slot, DIFFUSE_BADMSG, "a message of %u frames; expected [stream][Ingest]",
@@ -100,17 +102,17 @@ static enum path_outcome take_tokens(struct path *p, const Diffused__V1__Tokens 
     return PATH_SAMPLE;
 }
 
-static enum path_outcome take_piece(struct path *p, const Diffused__V1__Sample *sample,
+static enum path_outcome take_piece(struct path *p, struct path_message *m,
                                     struct inflight_sample *slot) {
     struct reason why = {""};
-    diffuse_err e = segments_take(p->running, sample, slot, &p->note, &why);
+    diffuse_err e = segments_take(p->running, m->sample, slot, &m->note, &why);
     return e ? refuse(slot, e, "%s", why.text) : PATH_SAMPLE;
 }
 
-void path_take(struct path *p, struct inflight_sample *slot) {
-    const Diffused__V1__Sample *sample = p->sample;
+void path_take(struct path *p, struct path_message *m, struct inflight_sample *slot) {
+    const Diffused__V1__Sample *sample = m->sample;
     if (sample->segment != DIFFUSED__V1__SEGMENT__WHOLE)
-        (void)take_piece(p, sample, slot);
+        (void)take_piece(p, m, slot);
     else if (sample->content_case == DIFFUSED__V1__SAMPLE__CONTENT_TEXT)
         (void)take_text(p, &sample->text, slot);
     else
@@ -120,9 +122,9 @@ void path_take(struct path *p, struct inflight_sample *slot) {
                      p->max_length);
 }
 
-void path_drop(struct path *p, struct inflight_sample *slot) {
-    if (p->sample->segment == DIFFUSED__V1__SEGMENT__ENDS)
-        p->note.ended = segments_end(p->running, slot->stream, slot->stream_len);
+void path_drop(struct path *p, struct path_message *m, struct inflight_sample *slot) {
+    if (m->sample->segment == DIFFUSED__V1__SEGMENT__ENDS)
+        m->note.ended = segments_end(p->running, inflight_stream(slot));
     (void)refuse(slot, DIFFUSE_OVERLOADED, "there is no room for it: overload");
 }
 
@@ -136,11 +138,10 @@ uint64_t path_expiry(uint64_t max_age_ns, int64_t stamp_ns, uint64_t now_ns, uin
     return now_ns + (under_way < max_age_ns ? max_age_ns - under_way : 0);
 }
 
-static void read_sample(struct path *p, const Diffused__V1__Sample *sample,
+static void read_sample(const struct path *p, const Diffused__V1__Sample *sample,
                         struct inflight_sample *slot) {
     uint64_t max_age =
         sample->max_age_ms > 0 ? sample->max_age_ms * (uint64_t)1000000 : p->max_age_ns;
-    p->sample = sample;
     slot->seq = sample->seq;
     slot->stamp_ns = sample->stamp_ns;
     if (max_age > 0)
@@ -148,8 +149,7 @@ static void read_sample(struct path *p, const Diffused__V1__Sample *sample,
 }
 
 static enum path_outcome take_feedback(struct path *p, const Diffused__V1__Feedback *said,
-                                       struct inflight_sample *slot) {
-    struct path_feedback *f = &p->feedback;
+                                       struct path_feedback *f, struct inflight_sample *slot) {
     *f = (struct path_feedback){.by_id = said->label_case == DIFFUSED__V1__FEEDBACK__LABEL_LABEL_ID,
                                 .label_id = said->label_id,
                                 .has_text = said->text.len > 0};
@@ -170,11 +170,11 @@ static enum path_outcome deny(struct inflight_sample *slot, const char *what, co
 }
 
 enum path_outcome path_read(struct path *p, const struct path_input *in,
-                            struct inflight_sample *slot) {
+                            struct inflight_sample *slot, struct path_message *ret) {
     Diffused__V1__Ingest *ingest = NULL;
     struct reason why = {""};
-    p->note = (struct segments_note){.began = false};
-    p->sample = NULL;
+    ret->sample = NULL;
+    ret->note = (struct segments_note){.began = false};
     slot->serving = p->serving;
     slot->model = p->model;
     slot->accepted_ns = clock_now();
@@ -190,7 +190,8 @@ enum path_outcome path_read(struct path *p, const struct path_input *in,
     if (!(in->roles & (feedback ? KEYRING_FEEDBACK : KEYRING_PUBLISH)))
         return deny(slot, feedback ? "feedback" : "a sample", feedback ? "feedback" : "publish");
     if (feedback)
-        return take_feedback(p, ingest->feedback, slot);
+        return take_feedback(p, ingest->feedback, &ret->feedback, slot);
+    ret->sample = ingest->sample;
     read_sample(p, ingest->sample, slot);
     return PATH_SAMPLE;
 }

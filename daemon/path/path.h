@@ -18,6 +18,7 @@
 #include "daemon/path/segment_work.h"
 #include "daemon/path/segments.h"
 #include "model/base/arena.h"
+#include "model/base/keyed.h"
 #include "model/ckpt/model.h"
 #include "model/engine/engine.h"
 #include "proto/diffuse_err.h"
@@ -25,14 +26,6 @@
 #include "proto/reason.h"
 
 struct loaded_model; /* loaded_model.h */
-/* The true label that a Feedback named. */
-struct path_feedback {
-    bool by_id;
-    uint32_t label_id;
-    char label[LIMIT_LABEL_BYTES + 1];  /* its name, unless by_id */
-    char topic[LIMIT_STREAM_BYTES + 1]; /* where its sender hears of it; "": nowhere */
-    bool has_text;                      /* the slot holds its tokens, or the error that it gave */
-};
 
 /* What path_read and path_take work with. Filled in by the owner; mem by path_init. */
 struct path {
@@ -43,10 +36,8 @@ struct path {
     bool refuse_long;    /* a longer sample is refused, else cut */
     uint64_t max_age_ns; /* of samples that say none themselves; 0: they never expire */
     struct msgmem mem;
-    const Diffused__V1__Sample *sample; /* that was read last, in mem; NULL: none was */
-    struct segments *running;           /* borrowed */
-    struct segments_note note;          /* of the last sample */
-    struct path_feedback feedback;      /* of the last PATH_FEEDBACK */
+    struct keyed key;         /* of the hashes of stream names */
+    struct segments *running; /* borrowed */
 };
 
 /* Samples are accepted with serving, which holds this model, from now on. Returns how many running
@@ -57,12 +48,28 @@ size_t path_use(struct path *p, struct loaded_model *serving, const struct model
 
 /* Frames as they arrived. frames counts all of them; with fewer than two, body is NULL. */
 struct path_input {
-    const void *stream;
-    size_t stream_len;
+    struct stream_name stream; /* hash: by the key of the path */
     const void *body;
     size_t body_len;
     unsigned frames;
     unsigned roles; /* of who sent it: a sum of enum keyring_role */
+};
+
+/* The true label that a Feedback named. */
+struct path_feedback {
+    bool by_id;
+    uint32_t label_id;
+    char label[LIMIT_LABEL_BYTES + 1];  /* its name, unless by_id */
+    char topic[LIMIT_STREAM_BYTES + 1]; /* where its sender hears of it; "": nowhere */
+    bool has_text;                      /* the slot holds its tokens, or the error that it gave */
+};
+
+/* What path_read found beside what is in the slot. */
+struct path_message {
+    const Diffused__V1__Sample
+        *sample;                   /* in the path's memory, until the next path_read; or NULL */
+    struct segments_note note;     /* filled in by path_take and path_drop */
+    struct path_feedback feedback; /* only of PATH_FEEDBACK */
 };
 
 enum path_outcome {
@@ -77,16 +84,16 @@ size_t path_bytes(size_t max_message); /* arena bytes of path_init */
 DIFFUSE_MUST_CHECK diffuse_err path_init(struct path *p, struct arena *arena, size_t max_message);
 
 /* Decode a message into the slot: stream, seq, and of a sample when it expires; but not yet its
- * content. Copies what it keeps; a sample's content stays in p until the next call. */
+ * content, which *ret_message points to. */
 enum path_outcome path_read(struct path *p, const struct path_input *in,
-                            struct inflight_sample *slot);
+                            struct inflight_sample *slot, struct path_message *ret_message);
 
 /* The content of the sample that was read, into its slot, which is then to be committed: it is a
  * sample, or a refusal (error is set). */
-void path_take(struct path *p, struct inflight_sample *slot);
+void path_take(struct path *p, struct path_message *m, struct inflight_sample *slot);
 
 /* Or instead: there is no room for it. A refusal; and ENDS closes its segment in any case. */
-void path_drop(struct path *p, struct inflight_sample *slot);
+void path_drop(struct path *p, struct path_message *m, struct inflight_sample *slot);
 
 /* When a sample that came at now_ns, by the wall clock wall_ns, is too old: 0: never. stamp_ns: the
  * sender's wall clock when it sent; what cannot be true (0, the future, more than an hour ago) does

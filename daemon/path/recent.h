@@ -38,11 +38,11 @@ DIFFUSE_MUST_CHECK diffuse_err recent_new(struct arena *arena, size_t rows, size
 void recent_keep(struct recent *r, const struct inflight_sample *s);
 
 /* The row of a sample, borrowed until the next recent_keep; false: it is not here. */
-bool recent_find(const struct recent *r, const char *stream, size_t len, uint64_t seq,
+bool recent_find(const struct recent *r, struct stream_name stream, uint64_t seq,
                  struct recent_row *ret_row);
 
 /* What feedback said of a row that is here. */
-void recent_judge(struct recent *r, const char *stream, size_t len, uint64_t seq, uint32_t truth);
+void recent_judge(struct recent *r, struct stream_name stream, uint64_t seq, uint32_t truth);
 
 void recent_clear(struct recent *r);
 size_t recent_count(const struct recent *r);

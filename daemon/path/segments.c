@@ -343,7 +343,7 @@ static uint32_t open_row(struct segments *r, const struct inflight_sample *slot,
         note->closed = true;
         lru_drop(r->names, oldest);
     }
-    uint32_t i = lru_add(r->names, slot->stream, slot->stream_len);
+    uint32_t i = lru_add(r->names, inflight_stream(slot));
     r->row[i] = (struct row){.policy = *policy, .opens = true, .begins = true};
     note->began = true;
     return i;
@@ -374,7 +374,7 @@ diffuse_err segments_take(struct segments *r, const Diffused__V1__Sample *sample
     *note = (struct segments_note){.began = false};
     if (r->limit == 0)
         return reason_set(why, DIFFUSE_UNSUPPORTED, "%s", r->refusal.text);
-    uint32_t i = lru_find(r->names, slot->stream, slot->stream_len);
+    uint32_t i = lru_find(r->names, inflight_stream(slot));
     bool fresh = i == LRU_NONE;
     diffuse_err e = fresh ? choose_policy(r, sample, slot, &policy, why) : DIFFUSE_OK;
     if (!fresh) {
@@ -396,8 +396,8 @@ diffuse_err segments_take(struct segments *r, const Diffused__V1__Sample *sample
     return e;
 }
 
-bool segments_end(struct segments *r, const char *stream, size_t len) {
-    uint32_t i = r->limit > 0 ? lru_find(r->names, stream, len) : LRU_NONE;
+bool segments_end(struct segments *r, struct stream_name stream) {
+    uint32_t i = r->limit > 0 ? lru_find(r->names, stream) : LRU_NONE;
     if (i == LRU_NONE)
         return false;
     lru_drop(r->names, i);

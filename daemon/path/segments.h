@@ -82,7 +82,7 @@ DIFFUSE_MUST_CHECK diffuse_err segments_take(struct segments *r, const Diffused_
                                              struct segments_note *ret_note, struct reason *why);
 
 /* The stream's segment ends without its last piece. False: it has none. */
-bool segments_end(struct segments *r, const char *stream, size_t len);
+bool segments_end(struct segments *r, struct stream_name stream);
 
 size_t segments_count(const struct segments *r);
 

@@ -50,22 +50,22 @@ static void forget(struct stream_table *t, uint32_t row) {
     lru_drop(t->names, row);
 }
 
-static uint32_t open_row(struct stream_table *t, const char *name, size_t len,
+static uint32_t open_row(struct stream_table *t, struct stream_name name,
                          struct stream_note *note) {
     note->forgot = lru_count(t->names) == t->cap;
     if (note->forgot)
         forget(t, lru_oldest(t->names));
-    uint32_t row = lru_add(t->names, name, len);
+    uint32_t row = lru_add(t->names, name);
     t->row[row].used = true;
     return row;
 }
 
-struct stream_note stream_hear(struct stream_table *t, const char *name, size_t len,
+struct stream_note stream_hear(struct stream_table *t, struct stream_name name,
                                const uint64_t *seq) {
     struct stream_note note = {0};
-    uint32_t i = lru_find(t->names, name, len);
+    uint32_t i = lru_find(t->names, name);
     if (i == LRU_NONE)
-        i = open_row(t, name, len, &note);
+        i = open_row(t, name, &note);
     else
         lru_use(t->names, i);
     struct row *row = &t->row[i];
@@ -90,8 +90,8 @@ void stream_settle(struct stream_table *t, struct stream_ref books, enum stream_
     b->fate[fate]++;
 }
 
-bool stream_last(struct stream_table *t, const char *name, size_t len, uint64_t *ret_seq) {
-    uint32_t row = lru_find(t->names, name, len);
+bool stream_last(struct stream_table *t, struct stream_name name, uint64_t *ret_seq) {
+    uint32_t row = lru_find(t->names, name);
     if (row == LRU_NONE || !t->row[row].heard)
         return false;
     *ret_seq = t->row[row].last_seq;

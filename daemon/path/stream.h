@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/common/stream_name.h"
 #include "model/base/arena.h"
 #include "proto/diffuse_err.h"
 #include "proto/limits.h"
@@ -53,17 +54,17 @@ size_t stream_bytes(size_t cap); /* arena bytes of stream_new */
 DIFFUSE_MUST_CHECK diffuse_err stream_new(struct arena *arena, size_t cap,
                                           struct stream_table **ret_table);
 
-/* A sample arrived: name (1..LIMIT_STREAM_BYTES bytes) and its seq; NULL: which cannot be read. A
+/* A sample arrived: its name (1..LIMIT_STREAM_BYTES bytes) and its seq; NULL: which cannot be read. A
  * seq that does not go up, or by more than LIMIT_GAP, means a sender that began anew: nothing is
  * missing. */
-struct stream_note stream_hear(struct stream_table *t, const char *name, size_t len,
+struct stream_note stream_hear(struct stream_table *t, struct stream_name name,
                                const uint64_t *seq);
 
 /* And this became of it. */
 void stream_settle(struct stream_table *t, struct stream_ref books, enum stream_fate fate);
 
 /* The number of its latest sample; false: not heard, or forgotten. Does not count as use. */
-bool stream_last(struct stream_table *t, const char *name, size_t len, uint64_t *ret_seq);
+bool stream_last(struct stream_table *t, struct stream_name name, uint64_t *ret_seq);
 
 size_t stream_count(const struct stream_table *t);
 

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "daemon/common/index.h"
+
 enum state { FREE, WAITING, TAKEN, DONE };
 
 struct entry {
@@ -18,14 +20,12 @@ struct link {
 };
 
 struct lane {
-    uint64_t hash;
-    uint32_t chain; /* next lane of the same bucket, or of those that are free */
-    uint32_t first, last;
-    uint32_t wait;  /* first entry that waits */
-    uint32_t held;  /* entries */
-    uint32_t spare; /* cost that it may still take */
-    bool begun;     /* its turn: the quantum of it is in spare */
-    bool ready;     /* in the list of those */
+    uint32_t first, last; /* entries; first also: next lane that is free */
+    uint32_t wait;        /* first entry that waits */
+    uint32_t held;        /* entries */
+    uint32_t spare;       /* cost that it may still take */
+    bool begun;           /* its turn: the quantum of it is in spare */
+    bool ready;           /* in the list of those */
     struct link active, answer;
 };
 
@@ -36,46 +36,36 @@ struct list {
 struct turns {
     struct entry *entry; /* (entries) */
     struct lane *lane;   /* (entries) */
-    uint32_t *bucket;    /* (buckets) first lane of each chain */
-    uint32_t buckets, quantum, lanes;
+    struct index names;  /* lanes by the hash of their stream */
+    uint32_t quantum, lanes;
     uint32_t free;      /* first lane that has no entries */
     struct list active; /* lanes that wait, in the order of their turns */
     struct list ready;  /* lanes whose front is done */
 };
 
-static uint32_t bucket_count(size_t entries) {
-    uint32_t n = 1;
-    while (n < entries)
-        n *= 2;
-    return n;
-}
-
 size_t turns_bytes(size_t entries) {
     return arena_block(sizeof(struct turns)) + arena_block(entries * sizeof(struct entry)) +
-           arena_block(entries * sizeof(struct lane)) +
-           arena_block(bucket_count(entries) * sizeof(uint32_t));
+           arena_block(entries * sizeof(struct lane)) + index_bytes(entries);
 }
 
 diffuse_err turns_new(struct arena *arena, size_t entries, uint32_t quantum,
                       struct turns **ret_turns) {
-    uint32_t buckets = bucket_count(entries);
     struct turns *t = arena_alloc(arena, sizeof *t);
     struct entry *entry = arena_alloc(arena, entries * sizeof *entry);
     struct lane *lane = arena_alloc(arena, entries * sizeof *lane);
-    uint32_t *bucket = arena_alloc(arena, buckets * sizeof *bucket);
-    if (!t || !entry || !lane || !bucket)
+    if (!t || !entry || !lane)
         return DIFFUSE_NOMEM;
     *t = (struct turns){.entry = entry,
                         .lane = lane,
-                        .bucket = bucket,
-                        .buckets = buckets,
                         .quantum = quantum,
                         .active = {TURNS_NONE, TURNS_NONE},
                         .ready = {TURNS_NONE, TURNS_NONE}};
+    diffuse_err e = index_init(&t->names, arena, entries);
+    if (e)
+        return e;
     memset(entry, 0, entries * sizeof *entry);
-    memset(bucket, 0xff, buckets * sizeof *bucket);
     for (uint32_t i = 0; i < entries; i++)
-        lane[i].chain = i + 1 < entries ? i + 1 : TURNS_NONE;
+        lane[i].first = i + 1 < entries ? i + 1 : TURNS_NONE;
     *ret_turns = t;
     return DIFFUSE_OK;
 }
@@ -100,43 +90,25 @@ static void detach(struct turns *t, struct list *l, uint32_t lane) {
 
 /* --- lanes by hash ------------------------------------------------------- */
 
-static uint32_t *chain_of(const struct turns *t, uint64_t hash) {
-    return &t->bucket[hash & (t->buckets - 1)];
-}
-
-static uint32_t find(const struct turns *t, uint64_t hash) {
-    uint32_t i = *chain_of(t, hash);
-    while (i != TURNS_NONE && t->lane[i].hash != hash)
-        i = t->lane[i].chain;
-    return i;
-}
-
 static uint32_t open_lane(struct turns *t, uint64_t hash) {
     uint32_t i = t->free;
     assert(i != TURNS_NONE);
-    t->free = t->lane[i].chain;
-    t->lane[i] = (struct lane){.hash = hash,
-                               .chain = *chain_of(t, hash),
-                               .first = TURNS_NONE,
-                               .last = TURNS_NONE,
-                               .wait = TURNS_NONE};
-    *chain_of(t, hash) = i;
+    t->free = t->lane[i].first;
+    t->lane[i] = (struct lane){.first = TURNS_NONE, .last = TURNS_NONE, .wait = TURNS_NONE};
+    index_add(&t->names, i, hash);
     t->lanes++;
     return i;
 }
 
 static void close_lane(struct turns *t, uint32_t i) {
-    uint32_t *link = chain_of(t, t->lane[i].hash);
-    while (*link != i)
-        link = &t->lane[*link].chain;
-    *link = t->lane[i].chain;
-    t->lane[i].chain = t->free;
+    index_drop(&t->names, i);
+    t->lane[i].first = t->free;
     t->free = i;
     t->lanes--;
 }
 
 uint32_t turns_held(const struct turns *t, uint64_t hash) {
-    uint32_t i = find(t, hash);
+    uint32_t i = index_first(&t->names, hash);
     return i == TURNS_NONE ? 0 : t->lane[i].held;
 }
 
@@ -157,7 +129,7 @@ static void look_at_front(struct turns *t, uint32_t i) {
 }
 
 static void add(struct turns *t, uint32_t entry, uint64_t hash, uint32_t cost, enum state state) {
-    uint32_t i = find(t, hash);
+    uint32_t i = index_first(&t->names, hash);
     if (i == TURNS_NONE)
         i = open_lane(t, hash);
     struct lane *lane = &t->lane[i];
@@ -278,7 +250,7 @@ void turns_remove(struct turns *t, uint32_t entry) {
 }
 
 uint32_t turns_waiting(const struct turns *t, uint64_t hash) {
-    uint32_t i = find(t, hash);
+    uint32_t i = index_first(&t->names, hash);
     return i == TURNS_NONE ? TURNS_NONE : t->lane[i].wait;
 }
 

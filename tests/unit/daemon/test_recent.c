@@ -23,11 +23,17 @@ static struct recent *make(void) {
     return r;
 }
 
+static struct stream_name named(const char *name, size_t len) {
+    static const struct keyed key = {{7}};
+    return stream_name(&key, name, len);
+}
+
 /* A sample whose every field follows from stream and seq. */
 static void keep(struct recent *r, unsigned stream, uint64_t seq, uint32_t label) {
     uint32_t ids[2 * LENGTH];
     struct inflight_sample s = {.seq = seq, .ids = ids, .label = label, .confidence = 0.5f};
     s.stream_len = (uint8_t)snprintf(s.stream, sizeof s.stream, "robot%u", stream);
+    s.stream_hash = named(s.stream, s.stream_len).hash;
     s.n = (uint32_t)(seq % (2 * LENGTH)) + 1;
     for (uint32_t i = 0; i < s.n; i++)
         ids[i] = (uint32_t)seq + i;
@@ -37,7 +43,7 @@ static void keep(struct recent *r, unsigned stream, uint64_t seq, uint32_t label
 static bool find(const struct recent *r, unsigned stream, uint64_t seq, struct recent_row *row) {
     char name[32];
     int len = snprintf(name, sizeof name, "robot%u", stream);
-    return recent_find(r, name, (size_t)len, seq, row);
+    return recent_find(r, named(name, (size_t)len), seq, row);
 }
 
 static void found_as_kept(void **state) {
@@ -66,7 +72,7 @@ static void same_number_takes_the_place(void **state) {
     struct recent_row row;
     (void)state;
     keep(r, 1, 7, 3);
-    recent_judge(r, "robot1", 6, 7, 2);
+    recent_judge(r, named("robot1", 6), 7, 2);
     assert_true(find(r, 1, 7, &row));
     assert_int_equal(row.truth, 2);
     keep(r, 1, 7, 5);

@@ -60,6 +60,11 @@ static void set_up(struct fixture *f, enum tokenizer_kind kind, uint32_t max_len
     assert_int_equal(segments_use(f->running, &f->model, max_length), 0);
 }
 
+static struct stream_name named(const char *name, size_t len) {
+    static const struct keyed key = {{7}};
+    return stream_name(&key, name, len);
+}
+
 static diffuse_err take(struct fixture *f, const char *stream, const void *text, size_t len,
                         bool ends, const Diffused__V1__Policy *policy, struct inflight_sample *s,
                         struct segments_note *note) {
@@ -71,6 +76,7 @@ static diffuse_err take(struct fixture *f, const char *stream, const void *text,
     s->ids = ids;
     s->stream_len = (uint8_t)strlen(stream);
     memcpy(s->stream, stream, s->stream_len);
+    s->stream_hash = named(stream, s->stream_len).hash;
     sample.content_case = DIFFUSED__V1__SAMPLE__CONTENT_TEXT;
     sample.text = (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)text};
     sample.segment = ends ? DIFFUSED__V1__SEGMENT__ENDS : DIFFUSED__V1__SEGMENT__CONTINUES;

@@ -19,6 +19,11 @@ struct known {
     uint64_t last_seq, used;
 };
 
+static struct stream_name named(const char *name, size_t len) {
+    static const struct keyed key = {{7}};
+    return stream_name(&key, name, len);
+}
+
 static struct stream_table *make(struct arena *a, size_t cap) {
     struct stream_table *t = NULL;
     assert_int_equal(arena_init(a, stream_bytes(cap)), DIFFUSE_OK);
@@ -61,13 +66,13 @@ static void test_like_a_plain_list(void **state) {
         if (forgot)
             known[least_used(known)].here = false;
         known[i] = (struct known){true, seq, step};
-        struct stream_note note = stream_hear(t, name, (size_t)len, &seq);
+        struct stream_note note = stream_hear(t, named(name, (size_t)len), &seq);
         assert_int_equal(note.missing, missing);
         assert_int_equal(note.forgot, forgot);
         assert_int_equal(stream_count(t), count_here(known));
         i = rng_below(&rng, NAMES); /* looking is no use: the order of forgetting stays */
         len = snprintf(name, sizeof name, "stream%u", i);
-        assert_int_equal(stream_last(t, name, (size_t)len, &seq), known[i].here);
+        assert_int_equal(stream_last(t, named(name, (size_t)len), &seq), known[i].here);
         if (known[i].here)
             assert_int_equal(seq, known[i].last_seq);
     }
@@ -93,7 +98,7 @@ static void test_longest_name_and_single_row(void **state) {
                  {1, UINT64_MAX, 0, false, true}};
     for (size_t i = 0; i < sizeof heard / sizeof heard[0]; i++) {
         struct stream_note note =
-            stream_hear(t, name, sizeof name - heard[i].shorter, &heard[i].seq);
+            stream_hear(t, named(name, sizeof name - heard[i].shorter), &heard[i].seq);
         assert_int_equal(note.missing, heard[i].missing);
         assert_int_equal(note.forgot, heard[i].forgot);
         assert_int_equal(note.jumped, heard[i].jumped);
@@ -119,7 +124,7 @@ static void test_books_balance(void **state) {
         if (n < PENDING && rng_below(&rng, 2) == 0) {
             uint64_t seq = step * 2;
             const uint64_t *said = rng_below(&rng, 10) == 0 ? NULL : &seq;
-            struct stream_note note = stream_hear(t, name, (size_t)len, said);
+            struct stream_note note = stream_hear(t, named(name, (size_t)len), said);
             pending[n++] = note.books;
             sum.accepted++;
             sum.gaps += note.missing;

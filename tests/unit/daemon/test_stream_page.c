@@ -25,13 +25,18 @@ static size_t name_stream(char *name, unsigned i) {
     return LIMIT_STREAM_BYTES;
 }
 
+static struct stream_name named(const char *name, size_t len) {
+    static const struct keyed key = {{7}};
+    return stream_name(&key, name, len);
+}
+
 static uint64_t fill(struct stream_table *t) {
     char name[LIMIT_STREAM_BYTES];
     uint64_t accepted = 0, seq = UINT64_MAX;
     for (unsigned i = 0; i < STREAMS; i++) {
         size_t len = name_stream(name, i);
         for (unsigned k = 0; k <= i; k++, accepted++)
-            stream_settle(t, stream_hear(t, name, len, &seq).books,
+            stream_settle(t, stream_hear(t, named(name, len), &seq).books,
                           (enum stream_fate)(k % STREAM_FATES));
     }
     return accepted;
