@@ -19,7 +19,7 @@ enum stats_counter feedback_counter(enum feedback_fate fate) {
     return fates[fate].counter;
 }
 
-#define NEW_LABEL (RECENT_NO_LABEL - 1u) /* stands for every label that the model lacks */
+#define NEW_LABEL (FEEDBACK_NO_LABEL - 1u) /* stands for every label that the model lacks */
 
 /* Name and id of the label that was said. */
 static bool find_label(const struct feedback_facts *f, const struct path_feedback *said,
@@ -46,23 +46,16 @@ static enum feedback_fate missing(const struct feedback_facts *f,
     return heard && slot->seq <= last ? FEEDBACK_LATE : FEEDBACK_UNKNOWN;
 }
 
-static enum feedback_fate give(const struct feedback_facts *f, const char *label,
-                               const struct inflight_sample *slot, const struct recent_row *row) {
-    struct tuner_queue_item item = {.stream_len = slot->stream_len, .seq = slot->seq};
-    memcpy(item.stream, slot->stream, slot->stream_len);
-    memcpy(item.label, label, strlen(label) + 1); /* within LIMIT_LABEL_BYTES: decode.h, ckpt.h */
-    memcpy(item.root, f->root, strlen(f->root) + 1);
-    item.judged = row != NULL;
-    item.ids = row ? (uint32_t *)(uintptr_t)row->ids : slot->ids;
-    item.n = row ? row->n : slot->n;
-    item.predicted = row ? row->predicted : 0;
-    item.confidence = row ? row->confidence : 0;
-    return tuner_queue_put(f->box, &item) ? FEEDBACK_GIVEN : FEEDBACK_DROPPED;
+static enum feedback_fate give(const struct feedback_facts *f, struct feedback_row row,
+                               const char *label) {
+    row.label = label;
+    row.label_len = strlen(label); /* within LIMIT_LABEL_BYTES: decode.h, ckpt.h */
+    return tuner_queue_put(f->box, &row, f->root) ? FEEDBACK_GIVEN : FEEDBACK_DROPPED;
 }
 
 enum feedback_fate feedback_take(const struct feedback_facts *f, const struct path_feedback *said,
                                  const struct inflight_sample *slot) {
-    struct recent_row row;
+    struct feedback_row row;
     const char *label;
     uint32_t id;
     if (!f->retain)
@@ -72,11 +65,18 @@ enum feedback_fate feedback_take(const struct feedback_facts *f, const struct pa
     if (!recent_find(f->retain, inflight_stream(slot), slot->seq, &row)) {
         if (slot->error)
             return FEEDBACK_BAD_TEXT;
-        return said->has_text ? give(f, label, slot, NULL) : missing(f, slot);
+        if (!said->has_text)
+            return missing(f, slot);
+        row = (struct feedback_row){.stream = slot->stream,
+                                    .stream_len = slot->stream_len,
+                                    .seq = slot->seq,
+                                    .ids = slot->ids,
+                                    .n = slot->n};
+        return give(f, row, label);
     }
-    if (row.truth != RECENT_NO_LABEL)
-        return row.truth == id ? FEEDBACK_REPEATED : FEEDBACK_CONTRADICTORY;
-    enum feedback_fate fate = give(f, label, slot, &row);
+    if (row.label_id != FEEDBACK_NO_LABEL)
+        return row.label_id == id ? FEEDBACK_REPEATED : FEEDBACK_CONTRADICTORY;
+    enum feedback_fate fate = give(f, row, label);
     if (fate == FEEDBACK_GIVEN)
         recent_judge(f->retain, inflight_stream(slot), slot->seq, id);
     return fate;

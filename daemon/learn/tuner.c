@@ -68,24 +68,6 @@ static void tell(struct tuner *t, const struct tuner_queue_item *item,
 static void take_item(struct tuner *t, bool *ret_hurt) {
     struct tuner_queue_item *item = &t->item;
     struct reason why = {""};
-    struct tune_row row = {.stream = item->stream,
-                           .stream_len = item->stream_len,
-                           .seq = item->seq,
-                           .ids = item->ids,
-                           .n = item->n,
-                           .predicted = item->predicted,
-                           .confidence = item->confidence,
-                           .judged = item->judged};
-    struct journal_row kept = {.stream = item->stream,
-                               .stream_len = item->stream_len,
-                               .seq = item->seq,
-                               .label = item->label,
-                               .label_len = strlen(item->label),
-                               .ids = item->ids,
-                               .n = item->n,
-                               .predicted = item->predicted,
-                               .confidence = item->confidence,
-                               .judged = item->judged};
     if (strcmp(item->root, t->root) != 0) { /* its token ids mean nothing here */
         if (t->report.outdated++ % SAY_EVERY == 0)
             tuner_queue_say(
@@ -95,21 +77,21 @@ static void take_item(struct tuner *t, bool *ret_hurt) {
                 item->root, t->root);
         return;
     }
-    if (tune_label(t->tune, item->label, &row.label)) {
+    if (tune_label(t->tune, item->label, &item->row.label_id)) {
         if (t->report.unknown_labels++ % SAY_EVERY == 0)
             tuner_queue_say(t->box, "feedback-refused", true,
                             "label '%s' is none of the model's, and tune_new_labels allows no more",
                             item->label);
         return;
     }
-    if (journal_append(t->journal, &kept, &why)) {
+    if (journal_append(t->journal, &item->row, &why)) {
         if (t->report.unjournaled++ % SAY_EVERY == 0)
             tuner_queue_say(t->box, "tune-journal", true, "feedback not accepted: %s", why.text);
         return;
     }
     t->unsynced = true;
     t->report.journaled++;
-    struct tune_note note = tune_hear(t->tune, &row);
+    struct tune_note note = tune_hear(t->tune, &item->row);
     tune_report(t->tune, &t->report.tune);
     tell(t, item, &note);
     *ret_hurt |= note.hurt;

@@ -84,21 +84,26 @@ static void wake_loop(struct tuner_queue *b) {
 
 /* --- feedback --- */
 
-static void copy_item(struct tuner_queue_item *to, const struct tuner_queue_item *from,
-                      size_t max_length) {
-    uint32_t *ids = to->ids;
-    uint32_t n = from->n < max_length ? from->n : (uint32_t)max_length;
-    memcpy(ids, from->ids, n * sizeof *ids);
-    *to = *from;
-    to->ids = ids;
-    to->n = n;
+static void copy_row(struct tuner_queue_item *to, const struct feedback_row *row, const char *root,
+                     size_t max_length) {
+    to->row = *row;
+    to->row.n = row->n < max_length ? row->n : (uint32_t)max_length;
+    memcpy(to->ids, row->ids, to->row.n * sizeof *to->ids);
+    memcpy(to->stream, row->stream, row->stream_len);
+    to->stream[row->stream_len] = '\0';
+    memcpy(to->label, row->label, row->label_len);
+    to->label[row->label_len] = '\0';
+    memcpy(to->root, root, strlen(root) + 1);
+    to->row.stream = to->stream;
+    to->row.label = to->label;
+    to->row.ids = to->ids;
 }
 
-bool tuner_queue_put(struct tuner_queue *b, const struct tuner_queue_item *item) {
+bool tuner_queue_put(struct tuner_queue *b, const struct feedback_row *row, const char *root) {
     uint64_t end = atomic_load_explicit(&b->end, memory_order_relaxed);
     if (end - atomic_load_explicit(&b->begin, memory_order_acquire) == b->cap)
         return false;
-    copy_item(&b->item[end % b->cap], item, b->max_length);
+    copy_row(&b->item[end % b->cap], row, root, b->max_length);
     atomic_store_explicit(&b->end, end + 1, memory_order_release);
     return true;
 }
@@ -107,7 +112,8 @@ bool tuner_queue_take(struct tuner_queue *b, struct tuner_queue_item *ret) {
     uint64_t begin = atomic_load_explicit(&b->begin, memory_order_relaxed);
     if (begin == atomic_load_explicit(&b->end, memory_order_acquire))
         return false;
-    copy_item(ret, &b->item[begin % b->cap], b->max_length);
+    const struct tuner_queue_item *item = &b->item[begin % b->cap];
+    copy_row(ret, &item->row, item->root, b->max_length);
     atomic_store_explicit(&b->begin, begin + 1, memory_order_release);
     return true;
 }

@@ -23,18 +23,14 @@
 #define TUNER_QUEUE_EVENTS     32u /* that wait for the loop */
 #define TUNER_QUEUE_KIND_BYTES 32u
 
-/* One piece of feedback, with what the model that served made of the text. */
+/* One piece of feedback, with what the model that served made of the text. The row points into what
+ * is below it. */
 struct tuner_queue_item {
-    char stream[LIMIT_STREAM_BYTES + 1];
-    uint8_t stream_len;
-    char label[LIMIT_LABEL_BYTES + 1]; /* the name: ids may change with the model */
-    char root[DIGEST_HEX_BYTES];       /* of the model whose vocabulary the ids are of */
-    uint64_t seq;
-    uint32_t *ids; /* (max_length) */
-    uint32_t n;
-    uint32_t predicted;
-    float confidence;
-    bool judged; /* predicted and confidence are known */
+    struct feedback_row row;
+    char stream[LIMIT_STREAM_BYTES + 1]; /* as strings */
+    char label[LIMIT_LABEL_BYTES + 1];
+    char root[DIGEST_HEX_BYTES]; /* of the model whose vocabulary the ids are of */
+    uint32_t *ids;               /* (max_length) */
 };
 
 enum tuner_queue_order {
@@ -99,7 +95,8 @@ void tuner_queue_acknowledge(struct tuner_queue *b);
 bool tuner_queue_said(struct tuner_queue *b);
 
 /* (loop) Copies the item; false: the ring is full. */
-DIFFUSE_MUST_CHECK bool tuner_queue_put(struct tuner_queue *b, const struct tuner_queue_item *item);
+DIFFUSE_MUST_CHECK bool tuner_queue_put(struct tuner_queue *b, const struct feedback_row *row,
+                                        const char *root);
 
 /* (tuner) The oldest item; its ids are copied to ret_item->ids, which has room for max_length. */
 bool tuner_queue_take(struct tuner_queue *b, struct tuner_queue_item *ret_item);

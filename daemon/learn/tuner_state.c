@@ -123,24 +123,17 @@ diffuse_err tuner_find(const struct conf *conf, const char *root, char ret_path[
 
 /* --- on and off --- */
 
-static void hear_again(void *user, const struct journal_row *row, bool trained) {
+static void hear_again(void *user, const struct feedback_row *row, bool trained) {
     struct tuner *t = user;
     char label[LIMIT_LABEL_BYTES + 1];
-    struct tune_row again = {.stream = row->stream,
-                             .stream_len = row->stream_len,
-                             .seq = row->seq,
-                             .ids = row->ids,
-                             .n = row->n,
-                             .predicted = row->predicted,
-                             .confidence = row->confidence,
-                             .judged = row->judged};
+    struct feedback_row again = *row;
     (void)trained;
     memcpy(label, row->label, row->label_len);
     label[row->label_len] = '\0';
     for (uint32_t i = 0; i < row->n; i++)
         if (row->ids[i] >= t->serving->model->config.vocab)
             return; /* a checksum that is right by chance */
-    if (tune_label(t->tune, label, &again.label) == DIFFUSE_OK)
+    if (tune_label(t->tune, label, &again.label_id) == DIFFUSE_OK)
         (void)tune_hear(t->tune, &again);
 }
 

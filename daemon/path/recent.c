@@ -88,7 +88,7 @@ void recent_keep(struct recent *r, const struct inflight_sample *s) {
     *e = (struct entry){.seq = s->seq,
                         .n = (uint32_t)n,
                         .predicted = s->label,
-                        .truth = RECENT_NO_LABEL,
+                        .truth = FEEDBACK_NO_LABEL,
                         .confidence = s->confidence,
                         .used = true,
                         .len = s->stream_len};
@@ -99,26 +99,27 @@ void recent_keep(struct recent *r, const struct inflight_sample *s) {
 }
 
 bool recent_find(const struct recent *r, struct stream_name stream, uint64_t seq,
-                 struct recent_row *ret) {
+                 struct feedback_row *ret) {
     uint32_t i = find(r, stream, seq);
     if (i == INDEX_NONE)
         return false;
     const struct entry *e = &r->entry[i];
-    *ret = (struct recent_row){.stream = e->stream,
-                               .stream_len = e->len,
-                               .seq = e->seq,
-                               .ids = r->ids + i * r->max_length,
-                               .n = e->n,
-                               .predicted = e->predicted,
-                               .confidence = e->confidence,
-                               .truth = e->truth};
+    *ret = (struct feedback_row){.stream = e->stream,
+                                 .stream_len = e->len,
+                                 .seq = e->seq,
+                                 .ids = r->ids + i * r->max_length,
+                                 .n = e->n,
+                                 .label_id = e->truth,
+                                 .predicted = e->predicted,
+                                 .confidence = e->confidence,
+                                 .judged = true};
     return true;
 }
 
-void recent_judge(struct recent *r, struct stream_name stream, uint64_t seq, uint32_t truth) {
+void recent_judge(struct recent *r, struct stream_name stream, uint64_t seq, uint32_t label_id) {
     uint32_t i = find(r, stream, seq);
     assert(i != INDEX_NONE);
-    r->entry[i].truth = truth;
+    r->entry[i].truth = label_id;
 }
 
 size_t recent_count(const struct recent *r) {

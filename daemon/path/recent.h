@@ -12,21 +12,8 @@
 
 #include "daemon/path/inflight.h"
 #include "model/base/arena.h"
+#include "model/tune/journal/feedback_row.h"
 #include "proto/diffuse_err.h"
-
-#define RECENT_NO_LABEL UINT32_MAX
-
-/* A sample as it was answered. */
-struct recent_row {
-    const char *stream;
-    size_t stream_len;
-    uint64_t seq;
-    const uint32_t *ids; /* (n) */
-    uint32_t n;
-    uint32_t predicted;
-    float confidence;
-    uint32_t truth; /* what feedback said first; RECENT_NO_LABEL: nothing yet */
-};
 
 struct recent;
 
@@ -37,12 +24,13 @@ DIFFUSE_MUST_CHECK diffuse_err recent_new(struct arena *arena, size_t rows, size
 /* Keep a sample that was classified. One with the same stream and seq takes the other's place. */
 void recent_keep(struct recent *r, const struct inflight_sample *s);
 
-/* The row of a sample, borrowed until the next recent_keep; false: it is not here. */
+/* The row of a sample, borrowed until the next recent_keep; its label: what feedback said first, or
+ * FEEDBACK_NO_LABEL. False: it is not here. */
 bool recent_find(const struct recent *r, struct stream_name stream, uint64_t seq,
-                 struct recent_row *ret_row);
+                 struct feedback_row *ret_row);
 
 /* What feedback said of a row that is here. */
-void recent_judge(struct recent *r, struct stream_name stream, uint64_t seq, uint32_t truth);
+void recent_judge(struct recent *r, struct stream_name stream, uint64_t seq, uint32_t label_id);
 
 void recent_clear(struct recent *r);
 size_t recent_count(const struct recent *r);

@@ -211,11 +211,11 @@ diffuse_err tune_label(struct tune *t, const char *name, uint32_t *ret_label) {
     return DIFFUSE_OK;
 }
 
-static void keep(struct tune *t, const struct tune_row *row, uint64_t owner,
+static void keep(struct tune *t, const struct feedback_row *row, uint64_t owner,
                  enum tune_place place) {
     struct reservoir *to = place == TUNE_HELD ? &t->held : &t->feedback;
 
-    (void)reservoir_offer(to, row->ids, row->n, row->label, owner);
+    (void)reservoir_offer(to, row->ids, row->n, row->label_id, owner);
     if (place == TUNE_HELD)
         return;
     t->fresh++;
@@ -237,15 +237,16 @@ static void disown(struct tune *t, uint64_t owner) {
 }
 
 static bool says(struct tune *t, const struct net_config *c, const struct net_weights *w,
-                 const struct tune_row *row) {
-    return scorer_label(&t->scorer, c, w, row->ids, row->n) == row->label;
+                 const struct feedback_row *row) {
+    return scorer_label(&t->scorer, c, w, row->ids, row->n) == row->label_id;
 }
 
-struct tune_note tune_hear(struct tune *t, const struct tune_row *row) {
+struct tune_note tune_hear(struct tune *t, const struct feedback_row *row) {
     struct tune_note note = {.place = TUNE_DISTRUSTED};
     double sure;
     uint32_t now = scorer_row(&t->scorer, t->serving, row->ids, row->n, &sure);
-    bool right = now == row->label, agrees = row->judged ? row->predicted == row->label : right;
+    bool right = now == row->label_id,
+         agrees = row->judged ? row->predicted == row->label_id : right;
     double confidence = row->judged ? (double)row->confidence : sure;
     const struct trust_stream *s = trust_hear(&t->trust, row->stream, row->stream_len, agrees,
                                               confidence, &note.distrusted_now);

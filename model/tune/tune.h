@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "model/ckpt/model.h"
+#include "model/tune/journal/feedback_row.h"
 #include "proto/diffuse_err.h"
 #include "proto/reason.h"
 
@@ -71,19 +72,6 @@ void tune_rehearse(struct tune *t, const uint32_t *ids, uint32_t n, uint32_t lab
  * name). Errors: NOTFOUND, no more may be added (new_labels), or the name is not allowed. */
 DIFFUSE_MUST_CHECK diffuse_err tune_label(struct tune *t, const char *name, uint32_t *ret_label);
 
-/* One piece of feedback: the text's tokens, the true label, and what the model that served said. */
-struct tune_row {
-    const char *stream;
-    size_t stream_len;
-    uint64_t seq;
-    const uint32_t *ids;
-    uint32_t n; /* 1 or more */
-    uint32_t label;
-    uint32_t predicted;
-    float confidence;
-    bool judged; /* predicted and confidence are known: the sample was answered before */
-};
-
 enum tune_place {
     TUNE_TRAINS,    /* it may be trained on */
     TUNE_HELD,      /* it is held back for the gate */
@@ -98,10 +86,10 @@ struct tune_note {
     bool distrusted_now; /* this row was the one that cost its stream the trust */
 };
 
-/* Test, then train: the row is first scored against what serves, then kept. The place depends on
+/* Test, then train: the row, of a label that tune_label gave an id, is first scored against what serves, then kept. The place depends on
  * stream, seq, ids and trust only, so that rows heard again after a restart land where they were.
  */
-struct tune_note tune_hear(struct tune *t, const struct tune_row *row);
+struct tune_note tune_hear(struct tune *t, const struct feedback_row *row);
 
 /* One training step of the candidate: tens of milliseconds at most. False: there is nothing to
  * learn from yet, or the candidate has seen what there is often enough.

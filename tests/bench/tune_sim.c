@@ -302,8 +302,8 @@ static uint32_t told(struct sim *s, struct rng *rng, size_t stream, uint32_t lab
     return rng_unit(rng) < s->a.noise ? rng_below(rng, labels) : label;
 }
 
-static void hear(struct sim *s, struct rng *rng, size_t row, const struct tune_row *as) {
-    struct tune_row heard = *as;
+static void hear(struct sim *s, struct rng *rng, size_t row, const struct feedback_row *as) {
+    struct feedback_row heard = *as;
     char name[32];
     struct tune_note note;
     size_t stream = rng_below(rng, (uint32_t)s->a.streams);
@@ -312,7 +312,7 @@ static void hear(struct sim *s, struct rng *rng, size_t row, const struct tune_r
     heard.stream = name;
     heard.stream_len = strlen(name);
     heard.seq = row;
-    heard.label = told(s, rng, stream, as->label);
+    heard.label_id = told(s, rng, stream, as->label_id);
     note = tune_hear(s->tune, &heard);
     s->drifts += note.drift;
     s->lost += note.distrusted_now;
@@ -343,12 +343,12 @@ static void run(struct sim *s) {
     for (size_t r = 0; r < s->stream.n; r++) {
         uint32_t ids[LENGTH], n, label, known;
         float sure;
-        struct tune_row row;
+        struct feedback_row row;
 
         must(rows_read(&s->stream, r, ids, &n, &label, &why), &why);
         known = s->id_of[label];
         window[0] += classify(s, s->frozen, ids, n, &sure) == known;
-        row = (struct tune_row){.ids = ids, .n = n, .label = known, .judged = true};
+        row = (struct feedback_row){.ids = ids, .n = n, .label_id = known, .judged = true};
         row.predicted = classify(s, s->serving, ids, n, &row.confidence);
         window[1] += row.predicted == known;
         rows++;

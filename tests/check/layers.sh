@@ -35,7 +35,7 @@ may() {
     daemon/conf) echo "$(may daemon/common) daemon/common/ model/engine/" ;;
     daemon/budget) echo "$(may daemon/conf) daemon/conf/ model/net/ model/engine/" ;;
     daemon/door) echo "$(may daemon/conf) daemon/conf/" ;;
-    daemon/path) echo "$(may daemon/budget) daemon/budget/ daemon/door/ model/base/ model/text/ model/net/ model/engine/ model/ckpt/ model/ckpt/file/ model/wide/" ;;
+    daemon/path) echo "$(may daemon/budget) daemon/budget/ daemon/door/ model/base/ model/text/ model/net/ model/engine/ model/ckpt/ model/ckpt/file/ model/wide/ model/tune/journal/feedback_row.h" ;;
     daemon/swap) echo "$(may daemon/path) daemon/path/" ;;
     daemon/learn) echo "$(may daemon/swap) daemon/swap/ model/tune/ model/tune/journal/" ;;
     daemon/report) echo "$(may daemon/learn) daemon/learn/" ;;

@@ -40,7 +40,7 @@ struct heard {
     size_t rows, untrained, read;
 };
 
-static void hear(void *user, const struct journal_row *row, bool trained) {
+static void hear(void *user, const struct feedback_row *row, bool trained) {
     struct heard *h = user;
 
     check(row->stream_len >= 1 && row->label_len >= 1 && row->n >= 1);
@@ -68,7 +68,7 @@ static struct journal *open_journal(struct journal_found *found) {
 /* As it is: bytes of a whole file. */
 static void as_file(const uint8_t *bytes, size_t n) {
     const uint32_t id = 7;
-    const struct journal_row row = {"s", 1, 1, "l", 1, &id, 1, 0, 0, false};
+    const struct feedback_row row = {"s", 1, 1, "l", 1, FEEDBACK_NO_LABEL, &id, 1, 0, 0, false};
     struct journal_found found, again;
     struct journal *j;
     int fd;
@@ -97,7 +97,7 @@ static void with_checksums(const uint8_t *bytes, size_t n) {
 
     check(record != NULL);
     for (; at + JOURNAL_FRAME_BYTES <= n; at += len) {
-        struct journal_row row;
+        struct feedback_row row;
         enum journal_kind kind;
 
         len = journal_record_bytes(bytes + at);
@@ -125,9 +125,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
 #ifndef FUZZ_LIBFUZZER
 int main(int argc, char **argv) {
     static const uint32_t ids[] = {0, 7, 70000, 4294967295u};
-    static const struct journal_row rows[] = {
-        {"robot7/log", 10, 1, "calm", 4, ids, 4, 3, 0.5f, true},
-        {"x", 1, UINT64_MAX, "\xc3\xa9", 2, ids, 1, 0, 0, false}};
+    static const struct feedback_row rows[] = {
+        {"robot7/log", 10, 1, "calm", 4, FEEDBACK_NO_LABEL, ids, 4, 3, 0.5f, true},
+        {"x", 1, UINT64_MAX, "\xc3\xa9", 2, FEEDBACK_NO_LABEL, ids, 1, 0, 0, false}};
     static uint8_t file[2048 + JOURNAL_RECORD_MAX];
     struct fuzz_driver_sample sample = {(const char *)file, JOURNAL_HEADER_BYTES};
 

@@ -85,7 +85,7 @@ static void look(struct walk *w, size_t *ret_least, size_t *ret_most) {
 }
 
 /* The next record; false: there is none that is whole and good. */
-static bool walk_next(struct walk *w, enum journal_kind *ret_kind, struct journal_row *ret_row) {
+static bool walk_next(struct walk *w, enum journal_kind *ret_kind, struct feedback_row *ret_row) {
     size_t n;
 
     if (!have(w, JOURNAL_FRAME_BYTES) || (n = journal_record_bytes(w->room + w->at)) == 0 ||
@@ -104,7 +104,7 @@ struct gap {
 
 /* Is there a good record at an offset? The walk goes there. */
 static bool good_at(struct walk *w, uint64_t offset) {
-    struct journal_row row;
+    struct feedback_row row;
     enum journal_kind kind;
     struct walk there = {.fd = w->fd, .room = w->room, .offset = offset};
     bool good = walk_next(&there, &kind, &row);
@@ -181,7 +181,7 @@ static diffuse_err copy_good(const struct journal *j, struct atomic_file *f, uin
 
     while (!e && gap.to < j->bytes) {
         struct walk w = walk_from(j, gap.to);
-        struct journal_row row;
+        struct feedback_row row;
         enum journal_kind kind;
         uint64_t begin = w.offset;
 
@@ -255,7 +255,7 @@ static diffuse_err make_room(struct journal *j, size_t need, struct reason *why)
     uint64_t most = j->max - j->max / 4 < j->max - need ? j->max - j->max / 4 : j->max - need;
     uint64_t from = JOURNAL_HEADER_BYTES + (j->trained - JOURNAL_HEADER_BYTES) / 2, dropped = 0;
     struct walk w = walk_begin(j);
-    struct journal_row row;
+    struct feedback_row row;
     enum journal_kind kind;
     diffuse_err e;
 
@@ -345,7 +345,7 @@ static void note_gap(struct journal_found *found, const struct gap *gap, bool la
 static diffuse_err measure(struct journal *j, uint64_t size, struct journal_found *found,
                            bool *ret_many, struct reason *why) {
     struct walk w = walk_begin(j);
-    struct journal_row row;
+    struct feedback_row row;
     enum journal_kind kind;
 
     found->rows = found->untrained = 0;
@@ -409,7 +409,7 @@ static diffuse_err mend(struct journal *j, bool many, struct journal_found *foun
 static diffuse_err replay_all(const struct journal *j, journal_replay *replay, void *user,
                               struct reason *why) {
     struct walk w = walk_begin(j);
-    struct journal_row row;
+    struct feedback_row row;
     enum journal_kind kind;
 
     while (w.offset < j->bytes && walk_next(&w, &kind, &row))
@@ -526,7 +526,7 @@ static diffuse_err put(struct journal *j, size_t n, struct reason *why) {
     return DIFFUSE_OK;
 }
 
-diffuse_err journal_append(struct journal *j, const struct journal_row *row, struct reason *why) {
+diffuse_err journal_append(struct journal *j, const struct feedback_row *row, struct reason *why) {
     size_t n = journal_record_row(row, j->room);
     diffuse_err e;
 

@@ -17,25 +17,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/tune/journal/feedback_row.h"
 #include "proto/diffuse_err.h"
 #include "proto/limits.h"
 #include "proto/reason.h"
 
 struct journal; /* an open file */
-
-/* One row as it is kept. Strings and ids are borrowed. */
-struct journal_row {
-    const char *stream; /* 1..LIMIT_STREAM_BYTES bytes, no NUL needed */
-    size_t stream_len;
-    uint64_t seq;
-    const char *label; /* its name: ids of labels may change between models */
-    size_t label_len;  /* 1..LIMIT_LABEL_BYTES */
-    const uint32_t *ids;
-    uint32_t n; /* 1..LIMIT_TOKENS */
-    uint32_t predicted;
-    float confidence;
-    bool judged;
-};
 
 #define JOURNAL_BYTES_MIN (1024u * 1024) /* room for the longest row, and to spare */
 
@@ -52,7 +39,7 @@ struct journal_found {
 };
 
 /* Called for each good record, oldest first; trained: a mark follows it. */
-typedef void journal_replay(void *user, const struct journal_row *row, bool trained);
+typedef void journal_replay(void *user, const struct feedback_row *row, bool trained);
 
 /* Open or create PATH for checkpoint root_id, replay what is there. max_bytes bounds the file;
  * JOURNAL_BYTES_MIN or more. replay may be NULL. Errors: IO (why names file, what the system said,
@@ -66,7 +53,7 @@ void journal_close(struct journal *j); /* syncs; fine with NULL */
 /* Write one record: it survives a crash of the process from now on. Errors: IO (full disk: the file
  * is cut back to its last good record, and a later append may succeed), INVAL (a field is out of
  * its range). */
-DIFFUSE_MUST_CHECK diffuse_err journal_append(struct journal *j, const struct journal_row *row,
+DIFFUSE_MUST_CHECK diffuse_err journal_append(struct journal *j, const struct feedback_row *row,
                                               struct reason *why);
 
 /* Everything appended so far is in a promoted checkpoint: its rows are trained. */

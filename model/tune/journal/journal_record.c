@@ -69,13 +69,13 @@ static size_t frame(uint8_t *record, size_t n) {
     return JOURNAL_FRAME_BYTES + body;
 }
 
-static bool in_range(const struct journal_row *row) {
+static bool in_range(const struct feedback_row *row) {
     return row->stream_len >= 1 && row->stream_len <= LIMIT_STREAM_BYTES && row->label_len >= 1 &&
            row->label_len <= LIMIT_LABEL_BYTES && row->n >= 1 && row->n <= LIMIT_TOKENS &&
            isfinite(row->confidence);
 }
 
-size_t journal_record_row(const struct journal_row *row, uint8_t *ret) {
+size_t journal_record_row(const struct feedback_row *row, uint8_t *ret) {
     uint8_t *body = ret + JOURNAL_FRAME_BYTES, *p = body + JOURNAL_ROW_BYTES;
     uint32_t bits;
 
@@ -128,8 +128,9 @@ size_t journal_record_bytes_by_fields(const uint8_t *record) {
     return JOURNAL_FRAME_BYTES + row_bytes(n, (size_t)body[2] + body[3]);
 }
 
-static bool parse_row(uint8_t *body, size_t n, struct journal_row *ret) {
-    struct journal_row row = {.stream_len = body[2], .label_len = body[3]};
+static bool parse_row(uint8_t *body, size_t n, struct feedback_row *ret) {
+    struct feedback_row row = {
+        .stream_len = body[2], .label_len = body[3], .label_id = FEEDBACK_NO_LABEL};
     uint8_t *ids = body + JOURNAL_ROW_BYTES;
     uint32_t bits;
 
@@ -156,7 +157,7 @@ static bool parse_row(uint8_t *body, size_t n, struct journal_row *ret) {
 }
 
 bool journal_record_parse(uint8_t *bytes, size_t n, enum journal_kind *ret_kind,
-                          struct journal_row *ret_row) {
+                          struct feedback_row *ret_row) {
     uint8_t *body = bytes + JOURNAL_FRAME_BYTES;
     size_t len = n - JOURNAL_FRAME_BYTES;
 

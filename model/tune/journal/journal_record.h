@@ -27,7 +27,7 @@ enum journal_header journal_record_is_header(const uint8_t *bytes, const char *r
 
 /* The bytes of a record into ret, which has room for JOURNAL_RECORD_MAX; how many there are. 0: a
  * field is out of its range. */
-size_t journal_record_row(const struct journal_row *row, uint8_t *ret);
+size_t journal_record_row(const struct feedback_row *row, uint8_t *ret);
 size_t journal_record_mark(uint8_t *ret);
 
 /* Put the checksum of a record right: n bytes, frame and all. */
@@ -44,6 +44,6 @@ size_t journal_record_bytes_by_fields(const uint8_t *record);
 /* Check a whole record and take it apart; false: damaged. bytes is aligned to 4 and may be
  * rewritten; ret_row (for JOURNAL_ROW) borrows from it. */
 bool journal_record_parse(uint8_t *bytes, size_t n, enum journal_kind *ret_kind,
-                          struct journal_row *ret_row);
+                          struct feedback_row *ret_row);
 
 #endif

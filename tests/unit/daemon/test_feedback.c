@@ -72,9 +72,9 @@ static void finds_its_sample(void **state) {
     assert_string_equal(item.stream, "r");
     assert_string_equal(item.label, "ok");
     assert_string_equal(item.root, "abcd");
-    assert_true(item.judged);
-    assert_int_equal(item.predicted, 1);
-    assert_int_equal(item.n, 3);
+    assert_true(item.row.judged);
+    assert_int_equal(item.row.predicted, 1);
+    assert_int_equal(item.row.n, 3);
     assert_int_equal(got[2], 12);
     assert_int_equal(say(&f, "r", 5, "ok", false), FEEDBACK_REPEATED);
     assert_int_equal(say(&f, "r", 5, "fault", false), FEEDBACK_CONTRADICTORY);
@@ -113,8 +113,8 @@ static void a_text_of_its_own_always_works(void **state) {
     (void)state;
     assert_int_equal(say(&f, "never heard", 77, "fault", true), FEEDBACK_GIVEN);
     assert_true(tuner_queue_take(f.box, &item));
-    assert_false(item.judged);
-    assert_int_equal(item.n, 2);
+    assert_false(item.row.judged);
+    assert_int_equal(item.row.n, 2);
     struct path_feedback said = {.has_text = true, .label = "ok"};
     struct inflight_sample bad = sample("r", 1);
     bad.error = DIFFUSE_BADTEXT;

@@ -40,7 +40,7 @@ static void keep(struct recent *r, unsigned stream, uint64_t seq, uint32_t label
     recent_keep(r, &s);
 }
 
-static bool find(const struct recent *r, unsigned stream, uint64_t seq, struct recent_row *row) {
+static bool find(const struct recent *r, unsigned stream, uint64_t seq, struct feedback_row *row) {
     char name[32];
     int len = snprintf(name, sizeof name, "robot%u", stream);
     return recent_find(r, named(name, (size_t)len), seq, row);
@@ -48,7 +48,7 @@ static bool find(const struct recent *r, unsigned stream, uint64_t seq, struct r
 
 static void found_as_kept(void **state) {
     struct recent *r = make();
-    struct recent_row row;
+    struct feedback_row row;
     (void)state;
     keep(r, 1, 7, 3);
     keep(r, 2, 7, 4);
@@ -56,7 +56,7 @@ static void found_as_kept(void **state) {
     assert_int_equal(row.predicted, 3);
     assert_int_equal(row.n, 8);
     assert_int_equal(row.ids[7], 14);
-    assert_int_equal(row.truth, RECENT_NO_LABEL);
+    assert_int_equal(row.label_id, FEEDBACK_NO_LABEL);
     assert_true(find(r, 2, 7, &row));
     assert_int_equal(row.predicted, 4);
     assert_false(find(r, 3, 7, &row));
@@ -69,17 +69,17 @@ static void found_as_kept(void **state) {
 
 static void same_number_takes_the_place(void **state) {
     struct recent *r = make();
-    struct recent_row row;
+    struct feedback_row row;
     (void)state;
     keep(r, 1, 7, 3);
     recent_judge(r, named("robot1", 6), 7, 2);
     assert_true(find(r, 1, 7, &row));
-    assert_int_equal(row.truth, 2);
+    assert_int_equal(row.label_id, 2);
     keep(r, 1, 7, 5);
     assert_int_equal(recent_count(r), 1);
     assert_true(find(r, 1, 7, &row));
     assert_int_equal(row.predicted, 5);
-    assert_int_equal(row.truth, RECENT_NO_LABEL);
+    assert_int_equal(row.label_id, FEEDBACK_NO_LABEL);
     arena_done(&arena);
 }
 
@@ -133,7 +133,7 @@ static void holds_the_latest(void **state) {
         bool gone;
     } kept[5000];
     struct rng rng;
-    struct recent_row row;
+    struct feedback_row row;
     (void)state;
     rng_init(&rng, 5, 0);
     for (size_t n = 0; n < 5000; n++) {

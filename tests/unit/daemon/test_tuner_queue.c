@@ -35,12 +35,17 @@ static bool readable(const struct tuner_queue *b) {
 
 static bool put(struct tuner_queue *b, uint64_t seq) {
     uint32_t ids[2 * LENGTH];
-    struct tuner_queue_item item = {
-        .seq = seq, .ids = ids, .n = (uint32_t)(seq % (2 * LENGTH)) + 1};
-    for (uint32_t i = 0; i < item.n; i++)
+    char label[LIMIT_LABEL_BYTES + 1];
+    struct feedback_row row = {.stream = "r",
+                               .stream_len = 1,
+                               .seq = seq,
+                               .label = label,
+                               .ids = ids,
+                               .n = (uint32_t)(seq % (2 * LENGTH)) + 1};
+    for (uint32_t i = 0; i < row.n; i++)
         ids[i] = (uint32_t)seq + i;
-    snprintf(item.label, sizeof item.label, "label%u", (unsigned)seq);
-    return tuner_queue_put(b, &item);
+    row.label_len = (size_t)snprintf(label, sizeof label, "label%u", (unsigned)seq);
+    return tuner_queue_put(b, &row, "abcd");
 }
 
 static void bounded_and_in_order(void **state) {
@@ -57,10 +62,10 @@ static void bounded_and_in_order(void **state) {
             uint64_t seq = round * 100 + i;
             uint32_t n = (uint32_t)(seq % (2 * LENGTH)) + 1;
             assert_true(tuner_queue_take(b, &item));
-            assert_int_equal(item.seq, seq);
-            assert_int_equal(item.n, n < LENGTH ? n : LENGTH); /* cut at what it holds */
+            assert_int_equal(item.row.seq, seq);
+            assert_int_equal(item.row.n, n < LENGTH ? n : LENGTH); /* cut at what it holds */
             assert_ptr_equal(item.ids, ids);
-            for (uint32_t k = 0; k < item.n; k++)
+            for (uint32_t k = 0; k < item.row.n; k++)
                 assert_int_equal(ids[k], seq + k);
         }
         assert_false(tuner_queue_take(b, &item));
@@ -118,7 +123,7 @@ static void *take_all(void *user) {
     while (expected < MANY) {
         if (!tuner_queue_take(b, &item))
             continue;
-        if (item.seq != expected++ || ids[0] != (uint32_t)item.seq)
+        if (item.row.seq != expected++ || ids[0] != (uint32_t)item.row.seq)
             return user;
     }
     return NULL;

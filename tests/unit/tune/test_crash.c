@@ -52,15 +52,15 @@ static struct known known[STEPS + 2];
 /* Rows and promotions are known by their number. */
 static uint32_t ids[LIMIT_TOKENS];
 
-static struct journal_row make_row(uint64_t i, bool large) {
-    return (struct journal_row){.stream = "robot7/log",
-                                .stream_len = 10,
-                                .seq = i,
-                                .label = "a label",
-                                .label_len = 7,
-                                .ids = ids,
-                                .n = large ? LIMIT_TOKENS : 5,
-                                .confidence = 0.5f};
+static struct feedback_row make_row(uint64_t i, bool large) {
+    return (struct feedback_row){.stream = "robot7/log",
+                                 .stream_len = 10,
+                                 .seq = i,
+                                 .label = "a label",
+                                 .label_len = 7,
+                                 .ids = ids,
+                                 .n = large ? LIMIT_TOKENS : 5,
+                                 .confidence = 0.5f};
 }
 
 static diffuse_err promote(struct lineage *l, struct model *m, struct reason *why) {
@@ -72,7 +72,7 @@ static diffuse_err promote(struct lineage *l, struct model *m, struct reason *wh
 
 static diffuse_err step(char what, uint64_t row, struct journal *j, struct lineage *l,
                         struct model *m, struct reason *why) {
-    const struct journal_row made = make_row(row, what == 'l');
+    const struct feedback_row made = make_row(row, what == 'l');
 
     switch (what) {
     case 's':
@@ -243,7 +243,7 @@ struct heard {
     bool any;
 };
 
-static void hear(void *user, const struct journal_row *row, bool trained) {
+static void hear(void *user, const struct feedback_row *row, bool trained) {
     struct heard *h = user;
 
     assert_memory_equal(row->stream, "robot7/log", 10);
@@ -320,7 +320,7 @@ static void check_all(size_t done, unsigned long at, const char *how, struct mod
     const struct known *now = &known[done], *then = &known[done + 1];
     struct lineage l = check_lineage(now, then, at, how), again;
     struct journal *j = check_journal(now, then, at, how);
-    const struct journal_row row = make_row(now->appended, false);
+    const struct feedback_row row = make_row(now->appended, false);
     struct lineage_found looked;
     struct journal_found found, found_again;
     struct reason why = {""};

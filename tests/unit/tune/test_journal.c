@@ -64,7 +64,7 @@ static int tear_down(void **state) {
 
 /* Row i: what it holds follows from i. */
 struct made {
-    struct journal_row row;
+    struct feedback_row row;
     char stream[LIMIT_STREAM_BYTES], label[LIMIT_LABEL_BYTES];
     uint32_t ids[64];
 };
@@ -73,16 +73,16 @@ static void make(struct made *m, uint64_t i) {
     struct rng rng;
 
     rng_init(&rng, i, 5);
-    m->row = (struct journal_row){.stream = m->stream,
-                                  .stream_len = 1 + rng_below(&rng, 12),
-                                  .seq = rng_next(&rng),
-                                  .label = m->label,
-                                  .label_len = 1 + rng_below(&rng, 9),
-                                  .ids = m->ids,
-                                  .n = 1 + rng_below(&rng, 9),
-                                  .predicted = rng_below(&rng, 4096),
-                                  .confidence = (float)rng_unit(&rng),
-                                  .judged = rng_below(&rng, 2)};
+    m->row = (struct feedback_row){.stream = m->stream,
+                                   .stream_len = 1 + rng_below(&rng, 12),
+                                   .seq = rng_next(&rng),
+                                   .label = m->label,
+                                   .label_len = 1 + rng_below(&rng, 9),
+                                   .ids = m->ids,
+                                   .n = 1 + rng_below(&rng, 9),
+                                   .predicted = rng_below(&rng, 4096),
+                                   .confidence = (float)rng_unit(&rng),
+                                   .judged = rng_below(&rng, 2)};
     for (size_t k = 0; k < m->row.stream_len; k++)
         m->stream[k] = (char)rng_next(&rng);
     for (size_t k = 0; k < m->row.label_len; k++)
@@ -99,7 +99,7 @@ struct heard {
     uint64_t lack;
 };
 
-static void hear(void *user, const struct journal_row *row, bool trained) {
+static void hear(void *user, const struct feedback_row *row, bool trained) {
     struct heard *h = user;
     struct made m;
 
@@ -222,14 +222,14 @@ static void test_round_trip(void **state) {
 static void test_limits_of_a_row(void **state) {
     char *name = calloc(1, 256);
     uint32_t *ids = calloc(LIMIT_TOKENS, sizeof *ids);
-    struct journal_row row = {.stream = name,
-                              .stream_len = LIMIT_STREAM_BYTES,
-                              .label = name,
-                              .label_len = LIMIT_LABEL_BYTES,
-                              .ids = ids,
-                              .n = LIMIT_TOKENS,
-                              .confidence = 1};
-    struct journal_row bad;
+    struct feedback_row row = {.stream = name,
+                               .stream_len = LIMIT_STREAM_BYTES,
+                               .label = name,
+                               .label_len = LIMIT_LABEL_BYTES,
+                               .ids = ids,
+                               .n = LIMIT_TOKENS,
+                               .confidence = 1};
+    struct feedback_row bad;
     struct journal_found found;
     struct journal *j = open_again(NULL, &found);
     struct reason why = {""};
@@ -479,7 +479,7 @@ static void test_records_that_lie(void **state) {
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         size_t len = journal_record_bytes(bytes + JOURNAL_HEADER_BYTES);
         uint8_t *record = calloc(1, len);
-        struct journal_row row;
+        struct feedback_row row;
         enum journal_kind kind;
 
         memcpy(record, bytes + JOURNAL_HEADER_BYTES, len);
@@ -581,13 +581,13 @@ static void test_bound_lowered(void **state) {
 /* The largest row needs more room than a quarter of the file. */
 static void test_bound_with_large_rows(void **state) {
     uint32_t *ids = calloc(LIMIT_TOKENS, sizeof *ids);
-    const struct journal_row row = {.stream = "s",
-                                    .stream_len = 1,
-                                    .label = "l",
-                                    .label_len = 1,
-                                    .ids = ids,
-                                    .n = LIMIT_TOKENS,
-                                    .confidence = 1};
+    const struct feedback_row row = {.stream = "s",
+                                     .stream_len = 1,
+                                     .label = "l",
+                                     .label_len = 1,
+                                     .ids = ids,
+                                     .n = LIMIT_TOKENS,
+                                     .confidence = 1};
     struct journal_found found;
     struct journal *j = open_as(ROOT, JOURNAL_BYTES_MIN, NULL, &found);
 

@@ -73,12 +73,12 @@ static struct tune *make(const struct model *m, const struct tune_options *o) {
 
 static struct tune_note hear(struct tune *t, const char *stream, uint64_t seq,
                              const struct example *x, uint32_t label) {
-    const struct tune_row row = {.stream = stream,
-                                 .stream_len = strlen(stream),
-                                 .seq = seq,
-                                 .ids = x->ids,
-                                 .n = 3,
-                                 .label = label};
+    const struct feedback_row row = {.stream = stream,
+                                     .stream_len = strlen(stream),
+                                     .seq = seq,
+                                     .ids = x->ids,
+                                     .n = 3,
+                                     .label_id = label};
 
     return tune_hear(t, &row);
 }
@@ -502,15 +502,16 @@ static void test_a_harmful_promotion_is_noticed(void **state) {
     rng_init(&rng, 8, 8);
     for (unsigned i = 0; i < 60; i++) {
         struct example x = example(&rng, LABELS);
-        const struct tune_row row = {.stream = "s",
-                                     .stream_len = 1,
-                                     .seq = i,
-                                     .ids = x.ids,
-                                     .n = 3,
-                                     .label = x.label,
-                                     .predicted = (x.label + 1) % LABELS,
-                                     .confidence = 0.5f, /* not sure: the stream keeps its trust */
-                                     .judged = true};
+        const struct feedback_row row = {.stream = "s",
+                                         .stream_len = 1,
+                                         .seq = i,
+                                         .ids = x.ids,
+                                         .n = 3,
+                                         .label_id = x.label,
+                                         .predicted = (x.label + 1) % LABELS,
+                                         .confidence =
+                                             0.5f, /* not sure: the stream keeps its trust */
+                                         .judged = true};
 
         hurt += tune_hear(k.t, &row).hurt;
     }

@@ -80,9 +80,9 @@ static struct tune *taught(const struct model *m) {
     rng_init(&rng, 7, 0);
     for (uint32_t i = 0; i < 400; i++) {
         uint32_t ids[3];
-        struct tune_row row = {.stream = "s", .stream_len = 1, .seq = i, .ids = ids, .n = 3};
+        struct feedback_row row = {.stream = "s", .stream_len = 1, .seq = i, .ids = ids, .n = 3};
 
-        draw(&rng, ids, &row.label);
+        draw(&rng, ids, &row.label_id);
         (void)tune_hear(t, &row);
     }
     while (tune_step(t))
