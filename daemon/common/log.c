@@ -30,8 +30,11 @@ struct about {
     diffuse_err error; /* DIFFUSE_OK: about none */
 };
 
-static const char *const level_words[] = {"error", "warning", "notice", "info", "debug"};
-static const int level_priorities[] = {3, 4, 5, 6, 7}; /* as syslog counts them */
+static const char *const level_words[] = {
+#define LOG_LEVEL(name, word) word,
+    LOG_LEVELS(LOG_LEVEL)
+#undef LOG_LEVEL
+};
 
 static const struct log_row rows[LOG_EVENTS] = {
 #define EVENT(name, level, id, subject, explanation)                                               \
@@ -124,7 +127,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct fields *f, const ch
 static void send_line(const struct log *log, const struct about *a, const char *text) {
     char message[TEXT_BYTES + 8];
     struct fields f = {.n = 0};
-    add(&f, "PRIORITY=%d", level_priorities[a->level]);
+    add(&f, "PRIORITY=%d", LOG_FIRST_PRIORITY + (int)a->level);
     add(&f, "MESSAGE_ID=%s", rows[a->event].id);
     add(&f, "CODE_FILE=%s", a->place->file);
     add(&f, "CODE_LINE=%d", a->place->line);

@@ -17,13 +17,18 @@
 
 #include "proto/diffuse_err.h"
 
-enum log_level {
-    LOG_LEVEL_ERROR,
-    LOG_LEVEL_WARNING,
-    LOG_LEVEL_NOTICE,
-    LOG_LEVEL_INFO,
-    LOG_LEVEL_DEBUG
-};
+/* Gravest first; words as in the configuration. Syslog counts them from LOG_FIRST_PRIORITY on. */
+#define LOG_LEVELS(X)                                                                              \
+    X(LOG_LEVEL_ERROR, "error")                                                                    \
+    X(LOG_LEVEL_WARNING, "warning")                                                                \
+    X(LOG_LEVEL_NOTICE, "notice")                                                                  \
+    X(LOG_LEVEL_INFO, "info")                                                                      \
+    X(LOG_LEVEL_DEBUG, "debug")
+#define LOG_FIRST_PRIORITY 3
+
+#define LOG_LEVEL(name, word) name,
+enum log_level { LOG_LEVELS(LOG_LEVEL) };
+#undef LOG_LEVEL
 
 enum log_event {
 #define EVENT(name, level, id, subject, explanation) LOG_##name,

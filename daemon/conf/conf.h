@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/common/log.h"
 #include "daemon/conf/confvalue.h"
 #include "model/engine/kernel.h"
 #include "proto/diffuse_err.h"
@@ -19,29 +20,48 @@
 #define CONF_TEXT_BYTES 256u /* a text value with its NUL */
 #define CONF_FILES      33u  /* the file, and what is dropped in beside it */
 
-enum conf_too_long { CONF_TRUNCATE, CONF_REFUSE };
-enum conf_reload { CONF_RELOAD_NO, CONF_RELOAD_YES, CONF_RELOAD_AUTO };
-enum conf_parts {
-    CONF_PARTS_AUTO,
-    CONF_PARTS_HEAD,
-    CONF_PARTS_NORMS,
-    CONF_PARTS_BODY,
-    CONF_PARTS_ALL
-};
-enum conf_overload {
-    CONF_OVERLOAD_PUSH_BACK,
-    CONF_OVERLOAD_DROP_OLDEST,
-    CONF_OVERLOAD_DROP_NEWEST,
-    CONF_OVERLOAD_REJECT
-};
-enum conf_precision {
-    CONF_PRECISION_AUTO,
-    CONF_PRECISION_F32,
-    CONF_PRECISION_BF16,
-    CONF_PRECISION_I8
-};
-enum conf_plain { CONF_PLAIN_LOOPBACK, CONF_PLAIN_ANYWHERE };
-enum conf_log_target { CONF_LOG_AUTO, CONF_LOG_JOURNAL, CONF_LOG_STDERR };
+/* What may be chosen at ENUM keys: the name in C and the word in a file, from one list each. */
+#define CONF_TOO_LONG(X)                                                                           \
+    X(CONF_TRUNCATE, "truncate")                                                                   \
+    X(CONF_REFUSE, "refuse")
+#define CONF_RELOAD(X)                                                                             \
+    X(CONF_RELOAD_NO, "no")                                                                        \
+    X(CONF_RELOAD_YES, "yes")                                                                      \
+    X(CONF_RELOAD_AUTO, "auto")
+#define CONF_PARTS(X)                                                                              \
+    X(CONF_PARTS_AUTO, "auto")                                                                     \
+    X(CONF_PARTS_HEAD, "head")                                                                     \
+    X(CONF_PARTS_NORMS, "norms")                                                                   \
+    X(CONF_PARTS_BODY, "body")                                                                     \
+    X(CONF_PARTS_ALL, "all")
+#define CONF_OVERLOAD(X)                                                                           \
+    X(CONF_OVERLOAD_PUSH_BACK, "push_back")                                                        \
+    X(CONF_OVERLOAD_DROP_OLDEST, "drop_oldest")                                                    \
+    X(CONF_OVERLOAD_DROP_NEWEST, "drop_newest")                                                    \
+    X(CONF_OVERLOAD_REJECT, "reject")
+#define CONF_PRECISION(X)                                                                          \
+    X(CONF_PRECISION_AUTO, "auto")                                                                 \
+    X(CONF_PRECISION_F32, "f32")                                                                   \
+    X(CONF_PRECISION_BF16, "bf16")                                                                 \
+    X(CONF_PRECISION_I8, "i8")
+#define CONF_PLAIN(X)                                                                              \
+    X(CONF_PLAIN_LOOPBACK, "loopback")                                                             \
+    X(CONF_PLAIN_ANYWHERE, "anywhere-unprotected")
+#define CONF_LOG_TARGET(X)                                                                         \
+    X(CONF_LOG_AUTO, "auto")                                                                       \
+    X(CONF_LOG_JOURNAL, "journal")                                                                 \
+    X(CONF_LOG_STDERR, "stderr")
+
+#define CONF_NAME(name, word) name,
+#define CONF_WORD(name, word) " " word
+#define CONF_WORDS(list)      (&list(CONF_WORD)[1]) /* "auto f32 bf16 i8" */
+enum conf_too_long { CONF_TOO_LONG(CONF_NAME) };
+enum conf_reload { CONF_RELOAD(CONF_NAME) };
+enum conf_parts { CONF_PARTS(CONF_NAME) };
+enum conf_overload { CONF_OVERLOAD(CONF_NAME) };
+enum conf_precision { CONF_PRECISION(CONF_NAME) };
+enum conf_plain { CONF_PLAIN(CONF_NAME) };
+enum conf_log_target { CONF_LOG_TARGET(CONF_NAME) };
 
 struct conf_list {
     uint32_t n;
