@@ -237,7 +237,7 @@ static void stop_workers(struct daemon *d) {
         worker_join(&d->workers[i]);
 }
 
-static diffuse_err start_aside(struct daemon *d, struct reason *why) {
+static diffuse_err start_background(struct daemon *d, struct reason *why) {
     if (!d->reload.background)
         return DIFFUSE_OK;
     struct background_hooks hooks = {
@@ -245,7 +245,7 @@ static diffuse_err start_aside(struct daemon *d, struct reason *why) {
     return background_start(&d->background, &d->reload, d->models.serving, &hooks, why);
 }
 
-static void stop_aside(struct daemon *d) {
+static void stop_background(struct daemon *d) {
     background_stop(&d->background);
 }
 
@@ -366,7 +366,7 @@ static const struct {
 } parts[] = {
     {"lock", start_lock, stop_nothing},       {"watch", start_watch, stop_watch},
     {"model", start_model, stop_model},       {"memory", start_memory, stop_memory},
-    {"workers", start_workers, stop_workers}, {"aside", start_aside, stop_aside},
+    {"workers", start_workers, stop_workers}, {"background", start_background, stop_background},
     {"tuning", start_tuning, stop_tuning},    {"web", start_web, stop_web},
     {"sockets", start_sockets, stop_sockets}, {"loop", start_loop, stop_loop},
     {"guard", start_guard, stop_nothing},

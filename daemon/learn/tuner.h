@@ -23,7 +23,7 @@
 #include "model/tune/tune.h"
 
 struct tuner {
-    const struct conf *conf; /* borrowed, as are box, aside and reload */
+    const struct conf *conf; /* borrowed, as are box, background and reload */
     struct tuner_queue *box;
     struct background *background;
     struct reload *reload; /* its memory of tuning is ours to say */

@@ -30,7 +30,7 @@ _Static_assert(2 * LIMIT_HEADER_BYTES <= GROWTH_BYTES,
 #define CURVE_BYTES    (20u * 1024)  /* that CURVE adds: keys, cookies, what it seals and opens */
 #define FRAME_BYTES    320u          /* of ZeroMQ and malloc around one frame, names included */
 #define STACK_BYTES    (96u * 1024)  /* that a thread touches of its stack and local memory */
-#define ASIDE_BYTES    (256u * 1024) /* the same of the thread aside, which reads checkpoints */
+#define LOADER_BYTES   (256u * 1024) /* the same of the background thread, which loads models */
 #define FIXED_THREADS  3u            /* loop, and ZeroMQ's own two */
 #define BLAS_BYTES     (1u << 20)    /* of OpenBLAS for one thread, beside the matrices' panels */
 
@@ -50,7 +50,7 @@ static uint64_t token_bytes(const struct conf *c, const struct plan_shape *shape
            PLAN_TOKEN_STEP;
 }
 
-/* The threads that call OpenBLAS: workers for the groups of brackets, the one aside to learn. */
+/* The threads that call OpenBLAS: workers for the groups of brackets, the background thread to learn. */
 static void add_blas(struct plan *p, const struct conf *c, const struct plan_facts *facts,
                      uint64_t bench) {
     const struct net_config *n = facts->serving->config;
@@ -85,7 +85,7 @@ static void add_compute(struct plan *p, const struct conf *c, const struct plan_
     p->arena_bytes += workers;
     add_blas(p, c, facts, bench + bench2);
     uint64_t threads = FIXED_THREADS + c->workers;
-    plan_add(p, "stacks", threads * STACK_BYTES + background * ASIDE_BYTES, CONF_KEY_workers,
+    plan_add(p, "stacks", threads * STACK_BYTES + background * LOADER_BYTES, CONF_KEY_workers,
              STACK_BYTES + sizeof(struct worker) + bench + bench2, c->workers,
              "threads %" PRIu64 " x %u KiB%s", threads, STACK_BYTES / 1024u,
              background ? ", and the one aside" : "");

@@ -131,10 +131,12 @@ void switcher_refuse(struct switcher *t, enum background_origin origin, const st
 
 /* --- a job ends ---------------------------------------------------------- */
 
-/* Tell the thread aside, now or in a later turn. */
-static void settle(struct switcher *t) {
-    t->settle_owed = !background_settle(t->shared->background, t->shared->models->serving,
-                                        t->shared->models->previous);
+/* Tell the thread in the background, now or in a later turn. False: it was not to be told now. */
+static bool settle(struct switcher *t, enum switcher_stage until) {
+    bool told = background_settle(t->shared->background, t->shared->models->serving,
+                                  t->shared->models->previous);
+    t->stage = told ? SWITCHER_QUIET : until;
+    return told;
 }
 
 /* The model that serves accepts from now on. */
@@ -224,19 +226,17 @@ static void tell_end(struct switcher *t, const struct background_result *r) {
                  "there is no model to go back to, as was asked for: %s", r->why.text);
 }
 
-/* What changes is changed at once; it is told when the thread aside can begin another job. */
+/* What changes is changed at once; it is told when the thread in the background can begin another
+ * job. */
 static void take_word(struct switcher *t) {
     enum background_word word = background_take(t->shared->background, &t->end);
-    if (word == BACKGROUND_WANTS_SLOT)
-        t->wants_slot = true;
-    if (word == BACKGROUND_NOTHING || word == BACKGROUND_WANTS_SLOT)
+    if (word == BACKGROUND_NOTHING)
         return;
+    t->stage = word == BACKGROUND_WANTS_SLOT ? SWITCHER_LENDS : SWITCHER_ENDS;
     if (word == BACKGROUND_LOADED)
         begin_to_serve(t, t->end.slot, t->end.origin);
     if (word == BACKGROUND_WANTS_ROLLBACK)
         t->end.error = go_back(t, NULL);
-    t->ended = true;
-    settle(t);
 }
 
 static void lend(struct switcher *t) {
@@ -244,8 +244,28 @@ static void lend(struct switcher *t) {
         t->lent = loaded_pair_lend(t->shared->models);
     if (!t->lent || !background_grant(t->shared->background, t->lent))
         return;
-    t->wants_slot = false;
+    t->stage = SWITCHER_QUIET;
     t->lent = NULL;
+}
+
+/* What the stage asks for. */
+static void go_on(struct switcher *t) {
+    switch (t->stage) {
+    case SWITCHER_QUIET:
+        break;
+    case SWITCHER_LENDS:
+        lend(t);
+        break;
+    case SWITCHER_SETTLES:
+        (void)settle(t, SWITCHER_SETTLES);
+        break;
+    case SWITCHER_ENDS:
+        if (!settle(t, SWITCHER_ENDS))
+            break;
+        tell_end(t, &t->end);
+        begin_later(t);
+        break;
+    }
 }
 
 /* --- from control -------------------------------------------------------- */
@@ -255,7 +275,7 @@ static diffuse_err roll_back(struct switcher *t, struct reason *why) {
     if (e)
         return e;
     e = go_back(t, why);
-    settle(t);
+    (void)settle(t, SWITCHER_SETTLES);
     if (!e)
         tell_back(t, "a request");
     return e;
@@ -291,15 +311,7 @@ bool switcher_request(struct switcher *t, const struct caller *caller, struct ct
 
 void switcher_turn(struct switcher *t, uint64_t now_ns) {
     take_word(t);
-    if (t->wants_slot)
-        lend(t);
-    if (t->settle_owed)
-        settle(t);
-    if (t->ended && !t->settle_owed) {
-        t->ended = false;
-        tell_end(t, &t->end);
-        begin_later(t);
-    }
+    go_on(t);
     if (watcher_turn(t->watch, now_ns))
         begin_or_later(t, BACKGROUND_WATCH);
     if (t->ready_owed && now_ns - t->said_ns >= (uint64_t)SAY_MS * MS) {
@@ -309,7 +321,7 @@ void switcher_turn(struct switcher *t, uint64_t now_ns) {
 }
 
 long switcher_wait(const struct switcher *t, uint64_t now_ns, long ms) {
-    if (background_said(t->shared->background) || t->lent || t->settle_owed)
+    if (background_said(t->shared->background) || t->lent || t->stage >= SWITCHER_SETTLES)
         return 1;
     uint64_t wait = watcher_wait(t->watch, now_ns) / MS;
     return wait < (uint64_t)ms ? (long)wait + 1 : ms;

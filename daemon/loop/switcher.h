@@ -14,6 +14,14 @@
 #include "daemon/loop/shared.h"
 #include "daemon/swap/watcher.h"
 
+/* How far a reload or a rollback is, as seen from the loop; background.h has the thread's side. */
+enum switcher_stage {
+    SWITCHER_QUIET,   /* there is none, or the thread works on it */
+    SWITCHER_LENDS,   /* the job waits until the previous model's samples are answered */
+    SWITCHER_SETTLES, /* there was a rollback, which the thread has not heard yet */
+    SWITCHER_ENDS     /* the job is over, which is announced when the thread has heard it */
+};
+
 struct switcher {
     /* Borrowed, set by the owner. */
     const struct shared *shared;
@@ -21,14 +29,12 @@ struct switcher {
     const char *model; /* path of the configured checkpoint */
 
     /* Its own. */
-    bool waits;                /* for the job that is under way: */
-    struct caller caller;      /* this one, */
-    uint64_t caller_id;        /* with this request */
-    bool wants_slot;           /* the job waits until the previous model's samples are answered */
-    struct loaded_model *lent; /* to it, which it has not heard yet */
-    bool settle_owed;          /* it is over, or there was a rollback, which it has not heard yet */
-    bool ended;                /* it is over, which is announced when that is heard: */
-    struct background_result end;
+    bool waits;           /* for the job that is under way: */
+    struct caller caller; /* this one, */
+    uint64_t caller_id;   /* with this request */
+    enum switcher_stage stage;
+    struct loaded_model *lent;    /* to the job, which it has not heard yet */
+    struct background_result end; /* of the job that ended last */
     unsigned later;  /* origins, as bits, of reloads that came while one was under way */
     bool ready_owed; /* the service manager has to hear that the reload is over: */
     char ready[256];

@@ -31,7 +31,7 @@ void background_init(struct background *a) {
 /* Everything that is not serving waits for what is. Refusals are no harm. */
 static void step_back(bool may_idle) {
     long self = syscall(SYS_gettid);
-    pthread_setname_np(pthread_self(), "aside");
+    pthread_setname_np(pthread_self(), "background");
     (void)setpriority(PRIO_PROCESS, (id_t)self, may_idle ? NICE : NICE_LEAST);
     (void)syscall(SYS_ioprio_set, IO_WHO_PROCESS, self,
                   IO_CLASS_EFFORT << IO_CLASS_SHIFT | IO_LEAST);

@@ -104,7 +104,7 @@ struct background {
     struct background_result result; /* of the job; origin, path and asked_ns from its beginning */
 };
 
-/* A zeroed aside with fd -1 is one that was not started: every call is then fine, and loads are
+/* A zeroed one with fd -1 is one that was not started: every call is then fine, and loads are
  * refused. */
 void background_init(struct background *a);
 

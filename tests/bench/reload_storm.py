@@ -173,7 +173,7 @@ def put_first(realtime, tid=0):
 def put_daemon_first(realtime, pid):
     for tid in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii") as f:
-            if f.read().strip() != "aside":
+            if f.read().strip() != "background":
                 put_first(realtime, int(tid))
 
 

@@ -157,10 +157,10 @@ def sandbox():
         return found  # nice and scheduling policy, by name
 
     granted = limit("diffused", "Max nice priority") == "10"
-    nice = {"aside": 10 if granted else 19, "worker": os.nice(0)}  # as all that the manager starts here
+    nice = {"background": 10 if granted else 19, "worker": os.nice(0)}  # as all that the manager starts here
     equal({name: threads()[name][0] for name in nice}, nice, "who stands back")
     if granted:
-        until("tuning as SCHED_IDLE", lambda: threads()["aside"][1] == 5)
+        until("tuning as SCHED_IDLE", lambda: threads()["background"][1] == 5)
     run("diffusectl", *PATIENT, "--endpoint", "/run/diffused", "tune", "off")
 
 
