@@ -2,9 +2,14 @@
 #ifndef CLIENT_LINK_RESULT_H
 #define CLIENT_LINK_RESULT_H
 
-#include "client/diffuse_relay.h"
+#include "client/diffuse.h"
 #include "client/link/link.h"
 #include "proto/decode.h"
+
+struct diffuse_frame {
+    const void *data;
+    size_t len; /* bytes */
+};
 
 struct diffuse_result {
     struct diffuse_result *next; /* in an inbox's list */

@@ -4,8 +4,8 @@
 #ifndef CLIENT_RELAY_CALLERS_H
 #define CLIENT_RELAY_CALLERS_H
 
-#include "client/call/message.h"
 #include "client/link/link.h"
+#include "client/relay/message.h"
 
 enum { CALLERS_MAX = 64, CALLERS_ID = 255 }; /* the one silent longest makes room */
 

@@ -1,4 +1,4 @@
-/* relay.c - between a daemon and its clients: diffuse_relay of diffuse.h.
+/* relay.c - between a daemon and its clients: see relay.h.
  *
  * Three pipes (labels, push, ingest), each of which holds at most one message: what was taken and
  * finds no room on the other side stays, and nothing more is taken, so that libzmq's own queues,
@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 
 #include "client/call/client.h"
-#include "client/call/message.h"
 #include "client/call/sync.h"
 #include "client/relay/callers.h"
+#include "client/relay/message.h"
 #include "client/relay/owed.h"
 #include "client/relay/place.h"
 #include "proto/loopback.h"

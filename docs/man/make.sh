@@ -7,7 +7,7 @@ mkdir -p "$gen" "$out"/man{1,3,5,7,8}
 docs/man/interface.sh "$build" >"$gen/interface.part"
 mv "$gen/interface.part" "$gen/interface.tsv"
 awk -v part=intro -f docs/man/header.awk client/diffuse.h >"$gen/libdiffuse.intro"
-awk -f docs/man/header.awk client/diffuse.h client/diffuse_relay.h proto/diffuse_err.h >"$gen/libdiffuse.calls"
+awk -f docs/man/header.awk client/diffuse.h proto/diffuse_err.h >"$gen/libdiffuse.calls"
 awk -f docs/man/protocol.awk proto/diffused.proto >"$gen/protocol.messages"
 
 # The day of the last change, so that the same sources make the same pages.

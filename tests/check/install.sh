@@ -9,7 +9,7 @@ trap 'rm -rf "$root"' EXIT
 bad=0
 make -s --no-print-directory B="$build" install PREFIX=/usr DESTDIR="$root" >"$root.log" 2>&1 || { cat "$root.log"; bad=1; }
 for file in bin/diffused bin/diffuse bin/diffusectl lib/libdiffuse.so.0 lib/libdiffuse.a lib/pkgconfig/diffuse.pc \
-    include/diffuse.h include/diffuse_relay.h include/diffuse_err.h lib/systemd/system/diffused.service lib/systemd/system/diffused@.service \
+    include/diffuse.h include/diffuse_err.h lib/systemd/system/diffused.service lib/systemd/system/diffused@.service \
     lib/sysusers.d/diffused.conf lib/tmpfiles.d/diffused.conf lib/systemd/system-preset/90-diffused.preset \
     share/diffused/systemd/tcp.conf share/diffused/systemd/groups.conf share/diffused/systemd/notify-reload.conf \
     lib/systemd/catalog/diffused.catalog share/diffused/robot-text.safetensors \

@@ -42,11 +42,12 @@ may() {
     daemon/loop) echo "$(may daemon/report) daemon/report/" ;;
     daemon) echo "$(may daemon/loop) daemon/loop/" ;;
     client) echo "proto/diffuse_err.h" ;;
-    client/link) echo "proto/ keys/ diffused.pb-c.h client/diffuse.h client/diffuse_relay.h" ;;
+    client/link) echo "proto/ keys/ diffused.pb-c.h client/diffuse.h" ;;
     client/call) echo "$(may client/link) client/link/" ;;
     client/relay) echo "$(may client/call) client/call/" ;;
-    client/ctl) echo "$(may client/demo) client/ctl/top/ client/ctl/recording/" ;;
-    client/ctl/top | client/ctl/recording | client/demo) echo "client/diffuse.h client/diffuse_relay.h proto/diffuse_err.h proto/standard.h" ;;
+    client/ctl) echo "$(may client/ctl/recording) client/ctl/top/ client/ctl/recording/" ;;
+    client/ctl/recording) echo "$(may client/demo) client/relay/relay.h" ;;
+    client/ctl/top | client/demo) echo "client/diffuse.h proto/diffuse_err.h proto/standard.h" ;;
     docs/man) echo "proto/ daemon/common/ daemon/conf/ daemon/report/" ;;
     *) echo "" ;;
     esac
@@ -66,7 +67,6 @@ for folder in $(folders); do
             done
             # diffuse.h is installed beside diffuse_err.h, and so finds it without a folder
             [ "$file" = client/diffuse.h ] && [ "$include" = diffuse_err.h ] && ok=1
-            [ "$file" = client/diffuse_relay.h ] && [ "$include" = diffuse.h ] && ok=1
             [ -n "$ok" ] || { echo "$file: may not include \"$include\""; bad=1; }
         done < <(sed -n 's/^#include "\(.*\)".*/\1/p' "$file")
     done

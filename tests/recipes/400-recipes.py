@@ -220,7 +220,7 @@ def main():
     model = os.path.join(r.ROOT, "model", "pretrained", "robot-text.safetensors")
     with r.Rig() as rig:
         prefix = rig.path("prefix")
-        for folder, files in (("include", ("client/diffuse.h", "client/diffuse_relay.h", "proto/diffuse_err.h")),
+        for folder, files in (("include", ("client/diffuse.h", "proto/diffuse_err.h")),
                               ("share/diffused", ("proto/diffused.proto",)), ("lib/pkgconfig", ())):
             os.makedirs(f"{prefix}/{folder}")
             for file in files:

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/diffuse_relay.h"
+#include "client/relay/relay.h"
 
 #include "cmocka.h"
 

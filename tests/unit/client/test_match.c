@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "client/ctl/recording/match.h"
-#include "client/diffuse_relay.h"
+#include "client/relay/relay.h"
 #include "model/base/rng.h"
 #include "proto/encode.h"
 

@@ -1,5 +1,4 @@
-/* message.c - see message.h; and the diffuse_message_* of diffuse.h. */
-#include "client/call/message.h"
+#include "client/relay/message.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* message.h - one message on its way: its frames as libzmq holds them. */
-#ifndef CLIENT_CALL_MESSAGE_H
-#define CLIENT_CALL_MESSAGE_H
+#ifndef CLIENT_RELAY_MESSAGE_H
+#define CLIENT_RELAY_MESSAGE_H
 
 #include <stdbool.h>
 
-#include "client/diffuse_relay.h"
 #include "client/link/link.h"
+#include "client/relay/relay.h"
 
 struct message {
     zmq_msg_t frame[DIFFUSE_MESSAGE_FRAMES + 1]; /* the last for frames that are thrown away */

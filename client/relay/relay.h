@@ -1,15 +1,10 @@
-/* diffuse_relay.h - messages as they are, for who relays, records or replays what passes between a
- * diffused(8) and its clients. The rules of diffuse.h hold here too. */
-#ifndef DIFFUSE_RELAY_H
-#define DIFFUSE_RELAY_H
+/* relay.h - messages as they are, for the verbs of diffusectl that record and replay what passes
+ * between a daemon and its clients. The rules of diffuse.h hold here too. */
+#ifndef CLIENT_RELAY_RELAY_H
+#define CLIENT_RELAY_RELAY_H
 
-#include "diffuse.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/* --- messages as they are: relaying, recording, replaying --- */
+#include "client/diffuse.h"
+#include "client/link/result.h"
 
 enum diffuse_way { DIFFUSE_INGEST = 0, DIFFUSE_PUSH = 1, DIFFUSE_LABELS = 2 }; /* a socket */
 enum diffuse_kind {
@@ -22,11 +17,6 @@ enum diffuse_kind {
 
 #define DIFFUSE_MESSAGE_FRAMES 8
 
-struct diffuse_frame {
-    const void *data;
-    size_t len; /* bytes */
-};
-
 /* The frames of one message: [stream][Ingest] on ingest and push, [stream][Label] or
  * [$sys/...][Event] on labels; or whatever somebody sent instead. Never grows. */
 struct diffuse_message {
@@ -37,21 +27,23 @@ struct diffuse_message {
 };
 
 /* What it is (an enum diffuse_kind), by a glance at it; and its seq, 0 where it has none. */
-DIFFUSE_API int diffuse_message_kind(const struct diffuse_message *message);
-DIFFUSE_API uint64_t diffuse_message_seq(const struct diffuse_message *message);
+int diffuse_message_kind(const struct diffuse_message *message);
+uint64_t diffuse_message_seq(const struct diffuse_message *message);
 
 /* 1 for a message on ingest or push that a daemon answers with a label, which may be an error. */
-DIFFUSE_API int diffuse_message_asks(const struct diffuse_message *message);
+int diffuse_message_asks(const struct diffuse_message *message);
 
 /* Unpack a label or an event. Errors: NOMEM, BADMSG, TOOBIG. */
-DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_message_result(
-    diffuse_client *client, const struct diffuse_message *message, diffuse_result **ret_result);
+DIFFUSE_MUST_CHECK diffuse_err diffuse_message_result(diffuse_client *client,
+                                                      const struct diffuse_message *message,
+                                                      diffuse_result **ret_result);
 
 /* Send a message as it is to ingest or push; who watches its stream sees the label. Errors: BUSY
  * (the daemon takes nothing for timeout_ms, or the queue of ingest is full; not sent), UNREACH
  * (ingest: nobody listens), NOMEM, INVAL, IO. */
-DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err
-diffuse_message_send(diffuse_client *client, const struct diffuse_message *message, int timeout_ms);
+DIFFUSE_MUST_CHECK diffuse_err diffuse_message_send(diffuse_client *client,
+                                                    const struct diffuse_message *message,
+                                                    int timeout_ms);
 
 /* Stands between a daemon and its clients: binds four sockets like the daemon's, and passes on all
  * that comes, both ways, in order, while its owner looks on. It takes from a publisher only what
@@ -76,22 +68,22 @@ struct diffuse_relay_options {
 
 /* Returns when the daemon's labels reach the relay. The client is borrowed until _free.
  * Errors: NOMEM, INVAL, UNREACH, IO (such as: somebody listens there already). */
-DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err
-diffuse_relay_new(diffuse_client *client, const struct diffuse_relay_options *options,
-                  int timeout_ms, diffuse_relay **ret_relay);
+DIFFUSE_MUST_CHECK diffuse_err diffuse_relay_new(diffuse_client *client,
+                                                 const struct diffuse_relay_options *options,
+                                                 int timeout_ms, diffuse_relay **ret_relay);
 
 /* Pass messages on until one was passed that is worth a look, which is then described; its frames
  * are valid until the next call. Handshakes ($sys/sync/) and control are passed without a word.
  * Nothing passes while nobody calls this. Errors: TIMEOUT; NOTFOUND: drained, see below; IO, NOMEM.
  */
-DIFFUSE_API DIFFUSE_MUST_CHECK diffuse_err diffuse_relay_next(diffuse_relay *relay, int timeout_ms,
-                                                              struct diffuse_message *ret_message);
+DIFFUSE_MUST_CHECK diffuse_err diffuse_relay_next(diffuse_relay *relay, int timeout_ms,
+                                                  struct diffuse_message *ret_message);
 
 /* End: nobody new is let in, and what connected publishers send is taken for half a second more
  * (what is unread then goes with the connection, as at the daemon's end). diffuse_relay_next goes
  * on until all that passed is answered, or nothing of it has moved for two seconds, and then
  * returns NOTFOUND. */
-DIFFUSE_API void diffuse_relay_drain(diffuse_relay *relay);
+void diffuse_relay_drain(diffuse_relay *relay);
 
 struct diffuse_relay_counts {
     uint64_t dropped;  /* labels that did not reach a subscriber that does not read */
@@ -99,13 +91,9 @@ struct diffuse_relay_counts {
     uint64_t owed;     /* samples passed on whose labels have not come */
     uint64_t restarts; /* connections to the daemon that ended */
 };
-DIFFUSE_API void diffuse_relay_count(const diffuse_relay *relay,
-                                     struct diffuse_relay_counts *ret_counts);
+void diffuse_relay_count(const diffuse_relay *relay, struct diffuse_relay_counts *ret_counts);
 
 /* What is held is lost. Removes the sockets. */
-DIFFUSE_API void diffuse_relay_free(diffuse_relay *relay);
+void diffuse_relay_free(diffuse_relay *relay);
 
-#ifdef __cplusplus
-}
-#endif
 #endif
