@@ -41,7 +41,6 @@ TOOL    := $(call objects,model/tool)
 DAEMON  := $(filter-out $B/daemon/main.o,$(call objects,daemon))
 CLIENT  := $(patsubst %.c,$B/%.o,$(wildcard client/call/*.c client/link/*.c))
 CTL     := $(call objects,client/ctl client/relay)
-DEMO_O  := $(call objects,client/demo)
 PROGRAMS := $B/diffuse $B/diffused $B/diffusectl $B/libdiffuse.so.0 $B/libdiffuse.a
 
 .DEFAULT_GOAL := all
@@ -113,15 +112,11 @@ $B/completion/.made: $(wildcard docs/completion/*) $B/man/.made
 	$(Q)docs/completion/make.sh $B && touch $@
 
 # --- demo -----------------------------------------------------------------------------------------
-$B/fleet_demo: $(DEMO_O) $B/libdiffuse.a
-	$(LINK)
-	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(CLIENT_LIBS)
-
 .PHONY: demo
 ## demo: install what is missing, build, and show a made-up robot fleet being classified live
-demo: deps
-	@$(SUBMAKE) --silent $(PROGRAMS) $B/fleet_demo
-	@$B/fleet_demo $(DEMO)
+demo: deps-demo
+	@$(SUBMAKE) --silent $(PROGRAMS)
+	@client/demo/fleet.py $B $(DEMO)
 
 # --- the rest -------------------------------------------------------------------------------------
 # Each part names the packages, objects and targets of its subject.

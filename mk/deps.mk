@@ -3,6 +3,7 @@
 
 DEBS_BUILD := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libzmq3-dev libsystemd-dev \
               libopenblas-dev libjansson-dev libutf8proc-dev libsodium-dev libcsv-dev zlib1g-dev libinih-dev libmicrohttpd-dev libseccomp-dev
+DEBS_DEMO  := $(DEBS_BUILD) python3
 DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq python3-prometheus-client mandoc bash-completion zsh g++ jq systemd-container
 DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
 DEBS_RECIPES := $(DEBS_CHECK) curl mosquitto mosquitto-clients influxdb python3-rostopic python3-roslaunch rosout
@@ -14,10 +15,11 @@ DEBS_BENCH := $(DEBS_CHECK) python3-numpy
 DEBS_FUZZ := $(DEBS_BUILD) clang-14 libclang-rt-14-dev
 DEBS_ARM64 := gcc-aarch64-linux-gnu qemu-user-static mmdebstrap protobuf-c-compiler
 
-.PHONY: deps deps-check deps-lint deps-recipes deps-deb deps-check-deb deps-torch deps-peers deps-bench deps-fuzz deps-arm64
+.PHONY: deps deps-demo deps-check deps-lint deps-recipes deps-deb deps-check-deb deps-torch deps-peers deps-bench deps-fuzz deps-arm64
 ## deps: install what the build needs (Debian packages; as root or through sudo)
 deps: ; $(call install,$(DEBS_BUILD))
-## deps-check, deps-lint, deps-recipes, deps-deb, deps-check-deb, deps-torch, deps-peers, deps-bench, deps-fuzz, deps-arm64: what the targets named behind deps- need
+## deps-demo, deps-check, deps-lint, deps-recipes, deps-deb, deps-check-deb, deps-torch, deps-peers, deps-bench, deps-fuzz, deps-arm64: what the targets named behind deps- need
+deps-demo: ; $(call install,$(DEBS_DEMO))
 deps-check: ; $(call install,$(DEBS_CHECK))
 deps-lint: ; $(call install,$(DEBS_LINT))
 deps-recipes: ; $(call install,$(DEBS_RECIPES))

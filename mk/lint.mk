@@ -11,7 +11,7 @@ lint: deps-lint
 	@echo "clang-format"; clang-format-14 --dry-run -Werror $(SOURCES)
 	@echo "cppcheck"; mkdir -p $B/cppcheck; $(CPPCHECK) -j $(JOBS) --cppcheck-build-dir=$B/cppcheck $(filter %.c,$(SOURCES))
 	@echo "shellcheck"; shellcheck -x $(SCRIPTS)
-	@echo "pyflakes"; pyflakes3 $(wildcard tests/*/*.py tests/*/*/*.py)
+	@echo "pyflakes"; pyflakes3 client/demo/*.py model/pretrained/*.py $(wildcard tests/*/*.py tests/*/*/*.py)
 	@echo "cc -Werror"; $(SUBMAKE) --silent B=$B/werror WERROR=-Werror tests | grep -v '^  [A-Z]* ' || exit $${PIPESTATUS[0]}
 
 ## format: let clang-format rewrite the sources
