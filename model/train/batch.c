@@ -4,22 +4,19 @@
 #include <string.h>
 
 size_t batch_bytes(size_t max_seqs) {
-    return 2 * arena_block((max_seqs + 1) * sizeof(uint32_t)) +
-           arena_block(max_seqs * sizeof(size_t)) + ARENA_ALIGN;
+    return 2 * arena_block((max_seqs + 1) * sizeof(uint32_t)) + ARENA_ALIGN;
 }
 
 size_t batch_bytes_each(void) {
     return sizeof(uint32_t);
 }
 
-diffuse_err batch_init(struct batch *b, struct arena *arena, size_t max_tokens, size_t max_seqs,
-                       unsigned copies) {
-    *b = (struct batch){.max_tokens = max_tokens, .max_seqs = max_seqs, .copies = copies};
+diffuse_err batch_init(struct batch *b, struct arena *arena, size_t max_tokens, size_t max_seqs) {
+    *b = (struct batch){.max_tokens = max_tokens, .max_seqs = max_seqs};
     b->ids = arena_alloc(arena, max_tokens * sizeof *b->ids);
     b->start = arena_alloc(arena, (max_seqs + 1) * sizeof *b->start);
     b->truth = arena_alloc(arena, (max_seqs + 1) * sizeof *b->truth);
-    b->row = arena_alloc(arena, max_seqs * sizeof *b->row);
-    return b->ids && b->start && b->truth && b->row ? DIFFUSE_OK : DIFFUSE_NOMEM;
+    return b->ids && b->start && b->truth ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
 /* Leave words out of ids(n), in place; at least one stays. Returns how many stay. */
@@ -37,7 +34,7 @@ static uint32_t leave_out(uint32_t *ids, uint32_t n, double share, struct rng *r
     return kept;
 }
 
-/* Sequence q of the piece, a copy of a row of n tokens, lies at ids + at. */
+/* Sequence q of the piece, a row of n tokens, lies at ids + at. */
 static uint32_t end_sequence(struct batch *b, uint32_t q, uint32_t at, uint32_t n,
                              double word_dropout, struct rng *rng) {
     b->start[q] = at;
@@ -49,20 +46,17 @@ diffuse_err batch_lay(struct batch *b, const struct rows *rows, const size_t *pi
     uint32_t at = 0, q = 0;
     size_t taken = 0;
 
-    for (; taken < n && q + b->copies <= b->max_seqs; taken++) {
+    for (; taken < n && q < b->max_seqs; taken++, q++) {
         uint32_t length, label;
         diffuse_err e = rows_get(rows, pick[taken], &length, &label, why);
 
         if (e)
             return e;
-        if (taken > 0 && at + (size_t)b->copies * length > b->max_tokens)
+        if (taken > 0 && at + (size_t)length > b->max_tokens)
             break;
-        for (unsigned k = 0; k < b->copies; k++, q++) {
-            if ((e = rows_read(rows, pick[taken], b->ids + at, &length, &b->truth[q], why)))
-                return e;
-            b->row[q] = pick[taken];
-            at = end_sequence(b, q, at, length, word_dropout, rng);
-        }
+        if ((e = rows_read(rows, pick[taken], b->ids + at, &length, &b->truth[q], why)))
+            return e;
+        at = end_sequence(b, q, at, length, word_dropout, rng);
     }
     b->start[q] = at;
     b->net = (struct net_batch){b->ids, b->start, q};
@@ -77,15 +71,10 @@ void batch_begin(struct batch *b) {
 
 void batch_lay_row(struct batch *b, const uint32_t *ids, uint32_t length, uint32_t label,
                    double word_dropout, struct rng *rng) {
-    size_t row = b->net.n / b->copies;
+    uint32_t q = b->net.n++, at = b->start[q];
 
-    for (unsigned k = 0; k < b->copies; k++) {
-        uint32_t q = b->net.n++, at = b->start[q];
-
-        assert(q < b->max_seqs && at + (size_t)length <= b->max_tokens);
-        memcpy(b->ids + at, ids, length * sizeof *ids);
-        b->truth[q] = label;
-        b->row[q] = row;
-        b->start[q + 1] = end_sequence(b, q, at, length, word_dropout, rng);
-    }
+    assert(q < b->max_seqs && at + (size_t)length <= b->max_tokens);
+    memcpy(b->ids + at, ids, length * sizeof *ids);
+    b->truth[q] = label;
+    b->start[q + 1] = end_sequence(b, q, at, length, word_dropout, rng);
 }

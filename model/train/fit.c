@@ -3,8 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "model/train/update/average.h"
-
 /* A mean loss this many times that of a guess (log of the labels), after so many steps of an
  * epoch, is divergence: no setting that works comes near. */
 #define DIVERGED_LOSS  8.0
@@ -20,8 +18,6 @@ struct fit {
     struct step *step;
     size_t *pick; /* (batch) the rows of a step */
     struct fit_place place;
-    struct average average;
-    struct net_weights averaged; /* its block as tensors */
 };
 
 static uint64_t steps_each(const struct fit *f) { /* of an epoch */
@@ -39,19 +35,6 @@ static diffuse_err make_plan(struct fit *f, struct reason *why) {
     return step_plan_make(f->c, o, members, f->o.batch, longest, f->o.memory, &f->plan, why);
 }
 
-static diffuse_err make_average(struct fit *f) {
-    struct weights_list l;
-    diffuse_err e;
-
-    if (f->o.average <= 0)
-        return DIFFUSE_OK;
-    weights_list_make(f->c, &l);
-    if ((e = average_init(&f->average, l.entries, f->o.average, steps_each(f))))
-        return e;
-    weights_point(&f->averaged, f->c, f->average.block, false);
-    return DIFFUSE_OK;
-}
-
 diffuse_err fit_new(const struct net_config *c, struct net_weights *w, const struct fit_options *o,
                     const struct fit_data *data, struct team *team, struct fit **ret_fit,
                     struct reason *why) {
@@ -66,9 +49,7 @@ diffuse_err fit_new(const struct net_config *c, struct net_weights *w, const str
     f->pick = calloc(f->o.batch, sizeof *f->pick);
     e = f->pick ? make_plan(f, why) : DIFFUSE_NOMEM;
     if (!e)
-        e = make_average(f);
-    if (!e)
-        e = step_new(c, w, &o->step, data->soft, team, data->train->longest, &f->plan, &f->step);
+        e = step_new(c, w, &o->step, team, data->train->longest, &f->plan, &f->step);
     if (e) {
         fit_free(f);
         return e;
@@ -81,7 +62,6 @@ void fit_free(struct fit *f) {
     if (!f)
         return;
     step_free(f->step);
-    average_done(&f->average);
     free(f->pick);
     free(f);
 }
@@ -92,14 +72,6 @@ const struct step_plan *fit_plan(const struct fit *f) {
 
 struct fit_place *fit_place(struct fit *f) {
     return &f->place;
-}
-
-real *fit_average(struct fit *f) {
-    return f->average.block;
-}
-
-real *fit_scored(struct fit *f) {
-    return f->average.block ? f->average.block : f->w->block;
 }
 
 struct step_state fit_step_state(struct fit *f) {
@@ -157,7 +129,6 @@ static diffuse_err run_step(struct fit *f, const struct permute *order, struct r
     p->loss += r.loss * (double)take;
     p->norm += r.skipped ? 0 : r.norm;
     p->skipped += r.skipped;
-    average_step(&f->average, f->team, steps_each(f) * p->epoch + p->steps, f->w->block);
     return check_loss(f, &r, why);
 }
 
@@ -184,9 +155,7 @@ static diffuse_err run_steps(struct fit *f, fit_tick *tick, void *user, bool *re
 
 static diffuse_err score(struct fit *f, const struct rows *rows, struct eval_result *ret,
                          struct reason *why) {
-    const struct net_weights *w = f->average.block ? &f->averaged : f->w;
-
-    return rows ? eval_rows(f->c, w, f->team, rows, NULL, ret, why) : DIFFUSE_OK;
+    return rows ? eval_rows(f->c, f->w, f->team, rows, NULL, ret, why) : DIFFUSE_OK;
 }
 
 diffuse_err fit_run_epoch(struct fit *f, fit_tick *tick, void *user, struct fit_epoch *ret_epoch,

@@ -16,14 +16,12 @@ struct fit_options {
     double warmup; /* share of all steps in which the rate rises */
     uint32_t epochs;
     uint32_t batch;  /* rows a step */
-    double average;  /* decay of the weights' average, which is scored (average.h); 0: none */
     uint64_t memory; /* bytes that steps may take; 0: any */
     size_t pieces;   /* tokens of a piece, of a run that goes on; 0: as many as memory holds */
 };
 
 struct fit_data {
     const struct rows *train, *valid, *test; /* valid and test may be NULL; all borrowed */
-    const struct distil *soft;               /* teachers of the training rows, or NULL */
 };
 
 struct fit_epoch {
@@ -70,12 +68,8 @@ DIFFUSE_MUST_CHECK diffuse_err fit_run_epoch(struct fit *f, fit_tick *tick, void
 
 const struct step_plan *fit_plan(const struct fit *f);
 
-/* (entries) What an epoch is scored by: the weights, or their average; borrowed. */
-real *fit_scored(struct fit *f);
-
 /* For keeping and bringing back a run between two calls of fit_run_epoch: borrowed, writable. */
 struct fit_place *fit_place(struct fit *f);
-real *fit_average(struct fit *f); /* (entries) NULL: none is kept */
 struct step_state fit_step_state(struct fit *f);
 
 #endif

@@ -86,8 +86,6 @@ static diffuse_err train_fold(struct run *r, struct net_weights *w, const struct
     for (r->done = 0; !e && going && r->done < r->epochs; r->done++)
         e = fit_run_epoch(fit, tick_fold, r, &epoch, &going, r->why);
     r->joint->stopped = !e && !going;
-    if (!e && going)
-        memcpy(w->block, fit_scored(fit), entries(r->c) * sizeof *w->block);
     fit_free(fit);
     return e;
 }

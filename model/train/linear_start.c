@@ -11,13 +11,11 @@
 #define STREAM 0xbae5 /* of the random directions */
 #define TIMES  3      /* logit of a score of 1, the margin */
 #define EVERY  UINT32_MAX
-#define SURE   1e-3 /* a row whose target is nearer to one half says nothing */
 
 /* The problem of one label against the rest. */
 struct linear {
     const struct net_config *c;
     const struct rows *rows;
-    const struct distil *soft;
     size_t features;   /* rows of both tables */
     float *all, *one;  /* (features) rows that have each: all, and as far as they are the label's */
     uint32_t *seen;    /* (features) the last row that had it, from 1 */
@@ -28,7 +26,6 @@ struct linear {
     float *square;     /* (rows) square length of x_i */
     uint32_t *ids;     /* (longest) */
     uint32_t *feature; /* (longest * order) of the row that was read last */
-    float *target;     /* (labels) */
     double *of_label;  /* (labels) rows of each, as far as they are */
     real *direction;   /* (width) */
     struct reason *why;
@@ -45,7 +42,6 @@ static void linear_done(struct linear *l) {
     free(l->square);
     free(l->ids);
     free(l->feature);
-    free(l->target);
     free(l->of_label);
     free(l->direction);
 }
@@ -64,40 +60,24 @@ static diffuse_err linear_init(struct linear *l) {
     l->square = calloc(l->rows->n + 1, sizeof *l->square);
     l->ids = calloc(longest, sizeof *l->ids);
     l->feature = calloc(longest * order, sizeof *l->feature);
-    l->target = calloc(l->c->labels, sizeof *l->target);
     l->of_label = calloc(l->c->labels, sizeof *l->of_label);
     l->direction = calloc(l->c->width, sizeof *l->direction);
     return l->all && l->one && l->seen && l->gain && l->score && l->room && l->alpha && l->square &&
-                   l->ids && l->feature && l->target && l->of_label && l->direction
+                   l->ids && l->feature && l->of_label && l->direction
                ? DIFFUSE_OK
                : DIFFUSE_NOMEM;
 }
 
 /* --- the rows ------------------------------------------------------------ */
 
-/* How far row i is of each label. */
-static diffuse_err read_target(struct linear *l, size_t i, uint32_t label) {
-    bool own = !l->soft || i < l->soft->labelled;
-    real share = !l->soft ? 0 : own ? (real)l->soft->share : 1;
-    diffuse_err e;
-
-    vec_zero(l->c->labels, l->target);
-    if (l->soft && (e = distil_read(l->soft, i, l->target, l->why)))
-        return e;
-    vec_scale(l->c->labels, share, l->target);
-    if (own)
-        l->target[label] += 1 - share;
-    return DIFFUSE_OK;
-}
-
-/* Features of row i, each as often as it occurs, and its target. */
-static diffuse_err read_row(struct linear *l, size_t i, uint32_t *ret_tokens, size_t *ret_n) {
+/* Features of row i, each as often as it occurs, and its label. */
+static diffuse_err read_row(struct linear *l, size_t i, uint32_t *ret_label, uint32_t *ret_tokens,
+                            size_t *ret_n) {
     const struct net_config *c = l->c;
-    uint32_t label;
     size_t n = 0;
-    diffuse_err e = rows_read(l->rows, i, l->ids, ret_tokens, &label, l->why);
+    diffuse_err e = rows_read(l->rows, i, l->ids, ret_tokens, ret_label, l->why);
 
-    if (e || (e = read_target(l, i, label)))
+    if (e)
         return e;
     for (uint32_t t = 0; t < *ret_tokens; t++) {
         l->feature[n++] = l->ids[t];
@@ -108,23 +88,23 @@ static diffuse_err read_row(struct linear *l, size_t i, uint32_t *ret_tokens, si
     return DIFFUSE_OK;
 }
 
-/* Rows that have each feature: as far as they are label k's, or of EVERY label. */
+/* Rows that have each feature: label k's, or of EVERY label. */
 static diffuse_err count(struct linear *l, uint32_t k, float *counts) {
     memset(l->seen, 0, l->features * sizeof *l->seen);
     memset(counts, 0, l->features * sizeof *counts);
     for (size_t i = 0; i < l->rows->n; i++) {
-        uint32_t tokens, mark = (uint32_t)(i + 1);
+        uint32_t label, tokens, mark = (uint32_t)(i + 1);
         size_t n;
-        diffuse_err e = read_row(l, i, &tokens, &n);
+        diffuse_err e = read_row(l, i, &label, &tokens, &n);
 
         if (e)
             return e;
-        for (uint32_t j = 0; k == EVERY && j < l->c->labels; j++)
-            l->of_label[j] += (double)l->target[j];
+        if (k == EVERY)
+            l->of_label[label]++;
         for (size_t f = 0; f < n; f++)
             if (l->seen[l->feature[f]] != mark) {
                 l->seen[l->feature[f]] = mark;
-                counts[l->feature[f]] += k == EVERY ? 1 : l->target[k];
+                counts[l->feature[f]] += k == EVERY || k == label;
             }
     }
     return DIFFUSE_OK;
@@ -150,10 +130,10 @@ static diffuse_err measure(struct linear *l) {
     real scale;
 
     for (size_t i = 0; i < l->rows->n; i++) {
-        uint32_t tokens;
+        uint32_t label, tokens;
         size_t n;
         double square = 0;
-        diffuse_err e = read_row(l, i, &tokens, &n);
+        diffuse_err e = read_row(l, i, &label, &tokens, &n);
 
         if (e)
             return e;
@@ -176,18 +156,14 @@ static diffuse_err measure(struct linear *l) {
 
 /* One coordinate of the dual. */
 static diffuse_err descend(struct linear *l, size_t i, uint32_t k, double cost) {
-    uint32_t tokens;
+    uint32_t label, tokens;
     size_t n;
-    double sum = 0, y, sure, diagonal, slope, alpha, change;
-    diffuse_err e = read_row(l, i, &tokens, &n);
+    double sum = 0, y, diagonal = 1 / (2 * cost), slope, alpha, change;
+    diffuse_err e = read_row(l, i, &label, &tokens, &n);
 
     if (e)
         return e;
-    y = l->target[k] > 0.5f ? 1 : -1;
-    sure = fabs(2 * (double)l->target[k] - 1);
-    if (sure < SURE)
-        return DIFFUSE_OK;
-    diagonal = 1 / (2 * cost * sure);
+    y = label == k ? 1 : -1;
     for (size_t f = 0; f < n; f++)
         sum += (double)l->score[l->feature[f]];
     alpha = (double)l->alpha[i];
@@ -289,9 +265,8 @@ static diffuse_err start_label(struct linear *l, struct net_weights *w, uint32_t
 }
 
 diffuse_err linear_start(const struct net_config *c, struct net_weights *w, const struct rows *rows,
-                         const struct distil *soft, const struct linear_start_options *o,
-                         struct reason *why) {
-    struct linear l = {.c = c, .rows = rows, .soft = soft, .why = why};
+                         const struct linear_start_options *o, struct reason *why) {
+    struct linear l = {.c = c, .rows = rows, .why = why};
     struct rng rng;
     diffuse_err e = linear_init(&l);
 

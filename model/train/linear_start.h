@@ -13,15 +13,11 @@
  * label k: unit vector k where the width holds all labels, else a random one of length 1, or two
  * opposite ones. The classifier is set so that the logits follow the scores (exactly so for two
  * labels of width 2, or with a head of twice the width).
- *
- * With teachers (distil.h) a row is each label's as far as its target says, and costs by how sure
- * that is.
  */
 #ifndef MODEL_TRAIN_LINEAR_START_H
 #define MODEL_TRAIN_LINEAR_START_H
 
 #include "model/net/net.h"
-#include "model/train/distil.h"
 #include "model/train/rows/rows.h"
 
 struct linear_start_options {
@@ -32,10 +28,10 @@ struct linear_start_options {
 };
 
 /* Rows of both tables, tables and classifier of w are written; states have to be the embeddings (no
- * step) for the scores to reach the pool unchanged. soft may be NULL. Memory: 24 bytes a table row,
+ * step) for the scores to reach the pool unchanged. Memory: 24 bytes a table row,
  * 8 a row of the data; freed before it returns. Errors: NOMEM; IO; w is then partly written. */
 DIFFUSE_MUST_CHECK diffuse_err linear_start(const struct net_config *c, struct net_weights *w,
-                                            const struct rows *rows, const struct distil *soft,
+                                            const struct rows *rows,
                                             const struct linear_start_options *o,
                                             struct reason *why);
 

@@ -14,14 +14,10 @@
 /* What one member of the team owns. */
 struct part {
     struct net_scratch *scratch;
-    real *logits, *p, *q; /* (chunk sequences,L), (L), (L) */
-    real *dlogits;        /* (chunk sequences,L) */
-    float *target;        /* (L) */
+    real *logits, *dlogits; /* (chunk sequences,L) */
     struct net_noise noise;
     double loss, squares;
     size_t hits;
-    diffuse_err e;
-    struct reason why;
 };
 
 struct step {
@@ -29,7 +25,6 @@ struct step {
     struct step_options o;
     struct step_plan plan;
     struct net_weights *w;
-    const struct distil *soft;
     struct team *team;
     struct update update;
     struct scaler scaler;
@@ -42,15 +37,9 @@ struct step {
 
 /* --- memory -------------------------------------------------------------- */
 
-static unsigned copies(const struct step_options *o) {
-    return o->pull > 0 ? 2 : 1;
-}
-
-/* A chunk is at least one row, with its twin. */
-static size_t chunk_tokens(const struct step_options *o, size_t max_length) {
-    size_t least = copies(o) * max_length;
-
-    return least > CHUNK_TOKENS ? least : CHUNK_TOKENS;
+/* A chunk is at least one row. */
+static size_t chunk_tokens(size_t max_length) {
+    return max_length > CHUNK_TOKENS ? max_length : CHUNK_TOKENS;
 }
 
 static size_t chunk_seqs(const struct step_plan *plan) {
@@ -61,8 +50,8 @@ static size_t part_bytes(const struct net_config *c, const struct step_options *
                          const struct step_plan *plan, size_t max_length) {
     size_t seqs = chunk_seqs(plan), logits = seqs * c->labels * sizeof(real);
 
-    return net_training_scratch_bytes(c, chunk_tokens(o, max_length), seqs, o->kept) +
-           2 * arena_block(logits) + 3 * arena_block(c->labels * sizeof(real));
+    return net_training_scratch_bytes(c, chunk_tokens(max_length), seqs, o->kept) +
+           2 * arena_block(logits);
 }
 
 static struct update_options update_of(const struct step_options *o) {
@@ -105,9 +94,8 @@ static size_t round_down(size_t n) {
 diffuse_err step_plan_make(const struct net_config *c, const struct step_options *o,
                            unsigned members, size_t max_rows, size_t max_length, uint64_t budget,
                            struct step_plan *ret_plan, struct reason *why) {
-    size_t each = bytes_each(c, o), least = copies(o) * max_length, fixed;
-    struct step_plan plan = {.piece_tokens = copies(o) * max_rows * max_length,
-                             .piece_seqs = copies(o) * max_rows};
+    size_t each = bytes_each(c, o), least = max_length, fixed;
+    struct step_plan plan = {.piece_tokens = max_rows * max_length, .piece_seqs = max_rows};
 
     fixed = fixed_bytes(c, o, &plan, members, max_length);
     plan.bytes = fixed + plan.piece_tokens * each;
@@ -132,10 +120,9 @@ diffuse_err step_plan_make(const struct net_config *c, const struct step_options
 diffuse_err step_plan_repeat(const struct net_config *c, const struct step_options *o,
                              unsigned members, size_t max_rows, size_t max_length, uint64_t budget,
                              size_t piece_tokens, struct step_plan *ret_plan, struct reason *why) {
-    size_t least = copies(o) * max_length, most = least * max_rows;
-    struct step_plan plan = {.piece_tokens = piece_tokens,
-                             .piece_seqs = copies(o) * max_rows,
-                             .accumulates = piece_tokens < most};
+    size_t least = max_length, most = least * max_rows;
+    struct step_plan plan = {
+        .piece_tokens = piece_tokens, .piece_seqs = max_rows, .accumulates = piece_tokens < most};
 
     if (piece_tokens < least || piece_tokens > most)
         return reason_set(why, DIFFUSE_CORRUPT, "pieces of %zu tokens, expected %zu to %zu",
@@ -153,8 +140,7 @@ diffuse_err step_plan_repeat(const struct net_config *c, const struct step_optio
 void step_plan_piece(const struct net_config *c, const struct step_options *o, unsigned members,
                      size_t max_rows, size_t max_length, size_t tokens,
                      struct step_plan *ret_plan) {
-    struct step_plan plan = {.piece_tokens = copies(o) * tokens,
-                             .piece_seqs = copies(o) * max_rows};
+    struct step_plan plan = {.piece_tokens = tokens, .piece_seqs = max_rows};
 
     plan.bytes =
         fixed_bytes(c, o, &plan, members, max_length) + plan.piece_tokens * bytes_each(c, o);
@@ -163,21 +149,18 @@ void step_plan_piece(const struct net_config *c, const struct step_options *o, u
 
 static diffuse_err part_init(struct step *s, struct part *p, size_t max_length) {
     size_t seqs = chunk_seqs(&s->plan), L = s->c.labels;
-    diffuse_err e = net_training_scratch_new(&s->arena, &s->c, chunk_tokens(&s->o, max_length),
-                                             seqs, s->o.kept, &p->scratch);
+    diffuse_err e = net_training_scratch_new(&s->arena, &s->c, chunk_tokens(max_length), seqs,
+                                             s->o.kept, &p->scratch);
 
     if (e)
         return e;
     p->logits = arena_alloc(&s->arena, seqs * L * sizeof(real));
     p->dlogits = arena_alloc(&s->arena, seqs * L * sizeof(real));
-    p->p = arena_alloc(&s->arena, L * sizeof(real));
-    p->q = arena_alloc(&s->arena, L * sizeof(real));
-    p->target = arena_alloc(&s->arena, L * sizeof(float));
     p->noise = (struct net_noise){.table = &s->table,
                                   .embed_dropout = s->o.embed_dropout,
                                   .dropout = s->o.dropout,
                                   .noise_std = (double)s->c.noise_std};
-    return p->logits && p->dlogits && p->p && p->q && p->target ? DIFFUSE_OK : DIFFUSE_NOMEM;
+    return p->logits && p->dlogits ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
 static diffuse_err fill(struct step *s, size_t max_length) {
@@ -190,8 +173,7 @@ static diffuse_err fill(struct step *s, size_t max_length) {
                                        arena_block(s->plan.piece_tokens * batch_bytes_each()))) ||
         (e = update_init(&s->update, &s->c, s->w, &o, s->team, s->plan.piece_tokens,
                          s->plan.accumulates)) ||
-        (e = batch_init(&s->batch, &s->arena, s->plan.piece_tokens, s->plan.piece_seqs,
-                        copies(&s->o))))
+        (e = batch_init(&s->batch, &s->arena, s->plan.piece_tokens, s->plan.piece_seqs)))
         return e;
     s->part = calloc(members, sizeof *s->part);
     e = s->part ? DIFFUSE_OK : DIFFUSE_NOMEM;
@@ -201,8 +183,8 @@ static diffuse_err fill(struct step *s, size_t max_length) {
 }
 
 diffuse_err step_new(const struct net_config *c, struct net_weights *w,
-                     const struct step_options *o, const struct distil *soft, struct team *team,
-                     size_t max_length, const struct step_plan *plan, struct step **ret_step) {
+                     const struct step_options *o, struct team *team, size_t max_length,
+                     const struct step_plan *plan, struct step **ret_step) {
     struct step *s = calloc(1, sizeof *s);
     diffuse_err e;
 
@@ -211,7 +193,6 @@ diffuse_err step_new(const struct net_config *c, struct net_weights *w,
     s->c = *c;
     s->w = w;
     s->o = *o;
-    s->soft = soft;
     s->team = team;
     s->plan = *plan;
     rng_table_init(&s->table);
@@ -254,76 +235,49 @@ struct step_state step_state(struct step *s) {
 
 /* --- one chunk ----------------------------------------------------------- */
 
-/* What sequence q of the piece should be; the teachers' part lies in p->target. */
-static diffuse_err make_target(const struct step *s, struct part *p, uint32_t q,
-                               struct loss_target *ret_target) {
-    size_t row = s->batch.row[q];
-
-    *ret_target =
-        (struct loss_target){.truth = s->batch.truth[q], .smoothing = s->o.label_smoothing};
-    if (!s->soft)
-        return DIFFUSE_OK;
-    ret_target->soft = p->target;
-    ret_target->share = row < s->soft->labelled ? s->soft->share : 1;
-    return distil_read(s->soft, row, p->target, &p->why);
-}
-
 /* Loss and dlogits of the n sequences from q on. */
-static diffuse_err chunk_loss(const struct step *s, struct part *p, uint32_t from, uint32_t n) {
+static void chunk_loss(const struct step *s, struct part *p, uint32_t from, uint32_t n) {
     size_t L = s->c.labels;
-    double scale = 1.0 / (double)(s->rows * s->batch.copies);
+    double scale = 1.0 / (double)s->rows;
 
     for (uint32_t i = 0; i < n; i++) {
-        struct loss_target target;
-        diffuse_err e = make_target(s, p, from + i, &target);
         bool hit;
 
-        if (e)
-            return e;
-        p->loss += scale * loss_row(p->logits + i * L, s->c.labels, &target, scale,
-                                    p->dlogits + i * L, &hit);
-        p->hits += hit && (from + i) % s->batch.copies == 0;
+        p->loss += scale * loss_row(p->logits + i * L, s->c.labels, s->batch.truth[from + i],
+                                    s->o.label_smoothing, scale, p->dlogits + i * L, &hit);
+        p->hits += hit;
     }
-    for (uint32_t i = 0; s->o.pull > 0 && i < n; i += 2)
-        (void)loss_pull(p->logits + i * L, p->logits + (i + 1) * L, s->c.labels,
-                        s->o.pull / (double)s->rows, p->p, p->q, p->dlogits + i * L,
-                        p->dlogits + (i + 1) * L);
-    return DIFFUSE_OK;
 }
 
-static diffuse_err learn_chunk(struct step *s, unsigned member, uint32_t from, uint32_t to) {
+static void learn_chunk(struct step *s, unsigned member, uint32_t from, uint32_t to) {
     struct part *p = &s->part[member];
     const struct net_batch chunk = {s->batch.ids, s->batch.start + from, to - from};
     size_t C = s->c.width, N = chunk.start[chunk.n] - chunk.start[0];
     const struct store *dh;
-    diffuse_err e;
 
     net_forward_training(&s->c, s->w, p->scratch, &chunk, &p->noise, p->logits);
-    if ((e = chunk_loss(s, p, from, chunk.n)))
-        return e;
+    chunk_loss(s, p, from, chunk.n);
     if (s->scaler.scale != 1)
         vec_scale(chunk.n * s->c.labels, s->scaler.scale, p->dlogits);
     dh =
         net_backward(&s->c, s->w, p->scratch, &chunk, &p->noise, p->dlogits, &s->update.to[member]);
     if (s->update.vector.at)
         store_copy(dh, N * C, &s->update.vector, (size_t)chunk.start[0] * C);
-    return DIFFUSE_OK;
 }
 
 /* --- one piece ----------------------------------------------------------- */
 
-/* First sequence of the piece, not a twin, that starts at or after token. */
+/* First sequence of the piece that starts at or after token. */
 static uint32_t sequence_at(const struct batch *b, size_t token) {
     uint32_t q = 0;
 
     while (q < b->net.n && b->start[q] < token)
-        q += b->copies;
+        q++;
     return q;
 }
 
 static void learn(void *arg, unsigned member) {
     struct step *s = arg;
-    struct part *p = &s->part[member];
     const struct batch *b = &s->batch;
     uint32_t at, end, limit = (uint32_t)chunk_seqs(&s->plan);
     size_t from, to;
@@ -331,13 +285,13 @@ static void learn(void *arg, unsigned member) {
     team_share(s->team, member, b->start[b->net.n], &from, &to);
     at = sequence_at(b, from);
     end = member + 1 == team_size(s->team) ? b->net.n : sequence_at(b, to);
-    while (at < end && !p->e) {
-        uint32_t next = at + b->copies;
+    while (at < end) {
+        uint32_t next = at + 1;
 
-        while (next < end && next + b->copies - at <= limit &&
-               b->start[next + b->copies] - b->start[at] <= CHUNK_TOKENS)
-            next += b->copies;
-        p->e = learn_chunk(s, member, at, next);
+        while (next < end && next + 1 - at <= limit &&
+               b->start[next + 1] - b->start[at] <= CHUNK_TOKENS)
+            next++;
+        learn_chunk(s, member, at, next);
         at = next;
     }
     if (member + 1 == team_size(s->team) && s->update.vector.at) /* usually the shortest part */
@@ -373,18 +327,13 @@ static void begin(struct step *s, size_t n) {
         vec_zero(s->update.dense, s->update.grad[i]);
         p->loss = 0;
         p->hits = 0;
-        p->e = DIFFUSE_OK;
     }
 }
 
-static diffuse_err run_piece(struct step *s, struct reason *why) {
+static void run_piece(struct step *s) {
     team_run(s->team, learn, s);
-    for (unsigned i = 0; i < team_size(s->team); i++)
-        if (s->part[i].e)
-            return reason_set(why, s->part[i].e, "%s", s->part[i].why.text);
     if (s->plan.accumulates)
         team_run(s->team, collect, s);
-    return DIFFUSE_OK;
 }
 
 static void finish(struct step *s, double rate, struct step_result *r) {
@@ -417,9 +366,9 @@ diffuse_err step_run(struct step *s, const struct rows *rows, const size_t *pick
     begin(s, n);
     for (size_t done = 0, taken; done < n; done += taken) {
         if ((e = batch_lay(&s->batch, rows, pick + done, n - done, s->o.word_dropout, &rng, &taken,
-                           why)) ||
-            (e = run_piece(s, why)))
+                           why)))
             return e;
+        run_piece(s);
         result.tokens += s->batch.start[s->batch.net.n];
     }
     finish(s, rate, &result);
@@ -432,13 +381,13 @@ void step_run_rows(struct step *s, const struct step_row *row, size_t n, double 
     struct step_result result = {0};
     struct rng rng;
 
-    assert(!s->plan.accumulates && !s->soft);
+    assert(!s->plan.accumulates);
     rng_init(&rng, s->o.seed, s->update.count << 8 | 0xff);
     begin(s, n);
     batch_begin(&s->batch);
     for (size_t i = 0; i < n; i++)
         batch_lay_row(&s->batch, row[i].ids, row[i].length, row[i].label, s->o.word_dropout, &rng);
-    team_run(s->team, learn, s); /* only a teacher's file could fail */
+    team_run(s->team, learn, s);
     result.tokens = s->batch.start[s->batch.net.n];
     finish(s, rate, &result);
     *ret_result = result;

@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 #include "model/net/net.h"
-#include "model/train/distil.h"
 #include "model/train/rows/rows.h"
 #include "model/train/update/scaler.h"
 #include "model/train/update/team.h"
@@ -27,8 +26,6 @@ struct step_options {
     double embed_dropout; /* of embedding channels */
     double word_dropout;  /* share of tokens left out of a row, anew each time */
     double label_smoothing;
-    double
-        pull; /* weight of the divergence between two passes over each row (R-Drop); 0: one pass */
     uint64_t seed;
     enum store_type
         kept; /* how activations and their gradients lie until the way back needs them */
@@ -40,7 +37,7 @@ struct step_options {
 
 /* How a batch is put through, and what that takes. */
 struct step_plan {
-    size_t piece_tokens, piece_seqs; /* of a piece at most; a row counts twice with pull */
+    size_t piece_tokens, piece_seqs; /* of a piece at most */
     size_t bytes;                    /* of step_new */
     bool accumulates;                /* a batch may take several pieces */
 };
@@ -76,11 +73,11 @@ DIFFUSE_MUST_CHECK diffuse_err step_plan_repeat(const struct net_config *c,
 void step_plan_piece(const struct net_config *c, const struct step_options *o, unsigned members,
                      size_t max_rows, size_t max_length, size_t tokens, struct step_plan *ret_plan);
 
-/* c, w, team and soft are borrowed; soft may be NULL: no teachers. NOMEM. */
+/* c, w and team are borrowed. NOMEM. */
 DIFFUSE_MUST_CHECK diffuse_err step_new(const struct net_config *c, struct net_weights *w,
-                                        const struct step_options *o, const struct distil *soft,
-                                        struct team *team, size_t max_length,
-                                        const struct step_plan *plan, struct step **ret_step);
+                                        const struct step_options *o, struct team *team,
+                                        size_t max_length, const struct step_plan *plan,
+                                        struct step **ret_step);
 void step_free(struct step *s); /* fine with NULL */
 
 /* Learn from rows pick[0..n); rate scales the peak learning rates (sched.h). Errors: IO, when a row

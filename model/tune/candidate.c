@@ -56,7 +56,7 @@ static diffuse_err new_step(struct candidate *k) {
     const struct step_plan plan = plan_of(&k->c, &k->o);
 
     weights_point(&k->w, &k->c, k->block, false);
-    return step_new(&k->c, &k->w, &k->o.step, NULL, k->team, k->o.max_length, &plan, &k->step);
+    return step_new(&k->c, &k->w, &k->o.step, k->team, k->o.max_length, &plan, &k->step);
 }
 
 diffuse_err candidate_init(struct candidate *k, struct arena *arena, const struct net_config *c,

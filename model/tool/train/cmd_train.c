@@ -24,7 +24,6 @@ static void run_done(struct train_run *r) {
     fit_free(r->fit);
     joint_done(&r->joint);
     team_free(r->team);
-    distil_done(&r->soft);
     rehearse_done(&r->rehearse);
     free(r->best);
     free(r->epochs);
@@ -62,8 +61,7 @@ static diffuse_err start_linear(struct train_run *r) {
 
     if (!(r->o.linear_start > 0))
         return DIFFUSE_OK;
-    e = linear_start(&r->config, r->weights, &r->train, r->soft.teachers ? &r->soft : NULL, &o,
-                     &r->why);
+    e = linear_start(&r->config, r->weights, &r->train, &o, &r->why);
     r->watch.spent = say_now() - began; /* counts as the first epoch's */
     if (!e)
         train_record_line(&r->record, "starts as a linear classifier of the rows  %.1f s",
@@ -99,9 +97,9 @@ static diffuse_err make_weights(struct train_run *r) {
  * for small models room for some hundred short rows in any case. */
 static diffuse_err pick_rehearsal(struct train_run *r) {
     size_t bytes = r->list.entries * (r->o.type == CKPT_F32 ? 4 : 2) / 50;
-    diffuse_err e = rehearse_pick(&r->train, r->labelled, r->labels.n, r->config.vocab,
-                                  r->o.rehearsal, bytes > REHEARSAL_BYTES ? bytes : REHEARSAL_BYTES,
-                                  r->o.seed, &r->rehearse, &r->why);
+    diffuse_err e = rehearse_pick(&r->train, r->labels.n, r->config.vocab, r->o.rehearsal,
+                                  bytes > REHEARSAL_BYTES ? bytes : REHEARSAL_BYTES, r->o.seed,
+                                  &r->rehearse, &r->why);
 
     if (!e && r->rehearse.kept)
         train_record_line(&r->record,
@@ -113,12 +111,9 @@ static diffuse_err pick_rehearsal(struct train_run *r) {
 
 /* Up to the first step. *found: there is a run to go on with, and it was taken up. */
 static diffuse_err make_model(struct train_run *r, bool *found) {
-    struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL,
-                            NULL};
-    struct fit_options fit = {.warmup = r->o.warmup,
-                              .epochs = (uint32_t)r->o.epochs,
-                              .batch = (uint32_t)r->o.batch,
-                              .average = r->o.ema};
+    struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL};
+    struct fit_options fit = {
+        .warmup = r->o.warmup, .epochs = (uint32_t)r->o.epochs, .batch = (uint32_t)r->o.batch};
     size_t pieces = 0; /* of the run that is found, not of the folds before it */
     diffuse_err e;
 
@@ -129,12 +124,11 @@ static diffuse_err make_model(struct train_run *r, bool *found) {
     train_save_identify(r);
     if ((r->o.resume && (e = train_save_look(r, found, &pieces))) ||
         (e = gemm_reserve(r->o.threads, &r->why)) ||
-        (e = team_new(r->o.threads, &r->team, &r->why)) || (e = train_data_teach(r)) ||
+        (e = team_new(r->o.threads, &r->team, &r->why)) ||
         (train_parts_wanted(r) && (e = train_parts_choose(r, &fit))) ||
         (!*found && (e = start_linear(r))) || (e = train_memory_budget(r, &fit.memory)))
         return e;
     fit.pieces = pieces;
-    data.soft = r->soft.teachers ? &r->soft : NULL;
     if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit, &r->why)))
         return e;
     train_memory_say(r, fit_plan(r->fit));
@@ -175,8 +169,8 @@ static diffuse_err keep_best(struct train_run *r) {
         return DIFFUSE_OK;
     r->best_epoch = epoch;
     if (r->best)
-        memcpy(r->best, fit_scored(r->fit), r->list.entries * sizeof *r->best);
-    return train_save_model(r, TRAIN_SAVE_BEST, r->best ? r->best : fit_scored(r->fit));
+        memcpy(r->best, r->weights->block, r->list.entries * sizeof *r->best);
+    return train_save_model(r, TRAIN_SAVE_BEST, r->best ? r->best : r->weights->block);
 }
 
 /* One epoch as the ticks see it. */
@@ -255,7 +249,6 @@ int cmd_train(int argc, char **argv) {
     struct train_run r = {.watch.signals = -1, .temperature = 1};
     diffuse_err e;
 
-    distil_init(&r.soft);
     train_options_parse(argc, argv, &r.o);
     if (r.o.resume && state_file_finished(r.o.out)) {
         fprintf(stderr, "%s: finished already (there is a summary.json)\n", r.o.out);

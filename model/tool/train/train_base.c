@@ -16,7 +16,7 @@ static const char *const shape[] = {
 bool train_base_left_open(const struct train_run *r) {
     const struct train_options *o = r->init.base ? &r->before_base : &r->o;
 
-    if (o->init || o->vocab || o->paper || o->teachers || strcmp(o->tokenizer, "wordpiece") != 0)
+    if (o->init || o->vocab || o->paper || strcmp(o->tokenizer, "wordpiece") != 0)
         return false;
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
         if (train_options_given(o, shape[i]))

@@ -158,45 +158,6 @@ static diffuse_err split_valid(struct train_run *r) {
     return DIFFUSE_OK;
 }
 
-static diffuse_err copy_rows(const struct rows *from, uint32_t *ids, struct rows *to,
-                             struct reason *why) {
-    diffuse_err e = DIFFUSE_OK;
-
-    for (size_t i = 0; !e && i < from->n; i++) {
-        uint32_t length, label;
-
-        if (!(e = rows_read(from, i, ids, &length, &label, why)))
-            e = rows_append(to, ids, length, label, why);
-    }
-    return e;
-}
-
-/* Rows without labels behind those with one. */
-static diffuse_err add_unlabelled(struct train_run *r) {
-    const struct load load = {.spec = r->o.unlabelled, .split = DATASET_UNLABELLED};
-    struct rows more = {0}, both = {0};
-    uint32_t *ids = NULL;
-    size_t longest;
-    diffuse_err e = read_rows(r, &load, "unlabelled", r->tokenizer, r->o.max_length, &more);
-
-    if (e)
-        return e;
-    longest = more.longest > r->train.longest ? more.longest : r->train.longest;
-    ids = malloc(longest * sizeof *ids);
-    e = ids ? rows_init(&both, tokenizer_vocab_size(r->tokenizer), ROWS_MEMORY) : DIFFUSE_NOMEM;
-    if (!e && !(e = copy_rows(&r->train, ids, &both, &r->why)))
-        e = copy_rows(&more, ids, &both, &r->why);
-    free(ids);
-    rows_done(&more);
-    if (e) {
-        rows_done(&both);
-        return e;
-    }
-    rows_done(&r->train);
-    r->train = both;
-    return DIFFUSE_OK;
-}
-
 /* What suits the kind of data set, where the options leave it open. */
 static void follow_kind(struct train_options *o) {
     struct dataset_defaults d = dataset_defaults(o->data);
@@ -222,8 +183,8 @@ static void suit_count(const struct train_options *o, const char *name, uint64_t
 /* Below 2,000 rows the linear classifier of the n-grams is hard to improve on: start there, where
  * the model can be one, and go on with small steps of training only. */
 static void follow_linear(struct train_options *o, uint32_t labels) {
-    if (train_options_given(o, "linear-start") || o->paper || o->teachers || o->init || o->steps ||
-        *o->brackets || strcmp(o->pool, "max") == 0 || labels > o->width)
+    if (train_options_given(o, "linear-start") || o->paper || o->init || o->steps || *o->brackets ||
+        strcmp(o->pool, "max") == 0 || labels > o->width)
         return;
     o->linear_start = 10;
     suit_count(o, "head-width", &o->head_width, 2 * o->width);
@@ -288,83 +249,6 @@ diffuse_err train_data_read(struct train_run *r) {
         return e;
     if ((e = split_valid(r)) || (e = check_labels(r)))
         return e;
-    r->labelled = r->train.n;
-    follow_rows(r, r->labelled, r->labels.n);
-    if (r->o.unlabelled && !r->o.teachers)
-        return reason_set(&r->why, DIFFUSE_INVAL,
-                          "--unlabelled rows have labels by --teachers only: give some");
-    return r->o.unlabelled ? add_unlabelled(r) : DIFFUSE_OK;
-}
-
-static diffuse_err check_teacher(struct train_run *r, const struct model *m, const char *path) {
-    bool same = m->config.labels == r->labels.n;
-
-    for (uint32_t k = 0; same && k < r->labels.n; k++)
-        same = strcmp(m->labels[k], r->labels.names[k]) == 0;
-    if (!same)
-        return reason_set(&r->why, DIFFUSE_INVAL, "teacher %s: its labels are not those of %s",
-                          path, r->o.data);
-    if (!m->tokenizer)
-        return reason_set(&r->why, DIFFUSE_UNSUPPORTED, "teacher %s: it has no vocabulary", path);
+    follow_rows(r, r->train.n, r->labels.n);
     return DIFFUSE_OK;
-}
-
-/* The training rows as the teacher reads them, split as ours were. */
-static diffuse_err teach(struct train_run *r, const struct model *m) {
-    const struct load train = {.spec = r->o.data, .split = DATASET_TRAIN};
-    const struct load more = {.spec = r->o.unlabelled, .split = DATASET_UNLABELLED};
-    size_t cut = m->max_length ? m->max_length : r->o.max_length;
-    struct rows all = {0}, rest = {0}, background = {0}, without = {0};
-    const struct rows *const rows[] = {&rest, &without};
-    diffuse_err e = read_rows(r, &train, "teacher's rows", m->tokenizer, cut, &all);
-
-    if (!e)
-        e = rows_split(&all, r->o.valid, r->o.seed, &rest, &background, &r->why);
-    if (!e && r->o.unlabelled)
-        e = read_rows(r, &more, "teacher's unlabelled", m->tokenizer, cut, &without);
-    if (!e && rest.n + without.n != r->train.n)
-        e = reason_set(&r->why, DIFFUSE_INVAL,
-                       "a teacher reads %zu of the training rows, this model %zu: their "
-                       "tokenizers leave out different ones",
-                       rest.n + without.n, r->train.n);
-    if (!e)
-        e = distil_add(&r->soft, &m->config, m->weights, r->team, rows, r->o.unlabelled ? 2 : 1,
-                       &r->why);
-    rows_done(&all);
-    rows_done(&rest);
-    rows_done(&background);
-    rows_done(&without);
-    return e;
-}
-
-static diffuse_err teach_from(struct train_run *r, const char *path) {
-    struct arena arena = {0};
-    struct model *m;
-    diffuse_err e = ckpt_read(path, NULL, CKPT_FULL, &arena, &m, &r->why);
-
-    if (!e && !(e = check_teacher(r, m, path))) {
-        train_record_line(&r->record, "teacher %s, id %.12s", path, m->id);
-        e = teach(r, m);
-    }
-    arena_done(&arena);
-    return e;
-}
-
-diffuse_err train_data_teach(struct train_run *r) {
-    char *list, *rest = NULL;
-    diffuse_err e = DIFFUSE_OK;
-
-    if (!r->o.teachers)
-        return DIFFUSE_OK;
-    list = strdup(r->o.teachers);
-    if (!list)
-        return DIFFUSE_NOMEM;
-    for (char *path = strtok_r(list, ",", &rest); path && !e; path = strtok_r(NULL, ",", &rest))
-        e = teach_from(r, path);
-    free(list);
-    r->soft.labelled = r->labelled;
-    r->soft.share = r->o.teacher_share;
-    if (!e && !r->soft.teachers)
-        e = reason_set(&r->why, DIFFUSE_INVAL, "--teachers names no file");
-    return e;
 }

@@ -1,4 +1,4 @@
-/* train_data.h - what a training run reads: label names, vocabulary, rows, teachers. */
+/* train_data.h - what a training run reads: label names, vocabulary, rows. */
 #ifndef MODEL_TOOL_TRAIN_TRAIN_DATA_H
 #define MODEL_TOOL_TRAIN_TRAIN_DATA_H
 
@@ -7,9 +7,5 @@
 /* Labels, tokenizer and rows, as the options say. Errors: as load.h; BADDATA (too few rows, or of
  * one label only); the reason in r->why. */
 DIFFUSE_MUST_CHECK diffuse_err train_data_read(struct train_run *r);
-
-/* What each of --teachers makes of the training rows; needs r->team. Errors: as ckpt_read; INVAL
- * (a teacher with other labels). */
-DIFFUSE_MUST_CHECK diffuse_err train_data_teach(struct train_run *r);
 
 #endif

@@ -198,10 +198,10 @@ static diffuse_err write_summary(struct train_run *r, const struct judged *valid
 
 /* The checkpoints, with the temperature; then r->weights are the best. */
 static diffuse_err write_models(struct train_run *r) {
-    real *best = r->best ? r->best : fit_scored(r->fit);
+    real *best = r->best ? r->best : r->weights->block;
     diffuse_err e;
 
-    if (r->best && (e = train_save_model(r, "last.safetensors", fit_scored(r->fit))))
+    if (r->best && (e = train_save_model(r, "last.safetensors", r->weights->block)))
         return e;
     if (best != r->weights->block)
         memcpy(r->weights->block, best, r->list.entries * sizeof *best);

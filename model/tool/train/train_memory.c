@@ -40,8 +40,6 @@ diffuse_err train_memory_budget(struct train_run *r, uint64_t *ret_bytes) {
 
     if (r->best) /* not touched yet */
         others += r->list.entries * sizeof *r->best;
-    if (r->o.ema > 0)
-        others += r->list.entries * sizeof(real);
     r->memory_limit = r->o.memory ? r->o.memory : now + cgroup_memory_left() / 5 * 4;
     if (r->planned) {
         *ret_bytes = 0; /* its pieces fitted, and they decide about the bits: no new plan */

@@ -35,8 +35,6 @@ enum {
     KEY_PAPER,
     KEY_INIT,
     KEY_VALID_DATA,
-    KEY_TEACHERS,
-    KEY_UNLABELLED,
     KEY_MEMORY,
     KEY_RESUME
 };
@@ -46,10 +44,6 @@ static const struct argp_option fixed[] = {
     {"test", KEY_TEST, "KIND:PATH", 0, "Test rows, scored after each epoch and at the end", -2},
     {"valid-data", KEY_VALID_DATA, "KIND:PATH", 0,
      "Validation rows of their own, to choose the best epoch by, instead of --valid", -2},
-    {"teachers", KEY_TEACHERS, "FILE,...", 0,
-     "Checkpoints to learn from as well as from the labels (distillation)", -2},
-    {"unlabelled", KEY_UNLABELLED, "KIND:PATH", 0,
-     "Rows without labels, to learn from the teachers alone", -2},
     {"memory", KEY_MEMORY, "SIZE", 0,
      "Memory of the process, such as 512M: a batch that does not fit goes through in pieces "
      "(what is free)",
@@ -126,10 +120,6 @@ static const char **name_of(struct train_options *o, int key) {
         return &o->init;
     case KEY_VALID_DATA:
         return &o->valid_data;
-    case KEY_TEACHERS:
-        return &o->teachers;
-    case KEY_UNLABELLED:
-        return &o->unlabelled;
     default:
         return NULL;
     }
@@ -356,7 +346,6 @@ diffuse_err train_options_step(const struct train_options *o, struct step_option
         .embed_dropout = o->embed_dropout,
         .word_dropout = o->word_dropout,
         .label_smoothing = o->label_smoothing,
-        .pull = o->pull,
         .seed = o->seed,
         .kept = kept,
     };
@@ -371,9 +360,6 @@ json_t *train_options_json(const struct train_options *o) {
     json_object_set_new(all, "valid-data",
                         o->valid_data ? json_string(o->valid_data) : json_null());
     json_object_set_new(all, "init", o->init ? json_string(o->init) : json_null());
-    json_object_set_new(all, "teachers", o->teachers ? json_string(o->teachers) : json_null());
-    json_object_set_new(all, "unlabelled",
-                        o->unlabelled ? json_string(o->unlabelled) : json_null());
     json_object_set_new(all, "text-column",
                         o->columns.text ? json_string(o->columns.text) : json_null());
     json_object_set_new(all, "label-column",

@@ -23,7 +23,7 @@ struct train_options {
 #undef NUMBER
 #undef COUNT
 #undef CHOICE
-    const char *data, *test, *out, *vocab, *init, *valid_data, *teachers, *unlabelled;
+    const char *data, *test, *out, *vocab, *init, *valid_data;
     struct dataset_columns columns; /* of all of these rows */
     uint64_t memory;                /* bytes; 0: what is free */
     bool resume;

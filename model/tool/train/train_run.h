@@ -7,7 +7,6 @@
 #include "model/tool/train/train_init.h"
 #include "model/tool/train/train_options.h"
 #include "model/tool/train/train_record.h"
-#include "model/train/distil.h"
 #include "model/train/fit.h"
 #include "model/train/joint.h"
 #include "model/train/rows/label_set.h"
@@ -22,8 +21,6 @@ struct train_run {
     struct arena text_arena, net_arena;
     struct tokenizer *tokenizer;
     struct rows all, train, valid, test;
-    size_t labelled;    /* training rows with a label of their own; they come first */
-    struct distil soft; /* with --teachers */
     struct rehearse rehearse;
     struct joint joint; /* the wide part, and how it goes with the deep one; or all zero */
     json_t *identity;   /* what must be the same when it goes on, before parts are chosen; owned */

@@ -36,13 +36,12 @@ static char *provenance(const struct train_run *r, const struct fit_epoch *epoch
 
     json_object_set_new(options, "data",
                         json_sprintf("%.*s", (int)strcspn(r->o.data, ":"), r->o.data));
-    for (const char *const *key = (const char *const[]){"test", "valid-data", "init", "teachers",
-                                                        "unlabelled", "memory", "save-every", NULL};
+    for (const char *const *key =
+             (const char *const[]){"test", "valid-data", "init", "memory", "save-every", NULL};
          *key; key++)
         json_object_del(options, *key);
-    all = json_pack("{s:s, s:o, s:I, s:I, s:o}", "version", DIFFUSE_VERSION, "parameters", options,
-                    "train_rows", (json_int_t)r->train.n, "teachers", (json_int_t)r->soft.teachers,
-                    "result", train_save_epoch_json(epoch));
+    all = json_pack("{s:s, s:o, s:I, s:o}", "version", DIFFUSE_VERSION, "parameters", options,
+                    "train_rows", (json_int_t)r->train.n, "result", train_save_epoch_json(epoch));
     text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(8));
     json_decref(all);
     return text;
@@ -91,8 +90,6 @@ static size_t parts(struct train_run *r, struct resume_part *part) {
     part[n++] = (struct resume_part){"weights", r->weights->block, r->list.entries};
     part[n++] = (struct resume_part){"first_moments", s.m, s.n};
     part[n++] = (struct resume_part){"second_moments", s.v, s.n};
-    if (fit_average(r->fit))
-        part[n++] = (struct resume_part){"average", fit_average(r->fit), r->list.entries};
     if (r->best)
         part[n++] = (struct resume_part){"best", r->best, r->list.entries};
     return n;

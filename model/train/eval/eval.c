@@ -48,7 +48,6 @@ static diffuse_err eval_window(struct job *j, struct part *p, size_t from) {
         real *logits = p->logits + i * L;
         uint32_t best = 0;
         diffuse_err e;
-        struct loss_target target = {.truth = rows->label[i]};
         bool hit;
 
         if (j->row &&
@@ -57,7 +56,7 @@ static diffuse_err eval_window(struct job *j, struct part *p, size_t from) {
         for (uint32_t k = 1; k < L; k++)
             best = logits[k] > logits[best] ? k : best;
         j->pairs[from - j->from + i] = (struct pair){rows->label[i], best};
-        p->loss += loss_row(logits, L, &target, 1, logits, &hit);
+        p->loss += loss_row(logits, L, rows->label[i], 0, 1, logits, &hit);
         p->hits += hit;
     }
     return DIFFUSE_OK;

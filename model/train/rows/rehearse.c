@@ -9,7 +9,6 @@
 
 struct pick {
     const struct rows *rows;
-    size_t labelled;
     uint32_t n_labels;
     struct rng rng;
     uint64_t *seen;  /* (n_labels) rows of the label */
@@ -22,7 +21,7 @@ struct pick {
 };
 
 static diffuse_err count_labels(struct pick *p, struct reason *why) {
-    for (size_t i = 0; i < p->labelled; i++) {
+    for (size_t i = 0; i < p->rows->n; i++) {
         uint32_t length, label;
         diffuse_err e = rows_get(p->rows, i, &length, &label, why);
 
@@ -60,7 +59,7 @@ static size_t share_out(struct pick *p, size_t count) {
 static diffuse_err sample(struct pick *p, struct reason *why) {
     for (uint32_t label = 0; label < p->n_labels; label++)
         p->seen[label] = 0;
-    for (size_t i = 0; i < p->labelled; i++) {
+    for (size_t i = 0; i < p->rows->n; i++) {
         uint32_t length, label;
         uint64_t at;
         diffuse_err e = rows_get(p->rows, i, &length, &label, why);
@@ -138,10 +137,10 @@ static diffuse_err keep(const struct pick *p, uint32_t vocab, struct rehearse *r
     return e;
 }
 
-diffuse_err rehearse_pick(const struct rows *rows, size_t labelled, uint32_t n_labels,
-                          uint32_t vocab, size_t count, size_t max_bytes, uint64_t seed,
-                          struct rehearse *ret_rehearse, struct reason *why) {
-    struct pick p = {.rows = rows, .labelled = labelled, .n_labels = n_labels};
+diffuse_err rehearse_pick(const struct rows *rows, uint32_t n_labels, uint32_t vocab, size_t count,
+                          size_t max_bytes, uint64_t seed, struct rehearse *ret_rehearse,
+                          struct reason *why) {
+    struct pick p = {.rows = rows, .n_labels = n_labels};
     diffuse_err e = DIFFUSE_NOMEM;
     size_t n;
 
@@ -150,7 +149,7 @@ diffuse_err rehearse_pick(const struct rows *rows, size_t labelled, uint32_t n_l
         count = REHEARSAL_ROWS_MAX;
     if (max_bytes > REHEARSAL_BYTES_MAX)
         max_bytes = REHEARSAL_BYTES_MAX;
-    if (count == 0 || labelled == 0)
+    if (count == 0 || rows->n == 0)
         return DIFFUSE_OK;
     rng_init(&p.rng, seed, STREAM);
     p.seen = calloc(n_labels, sizeof *p.seen);

@@ -17,14 +17,14 @@ struct rehearse {
     const struct rehearsal *kept; /* in it; NULL: none */
 };
 
-/* Of the first `labelled` of rows (labels < n_labels, ids < vocab), up to `count`, whose text takes
+/* Of rows (labels < n_labels, ids < vocab), up to `count`, whose text takes
  * no more than max_bytes. Labels take turns, so that what is left out when bytes are short is
  * balanced too; a label of few rows gives all it has. Same seed, same rows. Walks the rows twice;
  * memory: 8 bytes a kept row and 12 a label, besides the text. Errors: IO, NOMEM. */
-DIFFUSE_MUST_CHECK diffuse_err rehearse_pick(const struct rows *rows, size_t labelled,
-                                             uint32_t n_labels, uint32_t vocab, size_t count,
-                                             size_t max_bytes, uint64_t seed,
-                                             struct rehearse *ret_rehearse, struct reason *why);
+DIFFUSE_MUST_CHECK diffuse_err rehearse_pick(const struct rows *rows, uint32_t n_labels,
+                                             uint32_t vocab, size_t count, size_t max_bytes,
+                                             uint64_t seed, struct rehearse *ret_rehearse,
+                                             struct reason *why);
 void rehearse_done(struct rehearse *r); /* fine with all zero */
 
 #endif

@@ -34,8 +34,7 @@ static void bench_init(struct bench *b, struct denoise_options o, size_t tokens)
     *b = (struct bench){.c = {.vocab = V, .width = C, .labels = 1, .head_width = 1}};
     for (uint32_t v = 0; v < V; v++)
         count[v] = 1000 / (v + 1);
-    assert_int_equal(arena_init(&b->arena, weights_bytes(&b->c) +
-                                               denoise_bytes(V, C, &o) +
+    assert_int_equal(arena_init(&b->arena, weights_bytes(&b->c) + denoise_bytes(V, C, &o) +
                                                denoise_scratch_bytes(C, o.candidates, tokens)),
                      DIFFUSE_OK);
     assert_int_equal(weights_new(&b->arena, &b->c, &b->w), DIFFUSE_OK);

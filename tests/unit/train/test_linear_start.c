@@ -1,5 +1,5 @@
 /* test_linear_start.c - the start as a linear classifier: its optimum where that is known, that the
- * whole model tells what is separable, and what teachers count for. */
+ * whole model tells what is separable. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,7 +81,7 @@ static void test_known_optimum(void **state) {
     assert_int_equal(rows_append(&rows, a, 1, 0, NULL), DIFFUSE_OK);
     assert_int_equal(rows_append(&rows, b, 1, 1, NULL), DIFFUSE_OK);
     make(&m, 2, 1, 2, 8, NET_POOL_MEAN, false);
-    assert_int_equal(linear_start(&m.c, m.w, &rows, NULL, &options, NULL), DIFFUSE_OK);
+    assert_int_equal(linear_start(&m.c, m.w, &rows, &options, NULL), DIFFUSE_OK);
     assert_true(fabs(fabs((double)m.w->embed[3]) - expected) < 1e-5);
     assert_true(fabs((double)(m.w->embed[3] + m.w->embed[5])) < 1e-6);
     for (uint32_t f = 0; f < 8; f++)
@@ -126,7 +126,7 @@ static unsigned count_wrong(uint32_t labels, uint32_t width, uint32_t head, enum
         assert_int_equal(rows_append(&rows, ids, n, i % labels, NULL), DIFFUSE_OK);
     }
     make(&m, labels, width, head, 19, pool, true);
-    assert_int_equal(linear_start(&m.c, m.w, &rows, NULL, &options, NULL), DIFFUSE_OK);
+    assert_int_equal(linear_start(&m.c, m.w, &rows, &options, NULL), DIFFUSE_OK);
     for (uint32_t i = 0; i < 400; i++) {
         n = write_row(i, labels, ids);
         wrong += told(&m, ids, n) != i % labels;
@@ -157,7 +157,7 @@ static void test_label_without_rows(void **state) {
     assert_int_equal(rows_append(&rows, a, 2, 0, NULL), DIFFUSE_OK);
     assert_int_equal(rows_append(&rows, b, 1, 2, NULL), DIFFUSE_OK);
     make(&m, 3, 4, 8, 8, NET_POOL_MEAN, true);
-    assert_int_equal(linear_start(&m.c, m.w, &rows, NULL, &options, NULL), DIFFUSE_OK);
+    assert_int_equal(linear_start(&m.c, m.w, &rows, &options, NULL), DIFFUSE_OK);
     for (size_t i = 0; i < (size_t)8 * 4; i++)
         assert_true(isfinite(m.w->embed[i]));
     assert_int_equal(told(&m, a, 2), 0);
@@ -166,51 +166,11 @@ static void test_label_without_rows(void **state) {
     arena_done(&m.arena);
 }
 
-/* Rows without a label of their own that a teacher is certain of count as rows with that label. */
-static void test_certain_teacher(void **state) {
-    struct model_under_test teacher, taught, alone;
-    struct rows rows;
-    const struct rows *lists[] = {&rows};
-    struct distil soft;
-    struct team *team;
-    uint32_t ids[16];
-
-    (void)state;
-    assert_int_equal(rows_init(&rows, 19, ROWS_MEMORY), DIFFUSE_OK);
-    for (uint32_t i = 0; i < 100; i++) {
-        uint32_t n = write_row(i, 2, ids);
-
-        assert_int_equal(rows_append(&rows, ids, n, i % 2, NULL), DIFFUSE_OK);
-    }
-    make(&teacher, 2, 1, 2, 19, NET_POOL_MEAN, true);
-    make(&taught, 2, 1, 2, 19, NET_POOL_MEAN, true);
-    make(&alone, 2, 1, 2, 19, NET_POOL_MEAN, true);
-    assert_int_equal(linear_start(&teacher.c, teacher.w, &rows, NULL, &options, NULL), DIFFUSE_OK);
-    for (size_t i = 0; i < 4; i++)
-        teacher.w->head_out[i] *= 1e4f;
-    assert_int_equal(team_new(1, &team, NULL), DIFFUSE_OK);
-    distil_init(&soft);
-    assert_int_equal(distil_add(&soft, &teacher.c, teacher.w, team, lists, 1, NULL), DIFFUSE_OK);
-    soft.labelled = 30;
-    soft.share = 0.5;
-    assert_int_equal(linear_start(&taught.c, taught.w, &rows, &soft, &options, NULL), DIFFUSE_OK);
-    assert_int_equal(linear_start(&alone.c, alone.w, &rows, NULL, &options, NULL), DIFFUSE_OK);
-    assert_memory_equal(taught.w->embed, alone.w->embed, 19 * sizeof *alone.w->embed);
-    assert_memory_equal(taught.w->ngram, alone.w->ngram, 4096 * sizeof *alone.w->ngram);
-    distil_done(&soft);
-    team_free(team);
-    rows_done(&rows);
-    arena_done(&teacher.arena);
-    arena_done(&taught.arena);
-    arena_done(&alone.arena);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_optimum),
         cmocka_unit_test(test_separable),
         cmocka_unit_test(test_label_without_rows),
-        cmocka_unit_test(test_certain_teacher),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

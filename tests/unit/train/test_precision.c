@@ -342,7 +342,7 @@ static void run_open(struct run *r, enum store_type kept, uint64_t memory, doubl
                             .epochs = 6,
                             .batch = 32,
                             .memory = memory};
-    struct fit_data data = {&r->rows, NULL, &r->test, NULL};
+    struct fit_data data = {&r->rows, NULL, &r->test};
     struct reason why = {""};
     struct rng rng;
 

@@ -46,7 +46,7 @@ static void pick(size_t count, size_t max_bytes, uint64_t seed, struct rehearse 
     size_t n;
 
     fill(&rows, &n);
-    assert_int_equal(rehearse_pick(&rows, n, LABELS, VOCAB, count, max_bytes, seed, ret, NULL),
+    assert_int_equal(rehearse_pick(&rows, LABELS, VOCAB, count, max_bytes, seed, ret, NULL),
                      DIFFUSE_OK);
     rows_done(&rows);
 }
@@ -146,32 +146,11 @@ static void test_random(void **state) {
     assert_true(most < 137);
 }
 
-/* Rows without a label of their own come after the others, and are left alone. */
-static void test_unlabelled_rows(void **state) {
-    struct rehearse r;
-    struct rows rows;
-    size_t n;
-
-    (void)state;
-    fill(&rows, &n);
-    assert_int_equal(rehearse_pick(&rows, 10, LABELS, VOCAB, 512, SIZE_MAX, 1, &r, NULL),
-                     DIFFUSE_OK);
-    assert_int_equal(r.kept->rows, 10);
-    for (uint32_t i = 0; i < 10; i++)
-        assert_true(rehearsal_id(r.kept, i, 0) < 10);
-    rehearse_done(&r);
-    assert_int_equal(rehearse_pick(&rows, 0, LABELS, VOCAB, 512, SIZE_MAX, 1, &r, NULL),
-                     DIFFUSE_OK);
-    assert_null(r.kept);
-    rows_done(&rows);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_balanced),
         cmocka_unit_test(test_bytes_run_out),
         cmocka_unit_test(test_random),
-        cmocka_unit_test(test_unlabelled_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -398,7 +398,7 @@ static void test_broken_disk_reaches_the_caller(void **state) {
     uint32_t ids[LONGEST], length, label;
     struct reason why[4] = {{""}, {""}, {""}, {""}};
     struct rows r, rest, background;
-    struct fit_data data = {&r, NULL, NULL, NULL};
+    struct fit_data data = {&r, NULL, NULL};
     struct eval_result result;
     bool done;
     struct fit_epoch epoch;

@@ -74,19 +74,19 @@ static void test_loss_and_its_gradient(void **state) {
     bool hit;
 
     (void)state;
-    (void)loss_row(logits, 3, &(struct loss_target){.truth = 1, .smoothing = 0}, 1, d, &hit);
+    (void)loss_row(logits, 3, 1, 0, 1, d, &hit);
     assert_false(hit);
     for (int i = 0; i < 3; i++) {
         float bent[3], waste[3];
 
         memcpy(bent, logits, sizeof bent);
         bent[i] += (float)e;
-        up = loss_row(bent, 3, &(struct loss_target){.truth = 1, .smoothing = 0}, 1, waste, &hit);
+        up = loss_row(bent, 3, 1, 0, 1, waste, &hit);
         bent[i] -= (float)(2 * e);
-        down = loss_row(bent, 3, &(struct loss_target){.truth = 1, .smoothing = 0}, 1, waste, &hit);
+        down = loss_row(bent, 3, 1, 0, 1, waste, &hit);
         assert_true(fabs((up - down) / (2 * e) - (double)d[i]) < 1e-3);
     }
-    (void)loss_row(logits, 3, &(struct loss_target){.truth = 2, .smoothing = 0.3}, 0.5, d, &hit);
+    (void)loss_row(logits, 3, 2, 0.3, 0.5, d, &hit);
     assert_true(hit);
     for (int i = 0; i < 3; i++)
         sum += d[i];
@@ -199,7 +199,7 @@ static struct outcome train_with(struct net_config c, unsigned threads, uint64_t
                             .epochs = epochs,
                             .batch = 32};
     struct rows rows, test;
-    struct fit_data data = {&rows, NULL, &test, NULL};
+    struct fit_data data = {&rows, NULL, &test};
     bool done;
     struct fit_epoch epoch = {0};
     struct arena arena;
@@ -291,7 +291,7 @@ static void test_divergence_is_reported(void **state) {
     struct fit_options o = {
         .step = {.lr = 1e30, .table_lr = 1e30}, .epochs = 1, .batch = 8, .decay = SCHED_CONSTANT};
     struct rows rows;
-    struct fit_data data = {&rows, NULL, NULL, NULL};
+    struct fit_data data = {&rows, NULL, NULL};
     bool done;
     struct fit_epoch epoch;
     struct arena arena;
