@@ -22,29 +22,29 @@
 static void run_done(struct train_run *r) {
     train_record_close(&r->record);
     fit_free(r->fit);
-    joint_done(&r->joint);
+    joint_done(&r->model.joint);
     team_free(r->team);
-    rehearse_done(&r->rehearse);
+    rehearse_done(&r->model.rehearse);
     free(r->best);
     free(r->epochs);
     json_decref(r->identity);
     free(r->seconds);
-    rows_done(&r->all);
-    rows_done(&r->train);
-    rows_done(&r->valid);
-    rows_done(&r->test);
-    label_set_done(&r->labels);
-    train_init_done(&r->init);
-    arena_done(&r->net_arena);
-    arena_done(&r->text_arena);
+    rows_done(&r->data.all);
+    rows_done(&r->data.train);
+    rows_done(&r->data.valid);
+    rows_done(&r->data.test);
+    label_set_done(&r->data.labels);
+    train_init_done(&r->data.init);
+    arena_done(&r->model.net_arena);
+    arena_done(&r->data.text_arena);
     run_watch_done(&r->watch);
 }
 
 /* The weights of --init over the random ones. */
 static void start_from(struct train_run *r) {
-    if (!r->init.model)
+    if (!r->data.init.model)
         return;
-    if (train_init_weights(&r->init, &r->labels, &r->config, r->weights))
+    if (train_init_weights(&r->data.init, &r->data.labels, &r->model.config, r->model.weights))
         train_record_line(&r->record, "all weights are from %s", r->o.init);
     else
         train_record_line(&r->record, "weights are from %s, the classifier is new", r->o.init);
@@ -61,7 +61,7 @@ static diffuse_err start_linear(struct train_run *r) {
 
     if (!(r->o.linear_start > 0))
         return DIFFUSE_OK;
-    e = linear_start(&r->config, r->weights, &r->train, &o, &r->why);
+    e = linear_start(&r->model.config, r->model.weights, &r->data.train, &o, &r->why);
     r->watch.spent = say_now() - began; /* counts as the first epoch's */
     if (!e)
         train_record_line(&r->record, "starts as a linear classifier of the rows  %.1f s",
@@ -73,51 +73,52 @@ static diffuse_err make_weights(struct train_run *r) {
     struct rng rng;
     diffuse_err e;
 
-    r->config.vocab = tokenizer_vocab_size(r->tokenizer);
-    r->config.labels = r->labels.n;
-    if ((e = train_options_brackets(&r->o, r->tokenizer, &r->config, &r->why)) ||
-        (e = train_init_config(&r->init, &r->o, &r->config, &r->why)) ||
-        (e = net_config_check(&r->config, &r->why)) ||
-        (e = arena_init(&r->net_arena, weights_bytes(&r->config))) ||
-        (e = weights_new(&r->net_arena, &r->config, &r->weights)))
+    r->model.config.vocab = tokenizer_vocab_size(r->data.tokenizer);
+    r->model.config.labels = r->data.labels.n;
+    if ((e = train_options_brackets(&r->o, r->data.tokenizer, &r->model.config, &r->why)) ||
+        (e = train_init_config(&r->data.init, &r->o, &r->model.config, &r->why)) ||
+        (e = net_config_check(&r->model.config, &r->why)) ||
+        (e = arena_init(&r->model.net_arena, weights_bytes(&r->model.config))) ||
+        (e = weights_new(&r->model.net_arena, &r->model.config, &r->model.weights)))
         return e;
-    weights_list_make(&r->config, &r->list);
+    weights_list_make(&r->model.config, &r->model.list);
     rng_init(&rng, r->o.seed, 0x1217);
-    weights_init(r->weights, &r->config, r->o.init_std, &rng);
-    weights_scale_updates(r->weights, &r->config, r->o.update_init);
+    weights_init(r->model.weights, &r->model.config, r->o.init_std, &rng);
+    weights_scale_updates(r->model.weights, &r->model.config, r->o.update_init);
     start_from(r);
     r->epochs = calloc(r->o.epochs, sizeof *r->epochs);
     r->seconds = calloc(r->o.epochs, sizeof *r->seconds);
-    if (r->valid.n)
-        r->best = calloc(r->list.entries, sizeof *r->best);
-    return r->epochs && r->seconds && (r->best || !r->valid.n) ? DIFFUSE_OK : DIFFUSE_NOMEM;
+    if (r->data.valid.n)
+        r->best = calloc(r->model.list.entries, sizeof *r->best);
+    return r->epochs && r->seconds && (r->best || !r->data.valid.n) ? DIFFUSE_OK : DIFFUSE_NOMEM;
 }
 
 /* Rows of training for the checkpoint. They should not make it noticeably larger: a fiftieth, but
  * for small models room for some hundred short rows in any case. */
 static diffuse_err pick_rehearsal(struct train_run *r) {
-    size_t bytes = r->list.entries * (r->o.type == CKPT_F32 ? 4 : 2) / 50;
-    diffuse_err e = rehearse_pick(&r->train, r->labels.n, r->config.vocab, r->o.rehearsal,
-                                  bytes > REHEARSAL_BYTES ? bytes : REHEARSAL_BYTES, r->o.seed,
-                                  &r->rehearse, &r->why);
+    size_t bytes = r->model.list.entries * (r->o.type == CKPT_F32 ? 4 : 2) / 50;
+    diffuse_err e = rehearse_pick(&r->data.train, r->data.labels.n, r->model.config.vocab,
+                                  r->o.rehearsal, bytes > REHEARSAL_BYTES ? bytes : REHEARSAL_BYTES,
+                                  r->o.seed, &r->model.rehearse, &r->why);
 
-    if (!e && r->rehearse.kept)
+    if (!e && r->model.rehearse.kept)
         train_record_line(&r->record,
                           "rehearsal: %u training rows are kept in the checkpoint, readable for "
                           "whoever has it (--rehearsal 0: none)",
-                          r->rehearse.kept->rows);
+                          r->model.rehearse.kept->rows);
     return e;
 }
 
 /* Up to the first step. *found: there is a run to go on with, and it was taken up. */
 static diffuse_err make_model(struct train_run *r, bool *found) {
-    struct fit_data data = {&r->train, r->valid.n ? &r->valid : NULL, r->test.n ? &r->test : NULL};
+    struct fit_data data = {&r->data.train, r->data.valid.n ? &r->data.valid : NULL,
+                            r->data.test.n ? &r->data.test : NULL};
     struct fit_options fit = {
         .warmup = r->o.warmup, .epochs = (uint32_t)r->o.epochs, .batch = (uint32_t)r->o.batch};
     size_t pieces = 0; /* of the run that is found, not of the folds before it */
     diffuse_err e;
 
-    if ((e = train_options_config(&r->o, &r->config, &r->why)) ||
+    if ((e = train_options_config(&r->o, &r->model.config, &r->why)) ||
         (e = train_options_step(&r->o, &fit.step, &fit.decay, &r->why)) || (e = make_weights(r)) ||
         (e = pick_rehearsal(r)))
         return e;
@@ -129,12 +130,12 @@ static diffuse_err make_model(struct train_run *r, bool *found) {
         (!*found && (e = start_linear(r))) || (e = train_memory_budget(r, &fit.memory)))
         return e;
     fit.pieces = pieces;
-    if ((e = fit_new(&r->config, r->weights, &fit, &data, r->team, &r->fit, &r->why)))
+    if ((e = fit_new(&r->model.config, r->model.weights, &fit, &data, r->team, &r->fit, &r->why)))
         return e;
     train_memory_say(r, fit_plan(r->fit));
     if ((*found && (e = train_save_resume(r))) || (e = train_record_begin(&r->record, &r->why)))
         return e;
-    return train_record_config(&r->record, &r->o, &r->config, &data, &r->why);
+    return train_record_config(&r->record, &r->o, &r->model.config, &data, &r->why);
 }
 
 /* At the beginning, or where the run that was found stands. */
@@ -164,13 +165,13 @@ static double share(const struct eval_result *s) {
 static diffuse_err keep_best(struct train_run *r) {
     uint32_t epoch = fit_place(r->fit)->epoch;
 
-    if (r->valid.n && r->best_epoch &&
+    if (r->data.valid.n && r->best_epoch &&
         share(&r->epochs[epoch - 1].valid) <= share(&r->epochs[r->best_epoch - 1].valid))
         return DIFFUSE_OK;
     r->best_epoch = epoch;
     if (r->best)
-        memcpy(r->best, r->weights->block, r->list.entries * sizeof *r->best);
-    return train_save_model(r, TRAIN_SAVE_BEST, r->best ? r->best : r->weights->block);
+        memcpy(r->best, r->model.weights->block, r->model.list.entries * sizeof *r->best);
+    return train_save_model(r, TRAIN_SAVE_BEST, r->best ? r->best : r->model.weights->block);
 }
 
 /* One epoch as the ticks see it. */
@@ -201,7 +202,7 @@ static diffuse_err stop(struct train_run *r) {
              : reason_set(&r->why, DIFFUSE_STOPPING,
                           "stopped in epoch %u at row %llu of %zu; the same command with --resume "
                           "goes on from there",
-                          p->epoch + 1, (unsigned long long)p->rows, r->train.n);
+                          p->epoch + 1, (unsigned long long)p->rows, r->data.train.n);
 }
 
 static diffuse_err train_epoch(struct train_run *r) {
@@ -238,7 +239,7 @@ static diffuse_err run_all(struct train_run *r) {
     diffuse_err e;
 
     if ((e = train_record_open(&r->record, r->o.out, r->o.quiet, r->o.resume, &r->why)) ||
-        (e = train_init_open(&r->init, &r->o, &r->why)) || (e = train_data_read(r)) ||
+        (e = train_init_open(&r->data.init, &r->o, &r->why)) || (e = train_data_read(r)) ||
         (e = run_watch_init(&r->watch, r->o.save_every, &r->why)) || (e = make_model(r, &found)) ||
         (e = begin(r, found)) || (e = train_epochs(r)))
         return e;
@@ -246,7 +247,7 @@ static diffuse_err run_all(struct train_run *r) {
 }
 
 int cmd_train(int argc, char **argv) {
-    struct train_run r = {.watch.signals = -1, .temperature = 1};
+    struct train_run r = {.watch.signals = -1, .model.temperature = 1};
     diffuse_err e;
 
     train_options_parse(argc, argv, &r.o);

@@ -14,7 +14,7 @@ static const char *const shape[] = {
     "brackets",  "sharing",    "alpha",     "ngram-order", "ngram-rows", "linear-start"};
 
 bool train_base_left_open(const struct train_run *r) {
-    const struct train_options *o = r->init.base ? &r->before_base : &r->o;
+    const struct train_options *o = r->data.init.base ? &r->data.before_base : &r->o;
 
     if (o->init || o->vocab || o->paper || strcmp(o->tokenizer, "wordpiece") != 0)
         return false;
@@ -63,21 +63,21 @@ diffuse_err train_base_open(struct train_run *r) {
     diffuse_err e;
 
     if (strcmp(r->o.base, "none") == 0 || !train_base_left_open(r) ||
-        !find(r->o.base, r->base_path, sizeof r->base_path))
+        !find(r->o.base, r->data.base_path, sizeof r->data.base_path))
         return DIFFUSE_OK;
-    r->o.init = r->base_path;
-    r->before_base = before;
-    r->init.base = true;
-    if ((e = train_init_open(&r->init, &r->o, &r->why)))
+    r->o.init = r->data.base_path;
+    r->data.before_base = before;
+    r->data.init.base = true;
+    if ((e = train_init_open(&r->data.init, &r->o, &r->why)))
         return e;
-    train_record_line(&r->record, "starts from the base %.12s", r->init.model->id);
+    train_record_line(&r->record, "starts from the base %.12s", r->data.init.model->id);
     return DIFFUSE_OK;
 }
 
 void train_base_close(struct train_run *r) {
-    train_init_done(&r->init);
-    r->o = r->before_base;
-    r->tokenizer = NULL;
+    train_init_done(&r->data.init);
+    r->o = r->data.before_base;
+    r->data.tokenizer = NULL;
 }
 
 /* Shares of the tokens that the vocabulary does not have, and that go on with a word. */
@@ -91,9 +91,9 @@ static diffuse_err shares(struct train_run *r, const struct rows *rows, double *
         if ((e = rows_read(rows, i, ids, &length, &label, &r->why)))
             break;
         for (uint32_t t = 0; t < length; t++) {
-            const uint8_t *piece = tokenizer_piece(r->tokenizer, ids[t], &len);
+            const uint8_t *piece = tokenizer_piece(r->data.tokenizer, ids[t], &len);
 
-            unknown += ids[t] == tokenizer_unk(r->tokenizer);
+            unknown += ids[t] == tokenizer_unk(r->data.tokenizer);
             parts += piece && len > 2 && piece[0] == '#' && piece[1] == '#';
         }
         all += length;

@@ -20,18 +20,18 @@ static void tick_bytes(void *user, uint64_t done, uint64_t total) {
 static diffuse_err look_at_labels(struct train_run *r, const struct dataset_stats *stats) {
     size_t pairs = 0;
     uint32_t a = 0, b = 0;
-    diffuse_err e = label_set_alike(&r->labels, &pairs, &a, &b);
+    diffuse_err e = label_set_alike(&r->data.labels, &pairs, &a, &b);
 
     if (!e && pairs)
         train_record_warn(&r->record,
                           "training: %zu pairs of labels look alike and are two labels each, the "
                           "first: \"%s\" and \"%s\"; write them alike where one is meant",
-                          pairs, r->labels.names[a], r->labels.names[b]);
-    if (!e && r->labels.n > FEW_LABELS && r->labels.n > stats->rows / 4)
+                          pairs, r->data.labels.names[a], r->data.labels.names[b]);
+    if (!e && r->data.labels.n > FEW_LABELS && r->data.labels.n > stats->rows / 4)
         train_record_warn(&r->record,
                           "training: %u labels for %llu rows: is the label where it is expected? "
                           "(--label-column, --text-column)",
-                          r->labels.n, (unsigned long long)stats->rows);
+                          r->data.labels.n, (unsigned long long)stats->rows);
     return e;
 }
 
@@ -55,22 +55,22 @@ static diffuse_err make_tokenizer(struct train_run *r) {
                           "--tokenizer is \"%s\", expected wordpiece, symbol or byte",
                           r->o.tokenizer);
     say_progress_start(&progress, "vocabulary", r->o.quiet);
-    e = load_survey(&load, r->o.vocab || r->init.model ? NULL : &options, &r->labels, &vocab, &len,
-                    &stats, &r->why);
+    e = load_survey(&load, r->o.vocab || r->data.init.model ? NULL : &options, &r->data.labels,
+                    &vocab, &len, &stats, &r->why);
     say_progress_end(&progress);
     if (!e)
         e = look_at_labels(r, &stats);
-    if (!e && r->init.model) {
-        r->tokenizer = r->init.model->tokenizer;
+    if (!e && r->data.init.model) {
+        r->data.tokenizer = r->data.init.model->tokenizer;
         return DIFFUSE_OK;
     }
     if (!e && r->o.vocab)
         e = textfile_read(r->o.vocab, &vocab, &len, &r->why);
     if (!e)
-        e = arena_init(&r->text_arena, tokenizer_bytes(options.kind, (uint8_t *)vocab, len));
+        e = arena_init(&r->data.text_arena, tokenizer_bytes(options.kind, (uint8_t *)vocab, len));
     if (!e)
-        e = tokenizer_new(&r->text_arena, options.kind, (uint8_t *)vocab, len, &r->tokenizer,
-                          &r->why);
+        e = tokenizer_new(&r->data.text_arena, options.kind, (uint8_t *)vocab, len,
+                          &r->data.tokenizer, &r->why);
     free(vocab);
     return e;
 }
@@ -87,7 +87,7 @@ static diffuse_err read_rows(struct train_run *r, const struct load *from, const
     diffuse_err e;
 
     say_progress_start(&progress, what, r->o.quiet);
-    e = load_rows(&load, t, &r->labels, max_length, rows, &stats, &r->why);
+    e = load_rows(&load, t, &r->data.labels, max_length, rows, &stats, &r->why);
     say_progress_end(&progress);
     if (e)
         return e;
@@ -104,23 +104,23 @@ static diffuse_err read_rows(struct train_run *r, const struct load *from, const
 
 /* Labels that no training row has cannot be learned; a single one teaches nothing. */
 static diffuse_err check_labels(struct train_run *r) {
-    size_t *count = calloc(r->labels.n, sizeof *count);
+    size_t *count = calloc(r->data.labels.n, sizeof *count);
     uint32_t without = 0, first = 0;
     diffuse_err e = count ? DIFFUSE_OK : DIFFUSE_NOMEM;
 
-    for (size_t i = 0; !e && i < r->train.n; i++) {
+    for (size_t i = 0; !e && i < r->data.train.n; i++) {
         uint32_t length, label;
 
-        if (!(e = rows_get(&r->train, i, &length, &label, &r->why)))
+        if (!(e = rows_get(&r->data.train, i, &length, &label, &r->why)))
             count[label]++;
     }
-    for (uint32_t k = r->labels.n; !e && k-- > 0;)
+    for (uint32_t k = r->data.labels.n; !e && k-- > 0;)
         if (count[k] == 0) {
             without++;
             first = k;
         }
     free(count);
-    if (!e && r->labels.n - without < 2)
+    if (!e && r->data.labels.n - without < 2)
         return reason_set(&r->why, DIFFUSE_BADDATA,
                           "%s: every training row has the same label: there is nothing to learn; "
                           "give rows of two labels or more",
@@ -129,7 +129,7 @@ static diffuse_err check_labels(struct train_run *r) {
         train_record_line(&r->record,
                           "training: %u of %u labels have no row and cannot be learned, the first "
                           "is \"%s\"",
-                          without, r->labels.n, r->labels.names[first]);
+                          without, r->data.labels.n, r->data.labels.names[first]);
     return e;
 }
 
@@ -141,17 +141,18 @@ static diffuse_err split_valid(struct train_run *r) {
         return reason_set(&r->why, DIFFUSE_INVAL,
                           "--valid and --valid-data both name validation rows: give one of them");
     if (r->o.valid_data &&
-        (e = read_rows(r, &own, "validation", r->tokenizer, r->o.max_length, &r->valid)))
+        (e = read_rows(r, &own, "validation", r->data.tokenizer, r->o.max_length, &r->data.valid)))
         return e;
     if (r->o.valid > 0) {
-        if ((e = rows_split(&r->all, r->o.valid, r->o.seed, &r->train, &r->valid, &r->why)))
+        if ((e = rows_split(&r->data.all, r->o.valid, r->o.seed, &r->data.train, &r->data.valid,
+                            &r->why)))
             return e;
-        rows_done(&r->all);
+        rows_done(&r->data.all);
     } else {
-        r->train = r->all;
-        r->all = (struct rows){0};
+        r->data.train = r->data.all;
+        r->data.all = (struct rows){0};
     }
-    if (r->train.n == 0 || (r->o.valid > 0 && r->valid.n == 0))
+    if (r->data.train.n == 0 || (r->o.valid > 0 && r->data.valid.n == 0))
         return reason_set(&r->why, DIFFUSE_BADDATA,
                           "%s: too few rows to set %g of them aside; give --valid 0", r->o.data,
                           r->o.valid);
@@ -199,12 +200,12 @@ static void follow_linear(struct train_options *o, uint32_t labels) {
 static void follow_rows(struct train_run *r, size_t rows, uint32_t labels) {
     struct train_options *o = &r->o;
     bool wide = train_parts_wanted(r);
-    uint64_t all = !wide ? 500000 : r->init.base ? 60000 : 120000; /* rows of all epochs */
+    uint64_t all = !wide ? 500000 : r->data.init.base ? 60000 : 120000; /* rows of all epochs */
     uint64_t epochs = all / (rows ? rows : 1);
     bool few = rows < 20000, very_few = rows < 2000;
 
     if (o->batch == 0)
-        o->batch = very_few || (r->init.base && rows < 5000) ? 16 : few ? 32 : 64;
+        o->batch = very_few || (r->data.init.base && rows < 5000) ? 16 : few ? 32 : 64;
     suit(o, "word-dropout", &o->word_dropout, very_few ? 0.2 : few ? 0.3 : 0.6);
     suit(o, "embed-dropout", &o->embed_dropout, very_few ? 0.3 : few ? 0.5 : 0.7);
     if (few) {
@@ -225,17 +226,17 @@ static diffuse_err read_training(struct train_run *r) {
     diffuse_err e;
 
     if ((e = make_tokenizer(r)) ||
-        (e = read_rows(r, &train, "training", r->tokenizer, r->o.max_length, &r->all)))
+        (e = read_rows(r, &train, "training", r->data.tokenizer, r->o.max_length, &r->data.all)))
         return e;
-    if (r->init.base && (e = train_base_suits(r, &r->all, &suits)))
+    if (r->data.init.base && (e = train_base_suits(r, &r->data.all, &suits)))
         return e;
     if (suits)
         return DIFFUSE_OK;
-    rows_done(&r->all);
+    rows_done(&r->data.all);
     train_base_close(r);
     return (e = make_tokenizer(r))
                ? e
-               : read_rows(r, &train, "training", r->tokenizer, r->o.max_length, &r->all);
+               : read_rows(r, &train, "training", r->data.tokenizer, r->o.max_length, &r->data.all);
 }
 
 diffuse_err train_data_read(struct train_run *r) {
@@ -245,10 +246,11 @@ diffuse_err train_data_read(struct train_run *r) {
     follow_kind(&r->o);
     if ((e = train_base_open(r)) || (e = read_training(r)))
         return e;
-    if (r->o.test && (e = read_rows(r, &test, "test", r->tokenizer, r->o.max_length, &r->test)))
+    if (r->o.test &&
+        (e = read_rows(r, &test, "test", r->data.tokenizer, r->o.max_length, &r->data.test)))
         return e;
     if ((e = split_valid(r)) || (e = check_labels(r)))
         return e;
-    follow_rows(r, r->train.n, r->labels.n);
+    follow_rows(r, r->data.train.n, r->data.labels.n);
     return DIFFUSE_OK;
 }

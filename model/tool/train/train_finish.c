@@ -34,18 +34,19 @@ static diffuse_err judge(struct train_run *r, const struct rows *rows, const cha
     struct judged j = {.which = rows->n ? which : NULL};
     diffuse_err e;
 
-    if ((e = quality_init(&j.metrics, r->labels.n, r->temperature)))
+    if ((e = quality_init(&j.metrics, r->data.labels.n, r->model.temperature)))
         return e;
-    j.class = calloc(r->labels.n, sizeof *j.class);
+    j.class = calloc(r->data.labels.n, sizeof *j.class);
     e = j.class ? DIFFUSE_OK : DIFFUSE_NOMEM;
     if (!e && rows->n)
-        e = eval_judge(&r->config, r->weights, r->team, rows, NULL, &j.metrics, &r->why);
+        e = eval_judge(&r->model.config, r->model.weights, r->team, rows, NULL, &j.metrics,
+                       &r->why);
     if (e) {
         judged_done(&j);
         return e;
     }
     quality_classes(&j.metrics, j.class);
-    j.macro_f1 = quality_macro_f1(j.class, r->labels.n);
+    j.macro_f1 = quality_macro_f1(j.class, r->data.labels.n);
     j.ece = quality_ece(&j.metrics, &j.metrics.raw);
     j.ece_scaled = quality_ece(&j.metrics, &j.metrics.scaled);
     *ret = j;
@@ -130,11 +131,11 @@ static void gather_facts(const struct train_run *r, const struct judged *j, stru
         add_fact(f, "macro-F1", "%.2f %%", 100 * j->macro_f1);
         add_fact(f, "calibration error", "%.2f %%", 100 * j->ece_scaled);
     }
-    if (r->valid.n)
-        add_fact(f, "temperature", "%.3f", r->temperature);
-    add_fact(f, "training rows", "%zu", r->train.n);
-    add_fact(f, "labels", "%u", r->labels.n);
-    add_fact(f, "parameters", "%zu", r->list.entries);
+    if (r->data.valid.n)
+        add_fact(f, "temperature", "%.3f", r->model.temperature);
+    add_fact(f, "training rows", "%zu", r->data.train.n);
+    add_fact(f, "labels", "%u", r->data.labels.n);
+    add_fact(f, "parameters", "%zu", r->model.list.entries);
     add_fact(f, "file", "%.1f MB", (double)file_bytes(r) / 1e6);
     add_fact(f, "training time", "%.0f s", total_seconds(r));
     add_fact(f, "tokens a second", "%.0f", tokens_per_second(r));
@@ -162,8 +163,8 @@ static diffuse_err write_tables(struct train_run *r, const struct judged *j) {
                             .epochs = (uint32_t)r->o.epochs,
                             .best = r->best_epoch,
                             .fact = facts.fact,
-                            .labels = (const char *const *)r->labels.names,
-                            .n_labels = r->labels.n,
+                            .labels = (const char *const *)r->data.labels.names,
+                            .n_labels = r->data.labels.n,
                             .metrics = j->which ? &j->metrics : NULL,
                             .class = j->class,
                             .judged = j->which};
@@ -188,30 +189,31 @@ static diffuse_err write_summary(struct train_run *r, const struct judged *valid
     return train_record_json(
         &r->record, "summary.json",
         json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "best", best, "final",
-                  final, "held_out", train_parts_json(r), "temperature", r->temperature,
+                  final, "held_out", train_parts_json(r), "temperature", r->model.temperature,
                   "training_seconds", total_seconds(r), "tokens_per_second", tokens_per_second(r),
                   "peak_resident_mb", train_record_resident_mb(), "parameters",
-                  (json_int_t)r->list.entries, "model_bytes", (json_int_t)file_bytes(r),
-                  "train_rows", (json_int_t)r->train.n, "seed", (json_int_t)r->o.seed),
+                  (json_int_t)r->model.list.entries, "model_bytes", (json_int_t)file_bytes(r),
+                  "train_rows", (json_int_t)r->data.train.n, "seed", (json_int_t)r->o.seed),
         &r->why);
 }
 
-/* The checkpoints, with the temperature; then r->weights are the best. */
+/* The checkpoints, with the temperature; then r->model.weights are the best. */
 static diffuse_err write_models(struct train_run *r) {
-    real *best = r->best ? r->best : r->weights->block;
+    real *best = r->best ? r->best : r->model.weights->block;
     diffuse_err e;
 
-    if (r->best && (e = train_save_model(r, "last.safetensors", r->weights->block)))
+    if (r->best && (e = train_save_model(r, "last.safetensors", r->model.weights->block)))
         return e;
-    if (best != r->weights->block)
-        memcpy(r->weights->block, best, r->list.entries * sizeof *best);
-    train_parts_join(r, &r->config, r->weights);
-    if ((e = calibrate_rows(&r->config, r->weights, r->team, &r->valid, &r->temperature,
-                            &r->why)) ||
+    if (best != r->model.weights->block)
+        memcpy(r->model.weights->block, best, r->model.list.entries * sizeof *best);
+    train_parts_join(r, &r->model.config, r->model.weights);
+    if ((e = calibrate_rows(&r->model.config, r->model.weights, r->team, &r->data.valid,
+                            &r->model.temperature, &r->why)) ||
         (e = train_save_model(r, "model.safetensors", best)))
         return e;
     train_record_line(&r->record, "wrote %s/model.safetensors: epoch %u, %zu numbers, %llu bytes",
-                      r->o.out, r->best_epoch, r->list.entries, (unsigned long long)file_bytes(r));
+                      r->o.out, r->best_epoch, r->model.list.entries,
+                      (unsigned long long)file_bytes(r));
     return DIFFUSE_OK;
 }
 
@@ -219,8 +221,8 @@ diffuse_err train_finish(struct train_run *r) {
     struct judged valid = {0}, test = {0};
     diffuse_err e = write_models(r);
 
-    if (!e && !(e = judge(r, &r->valid, "valid", &valid)))
-        e = judge(r, &r->test, "test", &test);
+    if (!e && !(e = judge(r, &r->data.valid, "valid", &valid)))
+        e = judge(r, &r->data.test, "test", &test);
     if (!e && !(e = write_tables(r, test.which ? &test : &valid)))
         e = write_summary(r, &valid, &test);
     judged_done(&valid);

@@ -28,10 +28,10 @@ static uint64_t evaluation(const struct train_run *r) {
     const struct engine_kind kind = {kernel_at(0), ENGINE_F32}; /* others take no more */
     size_t longest = 1024;
 
-    longest = r->valid.longest > longest ? r->valid.longest : longest;
-    longest = r->test.longest > longest ? r->test.longest : longest;
-    return (engine_scratch_bytes(&r->config, &kind, longest, ROWS_WINDOW) +
-            ROWS_WINDOW * r->labels.n * sizeof(real)) *
+    longest = r->data.valid.longest > longest ? r->data.valid.longest : longest;
+    longest = r->data.test.longest > longest ? r->data.test.longest : longest;
+    return (engine_scratch_bytes(&r->model.config, &kind, longest, ROWS_WINDOW) +
+            ROWS_WINDOW * r->data.labels.n * sizeof(real)) *
            (uint64_t)r->o.threads;
 }
 
@@ -39,7 +39,7 @@ diffuse_err train_memory_budget(struct train_run *r, uint64_t *ret_bytes) {
     uint64_t now = resident(), others = evaluation(r) + THREAD_BYTES * r->o.threads;
 
     if (r->best) /* not touched yet */
-        others += r->list.entries * sizeof *r->best;
+        others += r->model.list.entries * sizeof *r->best;
     r->memory_limit = r->o.memory ? r->o.memory : now + cgroup_memory_left() / 5 * 4;
     if (r->planned) {
         *ret_bytes = 0; /* its pieces fitted, and they decide about the bits: no new plan */
@@ -56,7 +56,7 @@ diffuse_err train_memory_budget(struct train_run *r, uint64_t *ret_bytes) {
 }
 
 void train_memory_say(struct train_run *r, const struct step_plan *plan) {
-    size_t batch = r->o.batch < r->train.n ? r->o.batch : r->train.n;
+    size_t batch = r->o.batch < r->data.train.n ? r->o.batch : r->data.train.n;
 
     train_record_line(&r->record,
                       "memory: %llu MiB may be used, steps take %zu MiB; a batch of %zu rows goes "

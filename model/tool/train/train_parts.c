@@ -36,7 +36,7 @@ static double percent(double share) {
 }
 
 static void say_choice(struct train_run *r) {
-    const struct joint *j = &r->joint;
+    const struct joint *j = &r->model.joint;
     const struct wide *wide = j->wide.wide;
 
     train_record_line(&r->record,
@@ -56,7 +56,7 @@ static void say_choice(struct train_run *r) {
 
 /* A deep part that is not computed takes a table of one number a piece, and no steps. */
 static diffuse_err leave_out_deep(struct train_run *r) {
-    struct net_config *c = &r->config;
+    struct net_config *c = &r->model.config;
     struct rng rng;
     diffuse_err e;
 
@@ -65,13 +65,13 @@ static diffuse_err leave_out_deep(struct train_run *r) {
     c->steps = 0;
     c->ngram_order = c->ngram_rows = 0;
     c->norm = NET_NORM_RESIDUAL;
-    arena_done(&r->net_arena);
-    if ((e = arena_init(&r->net_arena, weights_bytes(c))) ||
-        (e = weights_new(&r->net_arena, c, &r->weights)))
+    arena_done(&r->model.net_arena);
+    if ((e = arena_init(&r->model.net_arena, weights_bytes(c))) ||
+        (e = weights_new(&r->model.net_arena, c, &r->model.weights)))
         return e;
-    weights_list_make(c, &r->list);
+    weights_list_make(c, &r->model.list);
     rng_init(&rng, r->o.seed, 0x1217);
-    weights_init(r->weights, c, r->o.init_std, &rng);
+    weights_init(r->model.weights, c, r->o.init_std, &rng);
     return DIFFUSE_OK;
 }
 
@@ -79,34 +79,34 @@ diffuse_err train_parts_choose(struct train_run *r, const struct fit_options *fi
     const struct joint_options o = {.wide = {.seed = r->o.seed}, .fit = *fit, .deep = true};
     struct folds folds = {.r = r};
     double began = say_now();
-    diffuse_err e = joint_fit(&r->config, r->weights, &r->train, r->tokenizer, &o, r->team, tick,
-                              &folds, &r->joint, &r->why);
+    diffuse_err e = joint_fit(&r->model.config, r->model.weights, &r->data.train, r->data.tokenizer,
+                              &o, r->team, tick, &folds, &r->model.joint, &r->why);
 
     if (folds.shown)
         say_progress_end(&folds.progress);
     if (e)
         return e;
-    if (r->joint.stopped)
+    if (r->model.joint.stopped)
         return reason_set(&r->why, DIFFUSE_STOPPING,
                           "stopped before the first epoch; nothing is lost but the time");
-    wide_scale(r->joint.wide.wide, (float)r->joint.mix.wide);
+    wide_scale(r->model.joint.wide.wide, (float)r->model.joint.mix.wide);
     say_choice(r);
     r->watch.spent += say_now() - began; /* counts as the first epoch's */
-    return r->joint.mix.deep > 0 ? DIFFUSE_OK : leave_out_deep(r);
+    return r->model.joint.mix.deep > 0 ? DIFFUSE_OK : leave_out_deep(r);
 }
 
 void train_parts_join(const struct train_run *r, struct net_config *c, struct net_weights *w) {
-    const struct wide *wide = r->joint.wide.wide;
+    const struct wide *wide = r->model.joint.wide.wide;
 
     if (!wide)
         return;
     c->wide = wide->shape;
-    c->deep_scale = (float)r->joint.mix.deep;
+    c->deep_scale = (float)r->model.joint.mix.deep;
     w->wide = wide;
 }
 
 json_t *train_parts_json(const struct train_run *r) {
-    const struct joint *j = &r->joint;
+    const struct joint *j = &r->model.joint;
 
     if (!j->wide.wide)
         return json_null();

@@ -41,7 +41,8 @@ static char *provenance(const struct train_run *r, const struct fit_epoch *epoch
          *key; key++)
         json_object_del(options, *key);
     all = json_pack("{s:s, s:o, s:I, s:o}", "version", DIFFUSE_VERSION, "parameters", options,
-                    "train_rows", (json_int_t)r->train.n, "result", train_save_epoch_json(epoch));
+                    "train_rows", (json_int_t)r->data.train.n, "result",
+                    train_save_epoch_json(epoch));
     text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(8));
     json_decref(all);
     return text;
@@ -51,22 +52,22 @@ diffuse_err train_save_model(struct train_run *r, const char *name, real *block)
     uint32_t epoch = block == r->best ? r->best_epoch : fit_place(r->fit)->epoch;
     char path[PATH_BYTES], *made = provenance(r, &r->epochs[epoch - 1]);
     struct net_weights weights;
-    struct model m = {.config = r->config,
+    struct model m = {.config = r->model.config,
                       .weights = &weights,
-                      .tokenizer = r->tokenizer,
-                      .labels = (const char **)r->labels.names,
-                      .temperature = (float)r->temperature,
+                      .tokenizer = r->data.tokenizer,
+                      .labels = (const char **)r->data.labels.names,
+                      .temperature = (float)r->model.temperature,
                       .max_length = (uint32_t)r->o.max_length,
                       .provenance = made ? made : "{}",
-                      .rehearsal = r->rehearse.kept};
+                      .rehearsal = r->model.rehearse.kept};
     diffuse_err e;
 
-    weights_point(&weights, &r->config, block, false);
+    weights_point(&weights, &r->model.config, block, false);
     weights.wide = NULL;
     train_parts_join(r, &m.config, &weights);
-    m.wide = r->joint.wide.wide;
-    if (r->init.model)
-        memcpy(m.parent, r->init.model->id, sizeof m.parent);
+    m.wide = r->model.joint.wide.wide;
+    if (r->data.init.model)
+        memcpy(m.parent, r->data.init.model->id, sizeof m.parent);
     path_of(r, name, path);
     e = ckpt_write(path, &m, r->o.type, &r->why);
     free(made);
@@ -87,11 +88,11 @@ static size_t parts(struct train_run *r, struct resume_part *part) {
     struct step_state s = fit_step_state(r->fit);
     size_t n = 0;
 
-    part[n++] = (struct resume_part){"weights", r->weights->block, r->list.entries};
+    part[n++] = (struct resume_part){"weights", r->model.weights->block, r->model.list.entries};
     part[n++] = (struct resume_part){"first_moments", s.m, s.n};
     part[n++] = (struct resume_part){"second_moments", s.v, s.n};
     if (r->best)
-        part[n++] = (struct resume_part){"best", r->best, r->list.entries};
+        part[n++] = (struct resume_part){"best", r->best, r->model.list.entries};
     return n;
 }
 
@@ -101,10 +102,10 @@ void train_save_identify(struct train_run *r) {
     json_object_del(options, "memory");
     json_object_del(options, "save-every");
     json_decref(r->identity);
-    r->identity = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "version", DIFFUSE_VERSION,
-                            "parameters", options, "train_rows", (json_int_t)r->train.n,
-                            "valid_rows", (json_int_t)r->valid.n, "numbers",
-                            (json_int_t)r->list.entries, "labels", (json_int_t)r->labels.n);
+    r->identity = json_pack(
+        "{s:s, s:o, s:I, s:I, s:I, s:I}", "version", DIFFUSE_VERSION, "parameters", options,
+        "train_rows", (json_int_t)r->data.train.n, "valid_rows", (json_int_t)r->data.valid.n,
+        "numbers", (json_int_t)r->model.list.entries, "labels", (json_int_t)r->data.labels.n);
 }
 
 static json_t *epochs_json(const struct train_run *r) {
@@ -186,7 +187,7 @@ static diffuse_err take_text(struct train_run *r, const json_t *all) {
 
     if (json_array_size(epochs) > r->o.epochs ||
         state_file_whole(all, "best_epoch") > r->o.epochs ||
-        state_file_whole(p, "rows") > r->train.n || !(state_file_number(scaler, "scale") > 0))
+        state_file_whole(p, "rows") > r->data.train.n || !(state_file_number(scaler, "scale") > 0))
         return reason_set(
             &r->why, DIFFUSE_CORRUPT,
             "%s: more epochs or rows in the state than the run has, or no scale of the loss",
