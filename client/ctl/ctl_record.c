@@ -11,6 +11,7 @@
 
 #include "client/ctl/recording/recording.h"
 #include "client/ctl/verb.h"
+#include "client/relay/relay.h"
 
 enum { TEND_MS = 200, SYNC_MS = 5000, KINDS = DIFFUSE_KIND_EVENT + 1 };
 

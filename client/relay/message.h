@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "client/link/link.h"
-#include "client/relay/relay.h"
+#include "client/relay/frames.h"
 
 struct message {
     zmq_msg_t frame[DIFFUSE_MESSAGE_FRAMES + 1]; /* the last for frames that are thrown away */

@@ -17,6 +17,7 @@
 #include "client/relay/message.h"
 #include "client/relay/owed.h"
 #include "client/relay/place.h"
+#include "client/relay/relay.h"
 #include "proto/loopback.h"
 
 enum {

@@ -26,7 +26,7 @@ static bool read_head(const char *line, struct mapping *m) {
 }
 
 void pages_limits(void) {
-    mallopt(M_ARENA_MAX, 4); /* the background thread has one for itself, and holds nobody up in it */
+    mallopt(M_ARENA_MAX, 4); /* the background thread has one, and holds nobody up in it */
     mallopt(M_MMAP_THRESHOLD, 64 * 1024);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
     struct rlimit files;

@@ -246,8 +246,8 @@ static bool is_there(const struct guest *g) {
     return fstat(g->fd, &s) == 0 && S_ISSOCK(s.st_mode) && s.st_ino == g->inode;
 }
 
-/* The guest, unless its descriptor is by now that of a connection that this side made: those are not
- * accepted, and so not noticed. */
+/* The guest, unless its descriptor is by now that of a connection that this side made: those are
+ * not accepted, and so not noticed. */
 static struct guest *guest_there(const struct doors *d, int fd) {
     struct guest *g = guest_of(d, fd);
     return g && is_there(g) ? g : NULL;

@@ -41,7 +41,7 @@
 #define ZMTP_SEAL_BYTES      33u                  /* of CURVE around what a frame holds */
 #define ZMTP_SEALED          (48u * 1024)         /* small frames that ZeroMQ may read at once */
 #define ZMTP_HANDSHAKE_BYTES 640u                 /* of a command with which a connection begins */
-#define ZMTP_HEAD_BYTES      ZMTP_HANDSHAKE_BYTES /* of a body that are kept: READY, a subscription */
+#define ZMTP_HEAD_BYTES      ZMTP_HANDSHAKE_BYTES /* of a body that are kept: READY, subscription */
 
 struct zmtp_rules {
     uint64_t

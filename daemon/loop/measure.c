@@ -25,8 +25,8 @@
 #define GROWTH_BYTES (4608u * 1024) /* of program and libraries, first touched later */
 _Static_assert(2 * LIMIT_HEADER_BYTES <= GROWTH_BYTES,
                "a checkpoint's header and what is read of it");
-#define STRANGER_BYTES (20u * 1024) /* of one before its handshake is done: it has no pipes */
-#define PEER_BYTES     (24u * 1024) /* of ZeroMQ for a connection: session, engine, buffers, pipes */
+#define STRANGER_BYTES (20u * 1024)  /* of one before its handshake is done: it has no pipes */
+#define PEER_BYTES     (24u * 1024)  /* of ZeroMQ a connection: session, engine, buffers, pipes */
 #define CURVE_BYTES    (20u * 1024)  /* that CURVE adds: keys, cookies, what it seals and opens */
 #define FRAME_BYTES    320u          /* of ZeroMQ and malloc around one frame, names included */
 #define STACK_BYTES    (96u * 1024)  /* that a thread touches of its stack and local memory */
@@ -50,7 +50,7 @@ static uint64_t token_bytes(const struct conf *c, const struct plan_shape *shape
            PLAN_TOKEN_STEP;
 }
 
-/* The threads that call OpenBLAS: workers for the groups of brackets, the background thread to learn. */
+/* The threads that call OpenBLAS: workers for groups of brackets, the background one to learn. */
 static void add_blas(struct plan *p, const struct conf *c, const struct plan_facts *facts,
                      uint64_t bench) {
     const struct net_config *n = facts->serving->config;

@@ -34,8 +34,8 @@ struct loaded_model {
     size_t reply_cap;
     char path[LOADED_MODEL_PATH_BYTES]; /* that it was read from */
     char root[DIGEST_HEX_BYTES];        /* id of the checkpoint that it was tuned from, over all
-                                           promotions; its own, when it was not. Of the same root: the same
-                                           vocabulary */
+                                           promotions; its own, when it was not. The same root
+                                           means the same vocabulary */
     struct plan_shape shape;            /* shape.config is the model's */
     struct plan plan;                   /* that it was loaded under */
     bool self_tested;                   /* the file had a self-test, which it passed */

@@ -54,8 +54,8 @@ size_t stream_bytes(size_t cap); /* arena bytes of stream_new */
 DIFFUSE_MUST_CHECK diffuse_err stream_new(struct arena *arena, size_t cap,
                                           struct stream_table **ret_table);
 
-/* A sample arrived: its name (1..LIMIT_STREAM_BYTES bytes) and its seq; NULL: which cannot be read. A
- * seq that does not go up, or by more than LIMIT_GAP, means a sender that began anew: nothing is
+/* A sample arrived: its name (1..LIMIT_STREAM_BYTES bytes) and its seq; NULL: which cannot be read.
+ * A seq that does not go up, or by more than LIMIT_GAP, means a sender that began anew: nothing is
  * missing. */
 struct stream_note stream_hear(struct stream_table *t, struct stream_name name,
                                const uint64_t *seq);

@@ -29,7 +29,7 @@
 #include "proto/reason.h"
 
 #define BACKGROUND_STACK_BYTES (2u * 1024 * 1024) /* set aside; lists of tensors lie on it */
-#define BACKGROUND_SLEEP       UINT32_MAX /* a slice's answer: nothing to do until background_wake */
+#define BACKGROUND_SLEEP       UINT32_MAX /* of a slice: nothing to do until background_wake */
 
 enum background_origin {
     BACKGROUND_CONTROL,

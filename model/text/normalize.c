@@ -18,7 +18,7 @@
 #define FOUR(x)    x, x, x, x
 #define SIXTEEN(x) FOUR(x), FOUR(x), FOUR(x), FOUR(x)
 const uint8_t normalize_class[256] = {
-    DROP, DROP, DROP, DROP, DROP, DROP, DROP, DROP, DROP, SPACE, SPACE, DROP, DROP, SPACE, DROP, DROP,
+    FOUR(DROP), FOUR(DROP), DROP, SPACE, SPACE, DROP, DROP, SPACE, DROP, DROP,
     SIXTEEN(DROP),
     SPACE, PUNCT, PUNCT, PUNCT, FOUR(PUNCT), FOUR(PUNCT), FOUR(PUNCT),
     '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', PUNCT, PUNCT, FOUR(PUNCT),

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define SIGMA_CAPITAL    0x3a3u
-#define SIGMA_REACH      64u /* characters after the sigma that are looked at: pieces stay bounded */
+#define SIGMA_REACH      64u /* characters after the sigma that are looked at: that bounds pieces */
 #define SIGMA_WAIT_BYTES (4u * SIGMA_REACH)
 
 /* What lies beyond the ends of a text that is a part of a longer one: is the nearest character that

@@ -86,9 +86,9 @@ struct tune_note {
     bool distrusted_now; /* this row was the one that cost its stream the trust */
 };
 
-/* Test, then train: the row, of a label that tune_label gave an id, is first scored against what serves, then kept. The place depends on
- * stream, seq, ids and trust only, so that rows heard again after a restart land where they were.
- */
+/* Test, then train: the row, of a label that tune_label gave an id, is first scored against what
+ * serves, then kept. The place depends on stream, seq, ids and trust only, so that rows heard again
+ * after a restart land where they were. */
 struct tune_note tune_hear(struct tune *t, const struct feedback_row *row);
 
 /* One training step of the candidate: tens of milliseconds at most. False: there is nothing to

@@ -46,7 +46,7 @@ may() {
     client/call) echo "$(may client/link) client/link/" ;;
     client/relay) echo "$(may client/call) client/call/" ;;
     client/ctl) echo "$(may client/ctl/recording) client/ctl/top/ client/ctl/recording/" ;;
-    client/ctl/recording) echo "$(may client/ctl/top) client/relay/relay.h" ;;
+    client/ctl/recording) echo "$(may client/ctl/top) client/relay/relay.h client/relay/frames.h" ;;
     client/ctl/top) echo "client/diffuse.h proto/diffuse_err.h proto/standard.h" ;;
     docs/man) echo "proto/ daemon/common/ daemon/conf/ daemon/report/" ;;
     *) echo "" ;;

@@ -112,10 +112,16 @@ def start(rig, keys, **fault):
 def one(rig, keys, books, rng, seed):
     how, at = rng.choice(["before", "after", "short"]), int(rng.expovariate(1 / 120)) + 1
     books.accepted = 0
-    start(rig, keys, LD_PRELOAD=SHIM, FAULT_DIR=keys["state_dir"], FAULT_AT=str(at), FAULT_HOW=how,
-          ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
     talk = None
     try:
+        start(rig, keys, LD_PRELOAD=SHIM, FAULT_DIR=keys["state_dir"], FAULT_AT=str(at), FAULT_HOW=how,
+              ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+    except AssertionError:  # it learns before it is ready, and may die of the fault by then
+        if rig.process.poll() != -signal.SIGKILL:
+            raise
+    try:
+        if rig.process.poll() is not None:
+            raise Gone
         talk = Talk(rig, b"kill/%d" % seed, seed)
         while not ask(rig, tune=rig.pb.TuneRequest(action=0)).tune.on:
             time.sleep(0.02)

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client/relay/relay.h"
+#include "client/relay/frames.h"
 
 enum {
     RECORDING_TEXT = 255,              /* bytes of a text in the header */

@@ -8,7 +8,7 @@
 
 #define OPERATOR_SHARE    0.25
 #define SYMBOL_BYTES      5u        /* the longest, "[MIN ", with its space */
-#define TRIES             50000000u /* trees without a new one after which the options are hopeless */
+#define TRIES             50000000u /* trees without a new one, and the options are hopeless */
 #define SEEN_FULL(n, cap) (2 * (n) >= (cap))
 
 enum operation { OP_MIN, OP_MAX, OP_MED, OP_SM, OPERATIONS };
