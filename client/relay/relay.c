@@ -4,6 +4,8 @@
  * finds no room on the other side stays, and nothing more is taken, so that libzmq's own queues,
  * which are short, fill up to the sender. Messages are shown to the owner once they are passed.
  */
+#include "client/relay/relay.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +19,6 @@
 #include "client/relay/message.h"
 #include "client/relay/owed.h"
 #include "client/relay/place.h"
-#include "client/relay/relay.h"
 #include "proto/loopback.h"
 
 enum {

@@ -17,7 +17,7 @@
 #define CKPT_FILE_EMBED     "embedding.weight"
 #define CKPT_FILE_NGRAM     "ngram_embedding.weight"
 #define CKPT_FILE_SCALE     ".scale" /* ends the name of what I8 rows are multiplied by */
-#define CKPT_FILE_CHUNK     65536u /* of one read or write; a multiple of every number's size */
+#define CKPT_FILE_CHUNK     65536u   /* of one read or write; a multiple of every number's size */
 
 struct ckpt {
     char *path; /* owned; for reasons */
