@@ -64,6 +64,16 @@ $B/%.o: %.c | $B/gen/diffused.pb-c.h
 	@mkdir -p $(@D); echo "  CC   $<"
 	$(Q)$(CC) $(OURS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# Instruction sets: GCC reads them in the kernels' own files, Clang takes them as options only.
+ifneq ($(findstring clang,$(CC)),)
+AVX512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512
+%/kernel_avx2.o: CFLAGS += -mavx2 -mfma
+%/kernel_avx512.o: CFLAGS += $(AVX512)
+%/kernel_vnni.o: CFLAGS += $(AVX512) -mavx512vnni
+%/kernel_bf16.o: CFLAGS += $(AVX512) -mavx512bf16
+%/kernel_dotprod.o: CFLAGS += $(if $(filter aarch64,$(shell uname -m)),-march=armv8.2-a+dotprod)
+endif
+
 $B/libproto.a: $(PROTO)
 $B/libmodel.a: $(MODEL)
 $B/libdaemon.a: $(DAEMON)

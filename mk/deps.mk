@@ -5,7 +5,7 @@ DEBS_BUILD := gcc libc6-dev protobuf-c-compiler libprotobuf-c-dev libzmq3-dev li
               libopenblas-dev libjansson-dev libutf8proc-dev libsodium-dev libcsv-dev zlib1g-dev libinih-dev libmicrohttpd-dev libseccomp-dev
 DEBS_DEMO  := $(DEBS_BUILD) python3
 DEBS_CHECK := $(DEBS_BUILD) libcmocka-dev pkgconf protobuf-compiler python3-protobuf python3-zmq python3-prometheus-client mandoc bash-completion zsh g++ jq systemd-container
-DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-format-14 cppcheck shellcheck pyflakes3
+DEBS_LINT  := $(DEBS_BUILD) libcmocka-dev clang-14 clang-format-14 cppcheck shellcheck pyflakes3
 DEBS_RECIPES := $(DEBS_CHECK) curl mosquitto mosquitto-clients influxdb python3-rostopic python3-roslaunch rosout
 DEBS_DEB   := $(DEBS_BUILD) build-essential debhelper lintian
 DEBS_CHECK_DEB := $(DEBS_DEB) debootstrap systemd-container

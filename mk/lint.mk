@@ -13,6 +13,7 @@ lint: deps-lint
 	@echo "shellcheck"; shellcheck -x $(SCRIPTS)
 	@echo "pyflakes"; pyflakes3 client/demo/*.py model/pretrained/*.py $(wildcard tests/*/*.py tests/*/*/*.py)
 	@echo "cc -Werror"; $(SUBMAKE) --silent B=$B/werror WERROR=-Werror tests | grep -v '^  [A-Z]* ' || exit $${PIPESTATUS[0]}
+	@echo "clang -Werror"; $(SUBMAKE) --silent B=$B/werror-clang CC=clang-14 WERROR=-Werror tests | grep -v '^  [A-Z]* ' || exit $${PIPESTATUS[0]}
 
 ## format: let clang-format rewrite the sources
 format: deps-lint

@@ -123,17 +123,17 @@ static int add_rules(scmp_filter_ctx filter, bool network) {
         {"mmap", SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
         {"mmap2", SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
         {"mprotect", SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-        {"ioctl", SCMP_A1(SCMP_CMP_EQ, FIONREAD)},
-        {"ioctl", SCMP_A1(SCMP_CMP_EQ, TIOCOUTQ)},
-        {"prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)},
-        {"prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)}, /* asks, and sets nothing */
-        {"kill", SCMP_A0(SCMP_CMP_EQ, self)},   /* abort */
-        {"tgkill", SCMP_A0(SCMP_CMP_EQ, self)},
+        {"ioctl", SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0)},
+        {"ioctl", SCMP_A1(SCMP_CMP_EQ, TIOCOUTQ, 0)},
+        {"prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)},
+        {"prlimit64", SCMP_A2(SCMP_CMP_EQ, 0, 0)}, /* asks, and sets nothing */
+        {"kill", SCMP_A0(SCMP_CMP_EQ, self, 0)},   /* abort */
+        {"tgkill", SCMP_A0(SCMP_CMP_EQ, self, 0)},
         /* words to the service manager and the journal */
-        {"socket", SCMP_A0(SCMP_CMP_EQ, AF_UNIX)},
-        {"socketpair", SCMP_A0(SCMP_CMP_EQ, AF_UNIX)}};
-    const struct case_of internet[] = {{"socket", SCMP_A0(SCMP_CMP_EQ, AF_INET)},
-                                       {"socket", SCMP_A0(SCMP_CMP_EQ, AF_INET6)}};
+        {"socket", SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0)},
+        {"socketpair", SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0)}};
+    const struct case_of internet[] = {{"socket", SCMP_A0(SCMP_CMP_EQ, AF_INET, 0)},
+                                       {"socket", SCMP_A0(SCMP_CMP_EQ, AF_INET6, 0)}};
     int code = add_names(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
     if (!code)
         code = add_names(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly));

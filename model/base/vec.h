@@ -8,8 +8,8 @@
 #include "model/base/real.h"
 
 /* One body, compiled for several widths, chosen when the program is loaded. Sanitizers cannot run
- * before that choice is made, so they get the plain one. */
-#if defined(__x86_64__) && !defined(SANITIZED)
+ * before that choice is made, and Clang 14 makes it in one file only: they get the plain one. */
+#if defined(__x86_64__) && !defined(SANITIZED) && !defined(__clang__)
 #define VEC_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define VEC_CLONES

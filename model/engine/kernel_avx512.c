@@ -2,7 +2,9 @@
 #include "model/engine/kernel_list.h"
 
 #if KERNEL_X86
+#ifndef __clang__ /* which is told by the Makefile */
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")
+#endif
 #include <immintrin.h>
 
 #define KERNEL_BYTES     64

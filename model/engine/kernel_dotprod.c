@@ -3,7 +3,9 @@
 #include "model/engine/kernel_list.h"
 
 #if KERNEL_ARM
+#ifndef __clang__ /* which is told by the Makefile */
 #pragma GCC target("arch=armv8.2-a+dotprod")
+#endif
 #include <arm_neon.h>
 #include <sys/auxv.h>
 

@@ -31,8 +31,8 @@ static struct corpus *make_corpus(uint64_t seed) {
                                             "tem",
                                             "per",
                                             "mu",
-                                            "\xc3\xb1"
-                                            "a",
+                                            ("\xc3\xb1"
+                                             "a"),
                                             "xi",
                                             "wo"};
     struct corpus *c = calloc(1, sizeof *c);

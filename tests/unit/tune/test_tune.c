@@ -652,7 +652,7 @@ static struct model *through_a_file(struct tune *t, const struct model *serving,
                                     struct arena *arena) {
     const struct ckpt_types types = ckpt_types_like(serving->weights);
     char path[] = "/tmp/test_tune_XXXXXX";
-    struct model *candidate, *m;
+    struct model *candidate, *m = NULL;
     struct reason why = {""};
     int fd = mkstemp(path);
 
