@@ -56,6 +56,13 @@ static void rig_open(struct rig *r, const struct net_config *c, const struct eng
 static const uint32_t shapes[][4] = {{0}, {1, 1}, {3, 1, 2, 4}, {2, 9, 60}};
 static const uint32_t widths[][3] = {{8, 12, 6}, {16, 32, 16}, {33, 70, 17}, {64, 128, 64}};
 enum { SHAPES = 4, VARIANTS = SHAPES * 2 * 3 * 4 * 2 };
+/* From one that is tried to the next; under a sanitizer, ten times slower, a fifth of them, which
+ * still has every boundary, norm, pool and shape. */
+#ifdef SANITIZED
+#define STRIDE 5
+#else
+#define STRIDE 1
+#endif
 
 /* Every boundary, norm and pool with every shape, with brackets and without; widths, weights a step
  * and n-grams in turn. */
@@ -119,7 +126,7 @@ static double apart(const real *a, const real *b, size_t n) {
 static void compare(const struct engine_kind *kind, double tolerance) {
     double worst = 0;
 
-    for (unsigned i = 0; i < VARIANTS; i++) {
+    for (unsigned i = 0; i < VARIANTS; i += STRIDE) {
         struct net_config c = variant(i);
         struct rig r;
         struct rng rng;
@@ -145,7 +152,7 @@ static void compare(const struct engine_kind *kind, double tolerance) {
         arena_done(&r.arena);
     }
     print_message("%s %s: %d variants, largest difference %.2g\n", kind->kernel->name,
-                  engine_precision_name(kind->precision), (int)VARIANTS, worst);
+                  engine_precision_name(kind->precision), (VARIANTS + STRIDE - 1) / STRIDE, worst);
 }
 
 static void test_float_equals_net(void **state) {
@@ -370,7 +377,7 @@ static void test_batches_do_not_mix(void **state) {
 /* A text with a number that is not finite spoils its own logits, and nobody else's. */
 static void test_not_finite_stays_apart(void **state) {
     (void)state;
-    for (unsigned i = 0; i < VARIANTS; i++) {
+    for (unsigned i = 0; i < VARIANTS; i += STRIDE) {
         struct engine_kind kind = {kernel_at(0), (enum engine_precision)(i / 2 % 3)};
         struct net_config c = variant(i);
         const uint32_t ids[] = {1, 2, 3, 4, 0, 5, 6, 1, 2, 3}, start[] = {0, 3, 7, 10};
