@@ -30,6 +30,5 @@ run "trigrams too" --ngram-order 3
 run "no word dropout" --word-dropout 0
 run "no embedding dropout" --embed-dropout 0
 run "no label smoothing" --label-smoothing 0
-run "r-drop 1" --r-drop 1
 run "tables learn 3 times faster" --table-lr 0.006
 run "bf16 kept for the way back" --precision bf16

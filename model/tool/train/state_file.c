@@ -45,12 +45,17 @@ diffuse_err state_file_read(const char *dir, json_t **ret_all, struct reason *wh
 diffuse_err state_file_compare(const char *dir, json_t *ours_p, const json_t *saved,
                                struct reason *why) {
     json_t *value;
-    const json_t *options = json_object_get(saved, "parameters");
+    json_t *options = json_object_get(saved, "parameters"), *ours;
     const char *key, *differs = NULL;
     diffuse_err e = DIFFUSE_OK;
 
-    json_object_foreach(json_object_get(ours_p, "parameters"), key, value) {
+    ours = json_object_get(ours_p, "parameters");
+    json_object_foreach(ours, key, value) {
         if (!differs && !json_equal(value, json_object_get(options, key)))
+            differs = key;
+    }
+    json_object_foreach(options, key, value) { /* of another version: an option that has gone */
+        if (!differs && !json_object_get(ours, key))
             differs = key;
     }
     json_object_foreach(ours_p, key, value) {
